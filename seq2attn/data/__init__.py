@@ -1,0 +1,1 @@
+"""Parallel text: sources, cached corpora, subwords, batches, and the grammar of the embedded corpus."""

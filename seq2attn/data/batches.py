@@ -1,0 +1,72 @@
+"""Which pairs make up each batch: bounded by subwords, little padding, and the same again after a restart."""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+from torch import Tensor
+
+from seq2attn.errors import DataError
+
+_JITTER = 3.0  # subwords: how far apart two pairs' length differences may be and still trade places from epoch to epoch
+
+
+class Batch(NamedTuple):
+    """Subword ids, both sides ending with EOS and padded on the right, and which pairs of the corpus they are."""
+
+    source: Int[Tensor, "B S"]
+    target: Int[Tensor, "B T"]
+    indices: np.ndarray
+
+
+def plan(
+    source_lengths: np.ndarray,
+    target_lengths: np.ndarray,
+    *,
+    batch_tokens: int,
+    seed: int,
+    epoch: int,
+    fingerprint: str,
+) -> list[np.ndarray]:
+    """Cut an epoch into batches of indices, every pair once, in random order: a pure function of the arguments.
+
+    A batch b obeys len(b) · max(longest source, longest target) ≤ batch_tokens, padding included. Pairs are sorted by
+    the longer side, then by how much longer it is (up and down in turns, so that neighbors stay alike), with jitter;
+    then cut as late as the bound allows. Lengths are in subwords, EOS included.
+    Raises DataError if one pair alone is longer than `batch_tokens`.
+    """
+    longest = np.maximum(source_lengths, target_lengths)
+    if longest.size and longest.max() > batch_tokens:
+        raise _too_long(int(longest.argmax()), source_lengths, target_lengths, batch_tokens)
+    random = np.random.default_rng(_seed(seed, epoch, fingerprint))
+    slope = (source_lengths - target_lengths) * np.where(longest % 2, 1, -1)
+    order = np.lexsort((slope + random.uniform(0.0, _JITTER, len(longest)), longest))
+    batches = _cut(order, longest[order], batch_tokens)
+    return [batches[position] for position in random.permutation(len(batches))]
+
+
+def _cut(order: np.ndarray, longest: np.ndarray, batch_tokens: int) -> list[np.ndarray]:
+    """Consecutive pieces of `order`, as large as the bound allows; `longest` is ascending."""
+    batches = []
+    start = 0
+    while start < len(order):
+        window = longest[start : start + batch_tokens // int(longest[start])]
+        sizes = window * np.arange(1, len(window) + 1)  # ascending, as both factors are
+        count = int(np.searchsorted(sizes, batch_tokens, side="right"))
+        batches.append(order[start : start + count])
+        start += count
+    return batches
+
+
+def _seed(seed: int, epoch: int, fingerprint: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed} {epoch} {fingerprint}".encode()).digest()[:16], "big")
+
+
+def _too_long(pair: int, source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens: int) -> DataError:
+    source, target = int(source_lengths[pair]), int(target_lengths[pair])
+    return DataError(
+        f"training.batch_tokens: {batch_tokens} is less than pair {pair + 1} alone: "
+        f"{source} source and {target} target subwords, end of sentence included",
+        f"set training.batch_tokens to {max(source, target)} or more, or data.max_length to {batch_tokens} or less",
+    )

@@ -1,0 +1,119 @@
+"""The embedded corpus: English–German sentence pairs from a synchronous grammar, with gold word alignments."""
+
+from itertools import pairwise
+from random import Random
+from typing import NamedTuple
+
+from seq2attn.data.grammar_draw import sentence as draw
+from seq2attn.data.grammar_english import english
+from seq2attn.data.grammar_german import german
+from seq2attn.data.grammar_parser import parse
+from seq2attn.data.grammar_tree import Sentence, written
+from seq2attn.errors import DataError
+
+SHORTEST, LONGEST = 10, 80  # what max_words may be
+FEWEST_WORDS = 3
+BUCKETS = (10, 20, 30, 40, 50)  # last lengths of the buckets that the report shows; the rest is one bucket
+TEST_SENTENCES, VALIDATION_SENTENCES = 200, 40  # for each bucket
+MOST_PAIRS = 2_000_000
+_PATIENCE = 20_000  # drafts in a row that add nothing
+
+
+class GrammarPair(NamedTuple):
+    """A sentence, its translation, and the (source word, target word) links, counted from 0."""
+
+    source: str
+    target: str
+    alignment: tuple[tuple[int, int], ...]
+
+
+class GrammarCorpus(NamedTuple):
+    """Three lists without a sentence in common."""
+
+    train: list[GrammarPair]
+    validation: list[GrammarPair]
+    test: list[GrammarPair]
+
+
+def pair(tree: Sentence) -> GrammarPair:
+    """Both sides of a tree; words are linked that express the same part of it."""
+    source, source_parts = written(english(tree))
+    target, target_parts = written(german(tree))
+    places: dict[tuple[int, str], list[int]] = {}
+    for j, parts in enumerate(target_parts):
+        for part in parts:
+            places.setdefault(part, []).append(j)
+    links = {(i, j) for i, parts in enumerate(source_parts) for part in parts for j in places.get(part, ())}
+    return GrammarPair(source, target, tuple(sorted(links)))
+
+
+def translate(sentence: str) -> str:
+    """The translation of an English sentence of the grammar, read from its words alone. Raises DataError for others."""
+    return written(german(parse(sentence)))[0]
+
+
+def buckets(max_words: int) -> list[tuple[int, int]]:
+    """The (first, last) lengths of the buckets up to max_words: 3–10, 11–20, …, 51–."""
+    edges = [edge for edge in BUCKETS if edge < max_words] + [max_words]
+    return [(first, last) for first, last in zip([FEWEST_WORDS, *(edge + 1 for edge in edges)], edges, strict=False)]
+
+
+def shares(pairs: int, count: int) -> list[int]:
+    """Training pairs for each bucket: falling by equal steps to a tenth in the longest."""
+    if count == 1:
+        return [pairs]
+    first = 2 / count - 0.1
+    wanted = [first - (first - 0.1) * i / (count - 1) for i in range(count)]
+    edges = [round(pairs * sum(wanted[:i])) for i in range(count)] + [pairs]
+    return [b - a for a, b in pairwise(edges)]
+
+
+def generate(*, pairs: int, max_words: int, seed: int) -> GrammarCorpus:
+    """A corpus of `pairs` distinct training pairs of up to max_words English words, and its validation and test sets.
+
+    The same arguments give the same corpus. Validation and test have 40 and 200 sentences in each length bucket.
+    Raises DataError for arguments out of range and where there are too few different sentences.
+    """
+    if not 1 <= pairs <= MOST_PAIRS:
+        raise DataError(f"pairs must be between 1 and {MOST_PAIRS}, not {pairs}", "change data.train.pairs or --pairs")
+    if not SHORTEST <= max_words <= LONGEST:
+        raise DataError(
+            f"max_words must be between {SHORTEST} and {LONGEST}, not {max_words}", "change max_words or --max-words"
+        )
+    random = Random(f"seq2attn grammar {seed}")
+    limits = buckets(max_words)
+    seen: set[str] = set()
+    splits = []
+    for wanted in ([TEST_SENTENCES] * len(limits), [VALIDATION_SENTENCES] * len(limits), shares(pairs, len(limits))):
+        found = _fill(random, limits, wanted, seen)
+        random.shuffle(found)
+        splits.append(found)
+    test, validation, train = splits
+    return GrammarCorpus(train, validation, test)
+
+
+def _fill(random: Random, limits: list[tuple[int, int]], wanted: list[int], seen: set[str]) -> list[GrammarPair]:
+    """As many new sentences of each bucket as wanted. A draft longer or shorter than meant counts where it falls."""
+    missing = list(wanted)
+    found: list[GrammarPair] = []
+    idle = 0
+    while any(missing):
+        open_buckets = [i for i, count in enumerate(missing) if count]
+        low, high = limits[random.choices(open_buckets, [missing[i] for i in open_buckets])[0]]
+        tree = draw(random, random.randint(low, high))
+        tokens = english(tree)
+        source = written(tokens)[0]
+        length = source.count(" ") + 1
+        bucket = next((i for i, (first, last) in enumerate(limits) if first <= length <= last), None)
+        idle += 1
+        if bucket is not None and missing[bucket] and source not in seen:
+            seen.add(source)
+            found.append(pair(tree))
+            missing[bucket] -= 1
+            idle = 0
+        if idle > _PATIENCE:
+            raise DataError(
+                f"the grammar has too few different sentences: {sum(missing)} of {sum(wanted)} are missing",
+                "ask for fewer pairs or a larger max_words",
+            )
+    return found

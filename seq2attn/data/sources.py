@@ -1,0 +1,222 @@
+"""Where parallel text comes from: one frozen dataclass for each kind of source, all read the same way."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from seq2attn.data.files import as_sentence, existing, hash_of, lines_of, nearest
+from seq2attn.errors import DataError
+
+
+class Pair(NamedTuple):
+    """A source sentence, its translation, and the 1-based number of their line (or row)."""
+
+    source: str
+    target: str
+    line: int
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Anything that gives sentence pairs, in a fixed order, as often as it is asked."""
+
+    @property
+    def name(self) -> str:
+        """What messages and reports call it."""
+
+    def pairs(self) -> Iterator[Pair]:
+        """Every pair in order; raises DataError naming file and line, also if there is none."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what `pairs` reads: equal fingerprints give equal pairs."""
+
+    def where(self, line: int) -> str:
+        """How a message names a line."""
+
+
+@dataclass(frozen=True)
+class TextFiles:
+    """Line-aligned text: PREFIX.SOURCE and PREFIX.TARGET ("train.en", "train.de"), plain or gzipped (.gz)."""
+
+    prefix: str
+    source: str
+    target: str
+
+    @property
+    def name(self) -> str:
+        return self.prefix
+
+    def pairs(self) -> Iterator[Pair]:
+        lengths: tuple[list[int], list[int]] = ([], [])
+        paths = self._paths()
+        for line, sentences in enumerate(zip_longest(*map(lines_of, paths)), start=1):
+            for side, sentence in zip(lengths, sentences, strict=True):
+                if sentence is not None:
+                    side.append(len(sentence))
+            source, target = sentences
+            if source is not None and target is not None:
+                yield Pair(source, target, line)
+        if len(lengths[0]) != len(lengths[1]):
+            raise _misaligned(paths, lengths)
+        if not lengths[0]:
+            raise DataError(f"{paths[0]} and {paths[1]} are empty", "each line must hold one sentence")
+
+    def fingerprint(self) -> str:
+        return hash_of([f"text {self.source} {self.target}"], self._paths())
+
+    def where(self, line: int) -> str:
+        return f"{self._paths()[0]}:{line}"
+
+    def _paths(self) -> tuple[Path, Path]:
+        return self._path(self.source), self._path(self.target)
+
+    def _path(self, language: str) -> Path:
+        plain = Path(f"{self.prefix}.{language}").expanduser()
+        zipped = plain.with_name(plain.name + ".gz")
+        if plain.is_file():
+            return plain
+        if zipped.is_file():
+            return zipped
+        raise DataError(f"no file {plain} (nor {zipped.name})", self._missing(plain))
+
+    def _missing(self, plain: Path) -> str:
+        folder = plain.parent
+        if not folder.is_dir():
+            return f"there is no folder {folder}"
+        names = {path.name.removesuffix(".gz") for path in folder.iterdir() if path.is_file()}
+        prefixes = {name.removesuffix(f".{self.source}") for name in names if name.endswith(f".{self.source}")}
+        complete = sorted(prefix for prefix in prefixes if f"{prefix}.{self.target}" in names)
+        if complete:
+            found = nearest(Path(self.prefix).name, complete)
+            ends = f".{self.source} and .{self.target}"
+            return f"did you mean the prefix {folder / found}? A prefix is the path without {ends}"
+        found = nearest(plain.name, sorted(names))
+        return f"the nearest file is {folder / found}" if found else f"the folder {folder} holds no files"
+
+
+def _misaligned(paths: tuple[Path, Path], lengths: tuple[list[int], list[int]]) -> DataError:
+    counts = [len(side) for side in lengths]
+    message = f"{paths[0]} has {counts[0]} lines but {paths[1]} has {counts[1]}"
+    line = _first_shifted(*lengths)
+    return DataError(message, f"line n of one must translate line n of the other; they seem to part near line {line}")
+
+
+def _first_shifted(source: list[int], target: list[int]) -> int:
+    """The likeliest line (1-based) where lines were lost, if all at one place.
+
+    Before it sentences pair up as they stand, from there on shifted by the difference of the counts; the total of
+    |log(length ratio)| over all pairs is least for the true place.
+    """
+    logs = [np.log1p(np.array(side, dtype=np.float64)) for side in (source, target)]
+    shorter = min(len(source), len(target))
+    standing = np.abs(logs[0][:shorter] - logs[1][:shorter])
+    shifted = np.abs(logs[0][len(source) - shorter :] - logs[1][len(target) - shorter :])
+    before = np.concatenate([[0.0], np.cumsum(standing)])
+    after = np.concatenate([np.cumsum(shifted[::-1])[::-1], [0.0]])
+    return int(np.argmin(before + after)) + 1
+
+
+@dataclass(frozen=True)
+class Tsv:
+    """Tab-separated columns without quoting, plain or gzipped.
+
+    A column is a 0-based index or, if the first line is a header, a name in it.
+    """
+
+    path: str
+    source_column: int | str
+    target_column: int | str
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    def pairs(self) -> Iterator[Pair]:
+        path = existing(self.path)
+        columns = (self.source_column, self.target_column)
+        header = any(isinstance(column, str) for column in columns)
+        indices: list[int] | None = None if header else [int(column) for column in columns]
+        line = 0
+        for line, text in enumerate(lines_of(path), start=1):
+            cells = text.split("\t")
+            if indices is None:
+                indices = [column if isinstance(column, int) else _column(path, cells, column) for column in columns]
+                continue
+            if max(indices) >= len(cells):
+                raise DataError(
+                    f"{path}:{line}: no column {max(indices)}: the line has {len(cells)} (counted from 0)",
+                    "columns are separated by single tabs; see source_column and target_column",
+                )
+            yield Pair(cells[indices[0]], cells[indices[1]], line)
+        if line <= header:
+            raise DataError(f"{path} holds no pairs", "each line must hold a sentence and its translation")
+
+    def fingerprint(self) -> str:
+        return hash_of([f"tsv {self.source_column!r} {self.target_column!r}"], [existing(self.path)])
+
+    def where(self, line: int) -> str:
+        return f"{self.path}:{line}"
+
+
+def _column(path: Path, header: list[str], name: str) -> int:
+    if name not in header:
+        raise DataError(f"{path}:1: no column {name!r}", f"the columns are {', '.join(map(repr, header))}")
+    return header.index(name)
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """One JSON object a line, plain or gzipped; a dotted field looks into nested objects ("translation.en")."""
+
+    path: str
+    source_field: str
+    target_field: str
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    def pairs(self) -> Iterator[Pair]:
+        path = existing(self.path)
+        empty = True
+        for line, text in enumerate(lines_of(path), start=1):
+            if text.strip():
+                empty = False
+                place = f"{path}:{line}"
+                row = _parsed(text, place)
+                source = as_sentence(row, self.source_field, place)
+                yield Pair(source, as_sentence(row, self.target_field, place), line)
+        if empty:
+            raise DataError(f"{path} holds no pairs", "each line must hold one JSON object")
+
+    def fingerprint(self) -> str:
+        return hash_of([f"jsonl {self.source_field!r} {self.target_field!r}"], [existing(self.path)])
+
+    def where(self, line: int) -> str:
+        return f"{self.path}:{line}"
+
+
+def _parsed(text: str, place: str) -> dict[str, object]:
+    whole = "a file that is one JSON array is read by {type: huggingface, path: FILE}"
+    try:
+        row = json.loads(text)
+    except ValueError as error:
+        hint = whole if text.lstrip().startswith("[") else "each line must be one whole JSON object"
+        raise DataError(f"{place}: not valid JSON: {error}", hint) from error
+    if not isinstance(row, dict):
+        raise DataError(f"{place}: not a JSON object but a {type(row).__name__}", whole)
+    return row
+
+
+def content_hash(pairs: Iterator[Pair]) -> str:
+    """SHA-256 of the sentences themselves, for sources that are not plain files."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(json.dumps([pair.source, pair.target]).encode())
+    return digest.hexdigest()

@@ -1,0 +1,210 @@
+"""SentencePiece subwords, trained by the tool itself: one joint model or one for each language."""
+
+import hashlib
+import io
+import itertools
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import sentencepiece
+
+from seq2attn.errors import DataError
+
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+
+_SENTENCES = 2_000_000  # SentencePiece learns from this many sentences at most, drawn at random from a larger corpus
+_BYTES = 2**30  # of one sentence, SentencePiece's own maximum: its default, 4192, silently leaves longer ones out
+_THREADS = 4  # fixed: the learned pieces depend on it
+_SILENT = 2  # minloglevel: errors are raised, not printed
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
+
+T = TypeVar("T")
+
+
+class Tokenizer:
+    """Text to subword ids and back; 0 to 3 are padding, unknown, begin and end of sentence."""
+
+    def __init__(self, source_model: bytes, target_model: bytes, *, joint: bool) -> None:
+        """`source_model` and `target_model`: serialized SentencePiece models, the same one if `joint`."""
+        self.joint = joint
+        self._source_model = source_model
+        self._target_model = target_model
+        self._source = sentencepiece.SentencePieceProcessor(model_proto=source_model)
+        self._target = self._source if joint else sentencepiece.SentencePieceProcessor(model_proto=target_model)
+        self.source_size: int = self._source.get_piece_size()
+        self.target_size: int = self._target.get_piece_size()
+
+    @classmethod
+    def train(
+        cls,
+        source: Iterable[str],
+        target: Iterable[str],
+        *,
+        vocab_size: int,
+        algorithm: Literal["unigram", "bpe"],
+        joint: bool,
+        byte_fallback: bool,
+        character_coverage: float,
+        folder: Path,
+    ) -> "Tokenizer":
+        """Learn the subwords of a corpus and save them in `folder`; the same text gives the same model.
+
+        `vocab_size` counts the ids of each model, the four special ones and the 256 bytes included.
+        Raises DataError if the text supports no vocabulary of that size, naming the largest or smallest that works.
+        """
+
+        def learn(lines: Iterable[str], what: str) -> bytes:
+            return _learn(lines, what, vocab_size, algorithm, byte_fallback, character_coverage)
+
+        if joint:
+            model = learn(itertools.chain(source, target), "joint")
+            tokenizer = cls(model, model, joint=True)
+        else:
+            tokenizer = cls(learn(source, "source"), learn(target, "target"), joint=False)
+        tokenizer.save(folder)
+        return tokenizer
+
+    @classmethod
+    def load(cls, folder: Path) -> "Tokenizer":
+        """Read what `save` wrote; raises DataError if the models are missing or damaged."""
+        joint = (folder / "joint.model").exists()
+        paths = [folder / "joint.model"] if joint else [folder / "source.model", folder / "target.model"]
+        try:
+            models = [path.read_bytes() for path in paths]
+            return cls(models[0], models[-1], joint=joint)
+        except (OSError, RuntimeError) as error:
+            hint = "the folder must hold joint.model, or source.model and target.model, whole"
+            raise DataError(f"cannot read the SentencePiece model of {folder}: {error}", hint) from error
+
+    def save(self, folder: Path) -> None:
+        """Write joint.model, or source.model and target.model, into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.joint:
+            (folder / "joint.model").write_bytes(self._source_model)
+        else:
+            (folder / "source.model").write_bytes(self._source_model)
+            (folder / "target.model").write_bytes(self._target_model)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the models: equal fingerprints encode alike."""
+        digest = hashlib.sha256(self._source_model)
+        digest.update(b"joint" if self.joint else self._target_model)
+        return digest.hexdigest()
+
+    def encode_source(self, lines: Sequence[str]) -> list[list[int]]:
+        """The ids of each source sentence, EOS last."""
+        return _encode(self._source, lines)
+
+    def encode_target(self, lines: Sequence[str]) -> list[list[int]]:
+        """The ids of each target sentence, EOS last."""
+        return _encode(self._target, lines)
+
+    def decode_target(self, ids: Iterable[Sequence[int]]) -> list[str]:
+        """The text of each id sequence up to its EOS, always on one line.
+
+        Bytes that are not UTF-8 become U+FFFD; control characters (C0, C1: line feeds, tabs, …) become spaces.
+        """
+        return [self._text(list(sentence)) for sentence in ids]
+
+    def _text(self, ids: list[int]) -> str:
+        end = ids.index(EOS) if EOS in ids else len(ids)
+        text: str = self._target.decode([token for token in ids[:end] if token not in (PAD, BOS)])
+        return text.translate(_CONTROL).strip(" ")
+
+    def sample(
+        self, source: Sequence[str], target: Sequence[str], *, seed: int, alpha: float
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Random segmentations of source and target, EOS last: a pure function of the arguments.
+
+        `alpha` smooths the unigram model's distribution (Kudo 2018) or is BPE's merge dropout (Provilkov et al. 2020).
+        """
+        return _in_fresh_thread(
+            seed, lambda: (_encode(self._source, source, alpha), _encode(self._target, target, alpha))
+        )
+
+
+def _encode(
+    model: sentencepiece.SentencePieceProcessor, lines: Sequence[str], alpha: float | None = None
+) -> list[list[int]]:
+    """The best segmentations, or random ones over all (nbest_size -1) if there is an `alpha`; EOS last."""
+    encoded: list[list[int]] = model.encode(
+        list(lines), out_type=int, num_threads=1, enable_sampling=alpha is not None, alpha=alpha or 0.0, nbest_size=-1
+    )
+    for ids in encoded:
+        ids.append(EOS)
+    return encoded
+
+
+def _learn(
+    lines: Iterable[str], what: str, vocab_size: int, algorithm: str, byte_fallback: bool, character_coverage: float
+) -> bytes:
+    model = io.BytesIO()
+
+    def train() -> None:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines),
+            model_writer=model,
+            model_type=algorithm,
+            vocab_size=vocab_size,
+            byte_fallback=byte_fallback,
+            character_coverage=character_coverage,
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+            normalization_rule_name="identity",
+            remove_extra_whitespaces=True,
+            max_sentence_length=_BYTES,
+            input_sentence_size=_SENTENCES,
+            shuffle_input_sentence=True,
+            num_threads=_THREADS,
+            minloglevel=_SILENT,
+        )
+
+    try:
+        _in_fresh_thread(1, train)
+    except RuntimeError as error:
+        raise _vocabulary_error(str(error), what, vocab_size) from error
+    return model.getvalue()
+
+
+def _vocabulary_error(message: str, what: str, vocab_size: int) -> DataError:
+    """SentencePiece's own words, made readable."""
+    if largest := re.search(r"too high.*<= (\d+)", message):
+        return DataError(
+            f"data.vocab_size: {vocab_size} is more than the {what} training text supports ({largest[1]} at most)",
+            f"set data.vocab_size to {largest[1]} or less, or train on more text",
+        )
+    if smallest := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+        return DataError(
+            f"data.vocab_size: {vocab_size} cannot hold the bytes and characters of the {what} training text "
+            f"({smallest[1]} at least)",
+            f"set data.vocab_size to more than {smallest[1]}, or lower data.tokenizer.character_coverage",
+        )
+    if "sentences_.empty()" in message:
+        return DataError(f"there is no {what} text to learn subwords from", "check data.train")
+    return DataError(f"SentencePiece cannot learn from the {what} training text: {message}", "check data.train")
+
+
+def _in_fresh_thread(seed: int, work: Callable[[], T]) -> T:
+    """Run `work` where SentencePiece's random generator obeys `seed`: each thread seeds its own, once, at first use."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            sentencepiece.set_random_generator_seed(seed)
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]

@@ -1,0 +1,32 @@
+"""What a user can be told: one line saying what is wrong and where, one hint saying what to do."""
+
+
+class Seq2attnError(Exception):
+    """An expected failure: `message` is what is wrong and where, `hint` what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(Seq2attnError):
+    """The command line asks for something that cannot be done."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """The config file is wrong: the message names the file, the line, the key and the value."""
+
+
+class DataError(UsageError):
+    """A corpus is wrong: the message names the file and the line."""
+
+
+class DivergedError(Seq2attnError):
+    """Training produced losses or gradients that are not finite."""
+
+    exit_code = 3

@@ -1,0 +1,1 @@
+"""Config, building, running and comparing: the only floor that knows both config and code."""

@@ -1,0 +1,250 @@
+"""Many systems, many seeds, one test set, one report: trains what is missing and compares everything alike."""
+
+import json
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import seq2attn
+from seq2attn.data.sources import Source
+from seq2attn.data.sources_grammar import GrammarSplit
+from seq2attn.evaluation.bleu import bleu_metric, score
+from seq2attn.evaluation.by_length import bleu_by_length
+from seq2attn.experiment import build, machine
+from seq2attn.experiment.config import Config
+from seq2attn.experiment.contestants import Contestant, Entry, choose_baseline, contestants, shared_test
+from seq2attn.experiment.corpora import load_corpora
+from seq2attn.experiment.hypotheses import translated, write_whole
+from seq2attn.experiment.progress import say
+from seq2attn.experiment.report.novelty import novelty
+from seq2attn.experiment.report.page import examples_of, to_html, to_markdown
+from seq2attn.experiment.report.results import (
+    Comparison,
+    Novelty,
+    RunResult,
+    Significance,
+    SystemResult,
+    TestSet,
+    size_spread,
+    to_json,
+)
+from seq2attn.experiment.report.significance import largest_p
+from seq2attn.experiment.run import Run, train
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What every system of a comparison is put to."""
+
+    out: Path
+    sources: list[str]
+    references: list[str]
+    fingerprint: str
+    scoring: Mapping[str, Any]
+    device: str
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A system with its translations of the test set, by seed."""
+
+    result: SystemResult
+    translations: Mapping[int, list[str]]
+
+
+def compare(
+    systems: Sequence[str],
+    out: Path,
+    *,
+    seeds: Sequence[int] = (),
+    test: str | None = None,
+    baseline: str | None = None,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+    threads: int | None = None,
+    command: str | None = None,
+    after_each: Callable[[Comparison], None] | None = None,
+) -> Comparison:
+    """Trains the configs among `systems` into `out`/runs, tests all on one test set, and writes the report.
+
+    `out`/report.html, report.md and report.json grow with each finished system, and `after_each` sees every state. Runs
+    that are given are never trained. `command` is what the report names to reproduce it. Raises UsageError before
+    anything is trained if names clash, the baseline is unknown, or the systems cannot be compared.
+    """
+    entrants = contestants(systems, out, seeds=seeds, overrides=overrides)
+    if (seeds or overrides) and any(entry.given for entrant in entrants for entry in entrant.entries):
+        say("--seeds and --set concern configs; the runs that are given stay as they are")
+    chosen = choose_baseline(entrants, baseline)
+    source = shared_test(entrants, test)
+    machine.set_up(threads)
+    pairs = list(source.pairs())
+    task = _Task(
+        out=out,
+        sources=[pair.source for pair in pairs],
+        references=[pair.target for pair in pairs],
+        fingerprint=source.fingerprint(),
+        scoring=_scoring(entrants[0].config),
+        device=device,
+        threads=threads,
+    )
+    metric = bleu_metric(**task.scoring)  # a tokenizer that is missing shows before hours of training
+    _announce({entrant.name: _parameters(entrant.entries[0]) for entrant in entrants})
+    described = _test_set(source, task, entrants[0].config)
+    done: dict[str, _Tested] = {}
+    significance: dict[str, Significance] = {}
+    comparison = Comparison(described, (), chosen)
+    for entrant in entrants:
+        done[entrant.name] = _tested(task, entrant)
+        for name in done if chosen in done else ():
+            if name != chosen and name not in significance:
+                ours, theirs = done[name], done[chosen]
+                p_value = largest_p(theirs.translations, ours.translations, task.references, metric=metric)
+                significance[name] = Significance(chosen, name, ours.result.bleu - theirs.result.bleu, p_value)
+        comparison = Comparison(
+            test=described,
+            systems=tuple(tested.result for tested in done.values()),
+            baseline=chosen,
+            significance=tuple(significance[name] for name in done if name in significance),
+            examples=examples_of(task.sources, task.references, _first_translations(done)),
+            pending=tuple(later.name for later in entrants if later.name not in done),
+            command=command or _command(systems, out, seeds, test, baseline, overrides),
+            version=seq2attn.__version__,
+        )
+        write_report(comparison, out)
+        if after_each is not None:
+            after_each(comparison)
+    return comparison
+
+
+def write_report(comparison: Comparison, out: Path) -> None:
+    """Writes report.html, report.md and report.json into `out`, each at once."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / "report.json", json.dumps(to_json(comparison), indent=2, ensure_ascii=False) + "\n")
+    write_whole(out / "report.md", to_markdown(comparison))
+    write_whole(out / "report.html", to_html(comparison))
+
+
+def _scoring(config: Config) -> dict[str, Any]:
+    evaluation = config.evaluation
+    return {
+        "target_language": config.data.target,
+        "lowercase": evaluation.lowercase,
+        "tokenize": evaluation.tokenize,
+    }
+
+
+def _parameters(entry: Entry) -> int:
+    """Counted without memory for the weights; the subwords are trained here if they are not there yet."""
+    if entry.given:
+        return int(Run.open(entry.path).manifest["parameters"])
+    tokenizer = load_corpora(entry.config).tokenizer
+    with torch.device("meta"):
+        network = build.seq2seq(
+            entry.config.model,
+            source_size=tokenizer.source_size,
+            target_size=tokenizer.target_size,
+            max_length=entry.config.data.max_length,
+        )
+    return network.parameter_count
+
+
+def _announce(parameters: Mapping[str, int]) -> None:
+    for name, count in parameters.items():
+        say(f"{name}: {count:,} parameters")
+    text = size_spread(parameters)
+    if text is not None:
+        say(text)
+
+
+def _test_set(source: Source, task: _Task, config: Config) -> TestSet:
+    return TestSet(
+        name=source.name,
+        sentences=len(task.sources),
+        synthetic=isinstance(source, GrammarSplit),
+        source_language=config.data.source,
+        target_language=config.data.target,
+        novelty=_novelty(task, config) if isinstance(source, GrammarSplit) else None,
+    )
+
+
+def _novelty(task: _Task, config: Config) -> Novelty:
+    training = build.source(config.data.train, "train", config.data)
+    return novelty((pair.target for pair in training.pairs()), task.references)
+
+
+def _tested(task: _Task, entrant: Contestant) -> _Tested:
+    """Trains what is missing of one system and tests all its seeds."""
+    translations: dict[int, list[str]] = {}
+    runs = []
+    for entry in entrant.entries:
+        seed = entry.config.seed
+        if not entry.given:
+            train(entry.config, entry.path, device=task.device, threads=task.threads)
+        translations[seed] = translated(
+            entry.path,
+            entry.config,
+            task.sources,
+            fingerprint=task.fingerprint,
+            file=task.out / "hypotheses" / entrant.name / f"seed-{seed}.txt",
+            device=task.device,
+        )
+        runs.append(_run_result(task, entry, translations[seed]))
+    manifest = Run.open(entrant.entries[0].path).manifest
+    config = entrant.config
+    result = SystemResult(
+        name=entrant.name,
+        config=entrant.origin,
+        decoder=config.model.decoder.type,
+        parameters=manifest["parameters"],
+        runs=tuple(runs),
+        beam=config.evaluation.beam,
+        length_penalty=config.evaluation.length_penalty,
+        device=_device_text(manifest),
+    )
+    return _Tested(result, translations)
+
+
+def _run_result(task: _Task, entry: Entry, hypotheses: list[str]) -> RunResult:
+    scores = score(hypotheses, task.references, ter=False, **task.scoring)
+    manifest = Run.open(entry.path).manifest
+    return RunResult(
+        seed=entry.config.seed,
+        bleu=scores.bleu,
+        chrf=scores.chrf,
+        signature=scores.signature,
+        chrf_signature=scores.chrf_signature,
+        by_length=tuple(bleu_by_length(task.sources, hypotheses, task.references, **task.scoring)),
+        updates=manifest["updates"],
+        train_seconds=float(manifest["train_seconds"]),
+        target_tokens_per_second=float(manifest["target_tokens_per_second"]),
+    )
+
+
+def _device_text(manifest: Mapping[str, Any]) -> str:
+    device = manifest["device"]
+    threads = f", {device['threads']} threads" if device["device"] == "cpu" else ""
+    return f"{device['name']} ({device['device']}{threads}, {manifest['precision']})"
+
+
+def _first_translations(done: Mapping[str, _Tested]) -> dict[str, Sequence[str]]:
+    return {name: next(iter(tested.translations.values())) for name, tested in done.items()}
+
+
+def _command(
+    systems: Sequence[str],
+    out: Path,
+    seeds: Sequence[int],
+    test: str | None,
+    baseline: str | None,
+    overrides: Sequence[str],
+) -> str:
+    words = ["seq2attn", "compare", *systems, "--out", str(out)]
+    words += ["--seeds", ",".join(map(str, seeds))] if seeds else []
+    words += [] if test is None else ["--test", test]
+    words += [] if baseline is None else ["--baseline", baseline]
+    return shlex.join([*words, *(word for override in overrides for word in ("--set", override))])

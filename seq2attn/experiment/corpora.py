@@ -1,0 +1,110 @@
+"""The data of a run: corpora, subwords and encodings, all from the cache where they are there."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from seq2attn.data.batches import Batch, plan
+from seq2attn.data.cache import build_once, cache_folder
+from seq2attn.data.corpus import Corpus, describe_dropped, load_corpus
+from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
+from seq2attn.data.tokenizer import Tokenizer
+from seq2attn.experiment import build
+from seq2attn.experiment.config import Config
+
+
+class PlannedEpoch(Sequence[Batch]):
+    """The batches of one epoch, made when they are asked for."""
+
+    def __init__(self, encoded: EncodedCorpus, batches: list[np.ndarray]) -> None:
+        self._encoded = encoded
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> Batch:  # type: ignore[override]
+        return self._encoded.batch(self._batches[index])
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """Training and validation data of one config."""
+
+    train: Corpus
+    validation: Corpus
+    tokenizer: Tokenizer
+    encoded: EncodedCorpus
+    encoded_validation: EncodedCorpus
+    notes: list[str]
+
+    def epoch(self, config: Config, number: int) -> PlannedEpoch:
+        """The batches of epoch `number`: a pure function of config, corpus and number."""
+        encoded, alpha = self.encoded, config.data.tokenizer.sampling
+        if alpha is not None:
+            encoded = draw_encoding(
+                encoded,
+                self.train,
+                self.tokenizer,
+                alpha=alpha,
+                max_length=config.data.max_length,
+                seed=config.seed,
+                epoch=number,
+            )
+        return PlannedEpoch(encoded, _plan(encoded, config.training.batch_tokens, config.seed, number))
+
+    def validation_batches(self, batch_tokens: int) -> PlannedEpoch:
+        """All validation pairs, whatever their length."""
+        lengths = (self.encoded_validation.source_lengths, self.encoded_validation.target_lengths)
+        longest = max(int(side.max()) for side in lengths)
+        return PlannedEpoch(self.encoded_validation, _plan(self.encoded_validation, max(batch_tokens, longest), 0, 0))
+
+
+def load_corpora(config: Config) -> Corpora:
+    """Read, clean, tokenize and encode; every step is cached by the fingerprint of what it reads."""
+    data = config.data
+    train = load_corpus(build.source(data.train, "train", data), clean=True)
+    validation = load_corpus(build.source(data.validation, "validation", data), clean=False)
+    tokenizer = _tokenizer(config, train)
+    encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
+    notes = [
+        f"{what}: {text}"
+        for what, text in (
+            (train.name, describe_dropped(train.dropped, train.first)),
+            (train.name, describe_dropped(encoded.dropped, encoded.first)),
+        )
+        if text
+    ]
+    return Corpora(train, validation, tokenizer, encoded, encode_corpus(validation, tokenizer, max_length=None), notes)
+
+
+def _tokenizer(config: Config, train: Corpus) -> Tokenizer:
+    section = config.data.tokenizer
+    key = f"{train.fingerprint} {config.data.vocab_size} {section.model_copy(update={'sampling': None})}"
+    learn = partial(
+        Tokenizer.train,
+        train.source,
+        train.target,
+        vocab_size=config.data.vocab_size,
+        algorithm=section.type,
+        joint=section.joint,
+        byte_fallback=section.byte_fallback,
+        character_coverage=section.character_coverage,
+    )
+    folder = cache_folder() / "tokenizers" / hashlib.sha256(key.encode()).hexdigest()
+    build_once(folder, lambda aside: learn(folder=aside) and None)
+    return Tokenizer.load(folder)
+
+
+def _plan(encoded: EncodedCorpus, batch_tokens: int, seed: int, epoch: int) -> list[np.ndarray]:
+    return plan(
+        encoded.source_lengths,
+        encoded.target_lengths,
+        batch_tokens=batch_tokens,
+        seed=seed,
+        epoch=epoch,
+        fingerprint=encoded.fingerprint,
+    )

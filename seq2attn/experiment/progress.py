@@ -1,0 +1,54 @@
+"""What a person sees while training: a progress bar on a terminal, plain lines in a log. All on stderr."""
+
+import sys
+import time
+from collections.abc import Mapping
+
+from tqdm import tqdm
+
+LINE_EVERY = 10.0  # seconds between plain lines
+
+
+def say(text: str) -> None:
+    """One line for the person who waits."""
+    tqdm.write(text, file=sys.stderr)
+
+
+class Progress:
+    """Updates done, loss, target tokens a second, time left."""
+
+    def __init__(self, name: str, first: int, last: int) -> None:
+        self._name = name
+        self._last = last
+        self._bar = tqdm(total=last, initial=first, desc=name, unit=" updates", file=sys.stderr, disable=None, leave=False)
+        self._started, self._first, self._shown = time.monotonic(), first, time.monotonic()
+
+    def train(self, update: int, values: Mapping[str, float]) -> None:
+        """A train event."""
+        figures = f"loss {values['loss']:.3f}, {values['target_tokens_per_second']:,.0f} target tokens/s"
+        if not self._bar.disable:
+            self._bar.set_postfix_str(figures, refresh=False)
+            self._bar.update(update - self._bar.n)
+            return
+        now = time.monotonic()
+        if now - self._shown >= LINE_EVERY or update == self._last:
+            left = (now - self._started) / max(1, update - self._first) * (self._last - update)
+            say(f"{self._name}: update {update}/{self._last}, {figures}, {_duration(left)} left")
+            self._shown = now
+
+    def validation(self, update: int, values: Mapping[str, float]) -> None:
+        """A validation event."""
+        say(
+            f"{self._name}: update {update}/{self._last}: validation BLEU {values['bleu']:.2f}, "
+            f"chrF2 {values['chrf']:.2f}, loss {values['loss']:.3f}"
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.close()
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"

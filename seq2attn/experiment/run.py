@@ -1,0 +1,315 @@
+"""One run: a config trained into a directory, to be continued, finished, or refused."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seq2attn.data.sources import Source
+from seq2attn.errors import Seq2attnError, UsageError
+from seq2attn.experiment import build, machine
+from seq2attn.experiment.config import Config, differences, to_yaml
+from seq2attn.experiment.corpora import Corpora, load_corpora
+from seq2attn.experiment.export import export
+from seq2attn.experiment.load import load_config
+from seq2attn.experiment.progress import Progress, say
+from seq2attn.experiment.validation import validator
+from seq2attn.training.callbacks import EarlyStopping, Metrics, Saving, TrainLog, Validation
+from seq2attn.training.checkpoint import MODEL, Checkpoints, average, read_tensors
+from seq2attn.training.trainer import Callback, Trainer
+
+
+class Interrupted(Seq2attnError):
+    """A signal ended training after a whole step; the checkpoint is written."""
+
+    def __init__(self, number: int, update: int, out: Path) -> None:
+        super().__init__(
+            f"{out}: stopped by {signal.Signals(number).name} at update {update}; its checkpoint is saved",
+            "run the same command again to go on",
+        )
+        self.exit_code = 128 + number
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory that exists."""
+
+    path: Path
+    config: Config
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Read a run directory. Raises UsageError if it is none."""
+        if not ((path / "config.yaml").is_file() and (path / "manifest.json").is_file()):
+            raise UsageError(f"{path}: not a run directory", "a run directory is what `seq2attn train --out` wrote")
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        return cls(path, load_config(path / "config.yaml"), manifest)
+
+    @property
+    def finished(self) -> bool:
+        """Whether training ended and model/ was written."""
+        return bool(self.manifest["finished"])
+
+    def events(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl."""
+        return [json.loads(line) for line in (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def train(
+    config: Config, out: Path, *, device: str = "auto", threads: int | None = None, overwrite: bool = False
+) -> None:
+    """Train `config` into `out`, go on where an unfinished run of the same config stopped, or return if it is finished.
+
+    Raises UsageError, naming what differs, if `out` holds anything else.
+    """
+    where = machine.device(device)
+    machine.set_up(threads)
+    if overwrite and out.exists():
+        _remove(out)
+    old = _existing(out)
+    if old is not None and config.training.precision == "auto":
+        precision = old.config.training.precision
+    else:
+        precision = machine.resolve_precision(config.training.precision, where)
+    config = _with_training(config, precision=precision)
+    sources = {"train": build.source(config.data.train, "train", config.data)}
+    sources["validation"] = build.source(config.data.validation, "validation", config.data)
+    if old is not None:
+        _check_same(old, config, sources)
+        if old.finished and old.config.training.max_updates >= config.training.max_updates:
+            say(f"{out}: finished already, after {old.manifest['updates']} updates")
+            return
+    _Session(config, out, where, old).run()
+
+
+def plan_text(config: Config, out: Path | None, device: str) -> str:
+    """What `train --dry-run` prints: everything is built, nothing is trained."""
+    where = machine.device(device)
+    precision = machine.resolve_precision(config.training.precision, where)
+    corpora = load_corpora(config)
+    return "\n".join(_description(_with_training(config, precision=precision), corpora, _network(config, corpora), where))
+
+
+class _Session:
+    """One stretch of training: from the last checkpoint (or the start) to the end (or a signal)."""
+
+    def __init__(self, config: Config, out: Path, where: torch.device, old: Run | None) -> None:
+        self.config = config
+        self.out = out
+        self.where = where
+        self.corpora = load_corpora(config)
+        torch.manual_seed(config.seed)
+        self.model = _network(config, self.corpora).to(where)
+        training = config.training
+        self.trainer = Trainer(
+            self.model,
+            build.optimizer(training.optimizer, self.model),
+            build.schedule(training),
+            lambda number: self.corpora.epoch(config, number),
+            max_updates=training.max_updates,
+            accumulation=training.accumulation,
+            clip_norm=training.clip_norm,
+            label_smoothing=training.label_smoothing,
+            autocast=machine.autocast(training.precision, where),  # type: ignore[arg-type]
+        )
+        for line in [*self.corpora.notes, *_description(config, self.corpora, self.model, where)]:
+            say(line)
+        out.mkdir(parents=True, exist_ok=True)
+        self.manifest = old.manifest | {"finished": False} if old else self._first_manifest()
+        (out / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+        _write_json(out / "manifest.json", self.manifest)
+
+    def run(self) -> None:
+        """Train, validate, export."""
+        training, checkpoints = self.config.training, Checkpoints(self.out / "checkpoints")
+        metrics = Metrics(self.out / "metrics.jsonl")
+        first = (checkpoints.updates() or [0])[-1]
+        progress = Progress(self.out.name, first, training.max_updates)
+        log = TrainLog(metrics, training.log_every, progress.train)
+        validation = Validation(
+            validator(self.model, self.corpora, self.config), metrics, training.validate_every, progress.validation
+        )
+        metric = "bleu" if training.select == "average" else training.select
+        saving = Saving(
+            checkpoints,
+            metrics,
+            validation,
+            {"log": log, "validation": validation},
+            metric=metric,
+            keep_last=training.keep_last,
+            keep_best=training.keep_best,
+        )
+        callbacks: list[Callback] = [log, validation, saving]
+        if training.early_stopping is not None:
+            stopping = EarlyStopping(validation, training.early_stopping.metric, training.early_stopping.patience)
+            callbacks.insert(2, stopping)
+        if first:
+            saving.resume(self.trainer, first)
+            say(f"{self.out}: going on from update {first}")
+        else:
+            metrics.cut(0)
+        with _finish_step_on_signal(saving) as signals:
+            self.trainer.run(callbacks)
+        if signals:
+            progress.close()
+            raise Interrupted(signals[0], self.trainer.position.update, self.out)
+        self.trainer.finish(callbacks)
+        progress.close()
+        self._export(checkpoints, validation, saving)
+        metrics.write("end", self.trainer.position.update, seconds=round(self.trainer.seconds, 3))
+        _write_json(self.out / "manifest.json", self.manifest | self._last_manifest())
+
+    def _export(self, checkpoints: Checkpoints, validation: Validation, saving: Saving) -> None:
+        training = self.config.training
+        chosen = saving.best()[:1]
+        text = f"of update {chosen[0]}, the best by validation {training.select}"
+        if training.select == "average":
+            last = training.average.of == "last"
+            chosen = (checkpoints.updates()[::-1] if last else saving.best())[: training.average.count]
+            text = f"the average of updates {', '.join(map(str, sorted(chosen)))}"
+        files = [checkpoints.path(update) / MODEL for update in chosen]
+        export(
+            self.out / "model",
+            weights=read_tensors(files[0]) if len(files) == 1 else average(files),
+            tokenizer=self.corpora.tokenizer,
+            config=self.config,
+            data=self.corpora.train.name,
+            chosen=text,
+            metrics=validation.history[chosen[0]] if len(chosen) == 1 else {},
+        )
+        say(f"{self.out / 'model'}: {text}")
+
+    def _first_manifest(self) -> dict[str, Any]:
+        corpora = self.corpora
+        return {
+            "finished": False,
+            "versions": machine.versions(),
+            "git": machine.git_state(),
+            "seed": self.config.seed,
+            "device": machine.hardware(self.where),
+            "precision": self.config.training.precision,
+            "parameters": self.model.parameter_count,
+            "data": {
+                "train": {
+                    "name": corpora.train.name,
+                    "fingerprint": build.source(self.config.data.train, "train", self.config.data).fingerprint(),
+                    "pairs": len(corpora.encoded),
+                    "dropped": {**corpora.train.dropped, **corpora.encoded.dropped},
+                },
+                "validation": {
+                    "name": corpora.validation.name,
+                    "fingerprint": build.source(
+                        self.config.data.validation, "validation", self.config.data
+                    ).fingerprint(),
+                    "pairs": len(corpora.validation.source),
+                },
+            },
+            "started": _now(),
+        }
+
+    def _last_manifest(self) -> dict[str, Any]:
+        trainer = self.trainer
+        return {
+            "finished": True,
+            "updates": trainer.position.update,
+            "train_seconds": round(trainer.seconds, 3),
+            "target_tokens_per_second": round(trainer.tokens / trainer.seconds, 1),
+            "ended": _now(),
+        }
+
+
+def _network(config: Config, corpora: Corpora) -> Any:
+    tokenizer = corpora.tokenizer
+    return build.seq2seq(
+        config.model,
+        source_size=tokenizer.source_size,
+        target_size=tokenizer.target_size,
+        max_length=config.data.max_length,
+    )
+
+
+def _with_training(config: Config, **values: object) -> Config:
+    return config.model_copy(update={"training": config.training.model_copy(update=values)})
+
+
+def _description(config: Config, corpora: Corpora, model: Any, where: torch.device) -> list[str]:
+    encoder, decoder = config.model.encoder.type, config.model.decoder.type
+    tokenizer, training = corpora.tokenizer, config.training
+    sizes = f"{tokenizer.target_size:,}" if tokenizer.joint else f"{tokenizer.source_size:,} + {tokenizer.target_size:,}"
+    return [
+        f"{encoder} encoder, {decoder} decoder: {model.parameter_count:,} parameters; {sizes} subwords",
+        f"{corpora.train.name}: {len(corpora.encoded):,} pairs; validation on {len(corpora.validation.source):,}",
+        f"{training.max_updates:,} updates of {training.accumulation} × {training.batch_tokens:,} tokens at most, "
+        f"{training.precision} on {where.type} with {torch.get_num_threads()} threads",
+    ]
+
+
+def _existing(out: Path) -> Run | None:
+    if not out.exists() or not any(out.iterdir()):
+        return None
+    if (out / "config.yaml").exists() and (out / "manifest.json").exists():
+        return Run.open(out)
+    raise UsageError(f"{out}: not empty, and not a run directory", "choose another --out")
+
+
+def _remove(out: Path) -> None:
+    _existing(out)  # never remove what no run wrote
+    shutil.rmtree(out)
+
+
+def _check_same(old: Run, config: Config, sources: dict[str, Source]) -> None:
+    """Same = resolved config + corpus fingerprints, but for logging; max_updates may be raised."""
+    before = _with_training(old.config, log_every=config.training.log_every)
+    if config.training.max_updates > before.training.max_updates:
+        before = _with_training(before, max_updates=config.training.max_updates)
+    differ = differences(before, config)
+    if not differ:
+        differ = [
+            f"the text of data.{role} ({source.name})"
+            for role, source in sources.items()
+            if source.fingerprint() != old.manifest["data"][role]["fingerprint"]
+        ]
+    if differ:
+        raise UsageError(
+            f"{old.path}: holds a run of another config; different: {'; '.join(differ)}",
+            "choose another --out, or --overwrite to lose that run",
+        )
+
+
+@contextmanager
+def _finish_step_on_signal(saving: Saving) -> Iterator[list[int]]:
+    """The first SIGINT or SIGTERM asks for a checkpoint and the end; a second one leaves at once."""
+    received: list[int] = []
+
+    def handle(number: int, frame: object) -> None:
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        saving.asked = True
+        say("stopping after this step; once more to leave at once")
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    aside = path.with_name(f".{path.name}.writing")
+    aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(aside, path)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,59 @@
+"""What all sections of the config share: frozen, strict, no unknown keys; a bare string is the all-default variant."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A mapping of the config."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Variant:
+    """Marks a section that says its `type`: a bare string is the variant of that name with all its defaults.
+
+    `default` is the type of a mapping that names none; `other_names` are accepted in place of the types they stand for;
+    `string_key` is set where a bare string is the value of that key of the default variant.
+    """
+
+    def __init__(self, default: str = "", other_names: dict[str, str] | None = None, string_key: str = "type") -> None:
+        self.default = default
+        self.other_names = other_names or {}
+        self.string_key = string_key
+
+    def mapping(self, value: str) -> dict[str, Any]:
+        """The mapping that the bare string `value` stands for."""
+        return {"type": self.default} | {self.string_key: value}
+
+    def expand(self, value: Any) -> Any:
+        """`value` as the mapping that its variant validates."""
+        if isinstance(value, str):
+            value = self.mapping(value)
+        if not isinstance(value, dict):
+            return value
+        name = self.default if value.get("type") is None else value["type"]
+        return value | {"type": self.other_names.get(name, name) if isinstance(name, str) else name}
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.expand, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        section = handler(schema)
+        variants = section.get("oneOf", [section])  # any of them: a mapping may leave out the default type
+        if self.string_key != "type":
+            return {"anyOf": [{"type": "string"}, *variants]}
+        names = [name for variant in variants for name in _names(handler.resolve_ref_schema(variant))]
+        return {"anyOf": [{"enum": [*names, *self.other_names]}, *variants]}
+
+
+def _names(schema: JsonSchemaValue) -> list[str]:
+    names = schema["properties"]["type"]
+    return list(names["enum"]) if "enum" in names else [names["const"]]

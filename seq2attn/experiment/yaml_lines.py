@@ -1,0 +1,145 @@
+"""YAML whose every value remembers where it was written, so that errors can name file and line.
+
+Plain values are read as YAML 1.2 reads them: `no` and `on` are text, `2e-3` is a number.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from seq2attn.errors import ConfigError
+
+FLOAT = re.compile(
+    r"^(?:[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
+_INTEGER = re.compile(r"^[-+]?[0-9][0-9_]*$")
+_BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+_NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
+_TAG = "tag:yaml.org,2002:"
+
+
+class _Loader(yaml.SafeLoader):
+    """The YAML 1.2 core schema."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012  (the base class has it so)
+
+
+_Loader.add_implicit_resolver(_TAG + "null", _NULL, ["~", "n", "N", ""])
+_Loader.add_implicit_resolver(_TAG + "bool", _BOOLEAN, list("tTfF"))
+_Loader.add_implicit_resolver(_TAG + "int", _INTEGER, list("-+0123456789"))
+_Loader.add_implicit_resolver(_TAG + "float", FLOAT, list("-+.0123456789"))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value was written: a line of a file, or an override (line 0)."""
+
+    place: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.place}:{self.line}" if self.line else self.place
+
+
+@dataclass(frozen=True)
+class Located:
+    """A value, where it was written, and a scalar's text as written; mappings and lists hold further located values."""
+
+    value: Any
+    origin: Origin
+    text: str = ""
+
+    def plain(self) -> Any:
+        """The value without origins."""
+        if isinstance(self.value, dict):
+            return {key: item.plain() for key, item in self.value.items()}
+        if isinstance(self.value, list):
+            return [item.plain() for item in self.value]
+        return self.value
+
+    def at(self, path: tuple[str, ...]) -> "Located":
+        """What lies at `path`, or its nearest ancestor that was written."""
+        here = self
+        for key in path:
+            if not isinstance(here.value, dict) or key not in here.value:
+                break
+            here = here.value[key]
+        return here
+
+
+def parse(text: str, place: str, origin: Origin | None = None) -> Located:
+    """The YAML document `text` of the file `place`; with `origin`, every value carries that one instead of its line.
+
+    Raises ConfigError for text that is not YAML, a repeated key, a tag or a cyclic alias.
+    """
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = origin or Origin(place, mark.line + 1 if mark else 1)
+        what = " ".join(part for part in (error.context, error.problem) if part)
+        raise ConfigError(f"{where}: not valid YAML: {what}", _yaml_hint(text, mark)) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(
+            f"{origin or Origin(place, line)}: a config cannot hold the character U+{ord(text[error.position]):04X}",
+            "delete it, or write it as an escape in double quotes",
+        ) from error
+    if node is None:
+        return Located({}, origin or Origin(place, 1))
+    return _located(node, place, origin, node.start_mark.line + 1, ())
+
+
+def _yaml_hint(text: str, mark: yaml.Mark | None) -> str:
+    lines = text.split("\n")
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    if line[: len(line) - len(line.lstrip())].count("\t"):
+        return "indent with spaces, not tabs"
+    return "look at the indentation, and at brackets, quotes and colons that are not closed, here and just above"
+
+
+def _located(node: yaml.Node, place: str, fixed: Origin | None, line: int, above: tuple[yaml.Node, ...]) -> Located:
+    origin = fixed or Origin(place, line)
+    if any(node is ancestor for ancestor in above):
+        raise ConfigError(f"{origin}: an alias stands inside of what it names", "write the values out")
+    inside = (*above, node)
+    if isinstance(node, yaml.MappingNode):
+        items: dict[str, Located] = {}
+        for key, key_line, child in _entries(node):
+            if key in items:
+                where = fixed or Origin(place, key_line)
+                first = "" if fixed else f"; it is in line {items[key].origin.line} too"
+                raise ConfigError(f"{where}: key `{key}` is repeated{first}", "keep one of the two")
+            items[key] = _located(child, place, fixed, key_line, inside)
+        return Located(items, origin)
+    if isinstance(node, yaml.SequenceNode):
+        return Located([_located(item, place, fixed, item.start_mark.line + 1, inside) for item in node.value], origin)
+    return Located(_scalar(node, origin), origin, node.value)
+
+
+def _entries(node: yaml.MappingNode) -> Iterator[tuple[str, int, yaml.Node]]:
+    for key, value in node.value:
+        yield str(key.value) if isinstance(key, yaml.ScalarNode) else "?", key.start_mark.line + 1, value
+
+
+def _scalar(node: yaml.Node, origin: Origin) -> Any:
+    text = str(node.value)
+    number = text.replace("_", "").lower()
+    try:
+        match node.tag.removeprefix(_TAG):
+            case "null":
+                return None
+            case "bool":
+                return number == "true"
+            case "int":
+                return int(number)
+            case "float":
+                return float(number.replace(".inf", "inf").replace(".nan", "nan"))
+            case "str":
+                return text
+    except ValueError:
+        pass
+    raise ConfigError(f"{origin}: {text!r} cannot have the tag {node.tag}", "write the value without a tag")

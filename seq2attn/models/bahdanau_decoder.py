@@ -1,0 +1,72 @@
+"""Bahdanau's decoder: it attends before its step, with the state before it."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seq2attn.attention import AttentionModule, Memory
+from seq2attn.models.dropout import Dropout
+from seq2attn.models.embedding import Embedding
+from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm
+from seq2attn.models.projection import projection
+from seq2attn.models.seq2seq import Encoded
+from seq2attn.tensors import fold, unfold
+
+
+class BahdanauDecoder(nn.Module):
+    """c_t = attention(s_{t-1}); s_t = LSTM([E y_{t-1}; c_t], s_{t-1}); features_t = tanh(W_r [s_t; c_t; E y_{t-1}]).
+
+    Bahdanau et al. 2015, §3.1 and A.2.2 (LSTM for GRU, tanh for maxout). The query is the top layer's state.
+    """
+
+    def __init__(
+        self, embedding: Embedding, *, attention: AttentionModule, final_width: int, width: int, layers: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.attention = attention
+        self.bridge = Bridge(final_width, width=width, layers=layers)
+        self.lstm = lstm(embedding.width + attention.context_width, width, layers, dropout)
+        self.readout = projection(width + attention.context_width + embedding.width, embedding.width)
+        self.dropout = Dropout(dropout)
+
+    def remember(self, encoded: Encoded) -> Memory:
+        """The attention's keys and values."""
+        return self.attention.remember(encoded.states, encoded.mask, encoded.values)
+
+    def start(self, encoded: Encoded, width: int) -> LstmState:
+        """The bridge's state, once for each hypothesis; leaves "B W L H"."""
+        return LstmState(*(leaf[:, None].expand(-1, width, -1, -1) for leaf in self.bridge(encoded.final)))
+
+    def step(
+        self, token: Int[Tensor, "B W"], state: LstmState, memory: Memory
+    ) -> tuple[Float[Tensor, "B W D"], LstmState]:
+        """One step of every hypothesis."""
+        width = token.shape[1]
+        embedded = self.embedding(token)
+        context = self.attention(state.hidden[:, :, -1], memory).context
+        after = Stepper(self.lstm, embedded.reshape(-1, 1, self.embedding.width)).step(
+            context.flatten(0, 1), LstmState(*fold(state))
+        )
+        state = LstmState(*unfold(after, width))
+        return self._features(state.hidden[:, :, -1], context, embedded), state
+
+    def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
+        """Teacher forcing: only attention and recurrence step; embeddings and readout take all steps at once."""
+        memory = self.remember(encoded)
+        embedded = self.embedding(previous)
+        stepper = Stepper(self.lstm, embedded)
+        state = self.bridge(encoded.final)
+        hidden, contexts = [], []
+        for _ in range(previous.shape[1]):
+            context = self.attention(state.hidden[:, -1:], memory).context.squeeze(1)
+            state = stepper.step(context, state)
+            hidden.append(state.hidden[:, -1])
+            contexts.append(context)
+        return self._features(torch.stack(hidden, 1), torch.stack(contexts, 1), embedded)
+
+    def _features(
+        self, hidden: Float[Tensor, "B T H"], context: Float[Tensor, "B T V"], embedded: Float[Tensor, "B T E"]
+    ) -> Float[Tensor, "B T E"]:
+        read = torch.cat([self.dropout(hidden), context.to(hidden.dtype), embedded.to(hidden.dtype)], 2)
+        return self.dropout(torch.tanh(self.readout(read)))

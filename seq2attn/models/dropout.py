@@ -1,0 +1,31 @@
+"""Dropout whose random bits are cheap on a CPU."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+_LEVELS = 1 << 16
+
+
+class Dropout(nn.Module):
+    """In training, each number becomes 0 with probability `rate`, else it is divided by 1 − rate (Srivastava et al. 2014).
+
+    On a CPU the rate is rounded to a multiple of 2⁻¹⁶, and one 64-bit draw decides four numbers: PyTorch's own dropout makes
+    one draw for each, which was a fifth of a Transformer's training time.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self._dropped = round(rate * _LEVELS)
+
+    def forward(self, states: Float[Tensor, "*N"]) -> Float[Tensor, "*N"]:
+        """Drop from a tensor of any shape."""
+        if not self.training or not self._dropped:
+            return states
+        if states.device.type != "cpu":
+            return nn.functional.dropout(states, self.rate)
+        draws = torch.empty(-(-states.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
+        sixteen_bits = draws.view(torch.int16)[: states.numel()].view(states.shape)
+        kept = sixteen_bits >= self._dropped - _LEVELS // 2
+        return states * kept.to(states.dtype).mul_(_LEVELS / (_LEVELS - self._dropped))

@@ -1,0 +1,80 @@
+"""Token embeddings and position encodings."""
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seq2attn.errors import DataError
+from seq2attn.models.dropout import Dropout
+from seq2attn.models.seq2seq import PAD
+
+
+def token_embedding(size: int, width: int) -> nn.Embedding:
+    """An embedding table, entries N(0, 1/width), the padding row zero."""
+    table = nn.Embedding(size, width, padding_idx=PAD)
+    nn.init.normal_(table.weight, std=width**-0.5)
+    with torch.no_grad():
+        table.weight[PAD] = 0
+    return table
+
+
+class Sinusoidal(nn.Module):
+    """P[p, 2i] = sin(p / 10000^(2i/d)), P[p, 2i+1] = cos(p / 10000^(2i/d)) (Vaswani et al. 2017, §3.5). Any length."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        if width % 2:
+            raise ValueError(f"sinusoidal positions need an even width, not {width}")
+        exponents = torch.arange(0, width, 2, dtype=torch.float64) / width
+        self.register_buffer("frequencies", 10000.0**-exponents, persistent=False)
+
+    def forward(self, positions: Int[Tensor, " T"]) -> Float[Tensor, "T D"]:
+        """The encodings of `positions`, counted from 0, in the default precision's range: fp64 in, fp64 out."""
+        angles = positions[:, None].to(self.frequencies.dtype) * self.frequencies
+        return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
+
+
+class Learned(nn.Module):
+    """One trained vector for each position below `length`; a longer sentence raises DataError."""
+
+    def __init__(self, width: int, length: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.empty(length, width))
+        nn.init.normal_(self.table, std=width**-0.5)
+
+    def forward(self, positions: Int[Tensor, " T"]) -> Float[Tensor, "T D"]:
+        """The rows of `positions`."""
+        length = len(self.table)
+        if len(positions) and int(positions[-1]) >= length:
+            raise DataError(
+                f"a sentence of more than {length} subwords, but this model learned positions only up to there",
+                "train with `positions: sinusoidal`, or raise data.max_length",
+            )
+        return self.table[positions]
+
+
+class Embedding(nn.Module):
+    """x = scale · E[token] + P[position], then dropout. `positions` None: no position encoding.
+
+    Transformers scale by √width (Vaswani et al. 2017, §3.4), recurrent models do not.
+    """
+
+    def __init__(
+        self, table: nn.Embedding, *, dropout: float, scaled: bool = False, positions: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.table = table
+        self.width = table.embedding_dim
+        self.scale = math.sqrt(self.width) if scaled else 1.0
+        self.positions = positions
+        self.dropout = Dropout(dropout)
+
+    def forward(self, tokens: Int[Tensor, "B T"], start: int = 0) -> Float[Tensor, "B T D"]:
+        """Embed tokens whose first stands at position `start`."""
+        embedded = self.table(tokens) * self.scale
+        if self.positions is not None:
+            where = torch.arange(start, start + tokens.shape[1], device=tokens.device)
+            embedded = embedded + self.positions(where).to(embedded.dtype)
+        return self.dropout(embedded)

@@ -1,0 +1,79 @@
+"""The protocols between encoder, decoder and search, and the model that joins them."""
+
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from seq2attn.tensors import Tree
+
+PAD, BOS = 0, 2
+
+
+class Encoded(NamedTuple):
+    """What every encoder gives every decoder."""
+
+    states: Float[Tensor, "B S D"]
+    mask: Bool[Tensor, "B S"]  # True = real
+    final: Float[Tensor, "B F"]  # the whole sentence in one vector: the last state, or a pooled one
+    values: Float[Tensor, "B S V"] | None = None  # None: the states
+
+
+class Encoder(Protocol):
+    """Reads a source; `width` is the size of its states, `final_width` that of its last vector."""
+
+    width: int
+    final_width: int
+
+    def __call__(self, source: Int[Tensor, "B S"]) -> Encoded:
+        """Encode padded sentences."""
+
+
+class Decoder(Protocol):
+    """Writes a target, one step at a time or all steps at once.
+
+    It returns features of the size of the target embeddings, not logits: projection and loss belong together.
+    """
+
+    def remember(self, encoded: Encoded) -> Tree:
+        """What depends on the source alone, leaves "B …": made once, never reordered in search."""
+
+    def start(self, encoded: Encoded, width: int) -> Tree:
+        """The state of `width` equal hypotheses before the first token: a tree whose leaves begin "B W"."""
+
+    def step(self, token: Int[Tensor, "B W"], state: Tree, memory: Tree) -> tuple[Float[Tensor, "B W D"], Tree]:
+        """Features for the token after `token`, and the state that has read it."""
+
+    def __call__(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
+        """Teacher forcing: the features of every step, given the gold token before it. Equals repeated `step`."""
+
+
+class Seq2Seq(nn.Module):
+    """p(y_t | y_<t, x) = softmax(W features_t + b), features = decoder(y_<t, encoder(x)).
+
+    `output` is W, shared with an embedding if the two are tied.
+    """
+
+    def __init__(self, *, encoder: nn.Module, decoder: nn.Module, output: nn.Parameter) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.output = output
+        self.bias = nn.Parameter(torch.zeros(output.shape[0]))
+
+    def forward(self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
+        """Features of every target step under teacher forcing."""
+        previous = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], 1)
+        return self.decoder(previous, self.encoder(source))
+
+    def logits(self, features: Float[Tensor, "*N D"]) -> Float[Tensor, "*N V"]:
+        """Scores of every target token."""
+        return nn.functional.linear(features, self.output, self.bias)
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable numbers, tied ones counted once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+

@@ -1,0 +1,126 @@
+"""A stack of causal self-attention, cross-attention and feed-forward layers."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seq2attn.attention import AttentionModule, Memory
+from seq2attn.models.embedding import Embedding
+from seq2attn.models.seq2seq import Encoded
+from seq2attn.models.transformer_layer import Residual, feed_forward
+from seq2attn.tensors import fold, unfold
+
+State = tuple[Memory, ...]  # for each layer, the target's keys and values so far; leaves "B W …"
+
+
+class TransformerDecoderLayer(nn.Module):
+    """Self-attention over the target so far, attention to the source, a feed-forward block."""
+
+    def __init__(
+        self,
+        self_attention: AttentionModule,
+        attention: AttentionModule,
+        *,
+        width: int,
+        feedforward: int,
+        pre: bool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.self_attention = self_attention
+        self.attention = attention
+        self.feedforward = feed_forward(width, feedforward, dropout)
+        self.around_self_attention = Residual(width, pre=pre, dropout=dropout)
+        self.around_attention = Residual(width, pre=pre, dropout=dropout)
+        self.around_feedforward = Residual(width, pre=pre, dropout=dropout)
+
+    def forward(
+        self, states: Float[Tensor, "B T D"], source: Memory, past: Memory | None = None
+    ) -> tuple[Float[Tensor, "B T D"], Memory]:
+        """All T steps at once; or with `past` (leaves "B W …") the next step of W = T hypotheses, and the past with it."""
+        grown: list[Memory] = []
+
+        def attend_target(x: Tensor) -> Tensor:
+            if past is None:
+                positions = torch.arange(x.shape[1], device=x.device)
+                memory = self.self_attention.remember(x, x.new_ones(x.shape[:2], dtype=torch.bool))
+                grown.append(memory)
+                return self.self_attention(x, memory, positions).context
+            rows = x.reshape(-1, 1, x.shape[2])
+            memory = _append(
+                Memory(*fold(past)), self.self_attention.remember(rows, rows.new_ones(rows.shape[:2], dtype=torch.bool))
+            )
+            grown.append(Memory(*unfold(memory, x.shape[1])))
+            now = torch.tensor([memory.mask.shape[1] - 1], device=x.device)
+            return self.self_attention(rows, memory, now).context.reshape(x.shape)
+
+        def attend_source(x: Tensor) -> Tensor:
+            return self.attention(x, source).context
+
+        states = self.around_self_attention(states, attend_target)
+        states = self.around_attention(states, attend_source)
+        return self.around_feedforward(states, self.feedforward), grown[0]
+
+
+class TransformerDecoder(nn.Module):
+    """Vaswani et al. 2017, §3.1, pre- or post-norm. Features have the size of the embeddings."""
+
+    def __init__(
+        self,
+        embedding: Embedding,
+        *,
+        self_attentions: Sequence[AttentionModule],
+        attentions: Sequence[AttentionModule],
+        feedforward: int,
+        pre: bool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        width = embedding.width
+        self.layers = nn.ModuleList(
+            TransformerDecoderLayer(own, cross, width=width, feedforward=feedforward, pre=pre, dropout=dropout)
+            for own, cross in zip(self_attentions, attentions, strict=True)
+        )
+        self.norm = nn.LayerNorm(width) if pre else nn.Identity()
+
+    def remember(self, encoded: Encoded) -> tuple[Memory, ...]:
+        """Each layer's keys and values of the source."""
+        return tuple(
+            layer.attention.remember(encoded.states, encoded.mask, encoded.values) for layer in self.layers
+        )
+
+    def start(self, encoded: Encoded, width: int) -> State:
+        """An empty past for each layer."""
+        nothing = self.embedding(torch.zeros(len(encoded.mask) * width, 0, dtype=torch.long, device=encoded.mask.device))
+        nobody = torch.zeros(nothing.shape[:2], dtype=torch.bool, device=nothing.device)
+        return tuple(
+            Memory(*unfold(layer.self_attention.remember(nothing, nobody), width)) for layer in self.layers
+        )
+
+    def step(
+        self, token: Int[Tensor, "B W"], state: State, memory: tuple[Memory, ...]
+    ) -> tuple[Float[Tensor, "B W D"], State]:
+        """One step of every hypothesis."""
+        length = state[0].mask.shape[2]
+        states = self.embedding(token.reshape(-1, 1), start=length).reshape(*token.shape, -1)
+        pasts = []
+        for layer, past, source in zip(self.layers, state, memory, strict=True):
+            states, past = layer(states, source, past)
+            pasts.append(past)
+        return self.norm(states), tuple(pasts)
+
+    def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
+        """Teacher forcing, all steps in parallel. Padding comes last in `previous`, so the causal span already hides it."""
+        states = self.embedding(previous)
+        for layer, source in zip(self.layers, self.remember(encoded), strict=True):
+            states, _ = layer(states, source)
+        return self.norm(states)
+
+
+def _append(past: Memory, now: Memory) -> Memory:
+    return Memory(
+        torch.cat([past.keys, now.keys], 2), torch.cat([past.values, now.values], 2), torch.cat([past.mask, now.mask], 1)
+    )

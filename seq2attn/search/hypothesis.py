@@ -1,0 +1,39 @@
+"""What every search returns, and the steps that all of them share."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seq2attn.data.tokenizer import BOS, PAD, UNK
+from seq2attn.models.seq2seq import Seq2Seq
+
+
+class Hypothesis(NamedTuple):
+    """One translation: its tokens without end-of-sentence, and its score (higher is better)."""
+
+    tokens: list[int]
+    score: float
+
+
+class Search(Protocol):
+    """A way to search, as a value."""
+
+    def __call__(
+        self, model: Seq2Seq, source: Int[Tensor, "B S"], limits: Int[Tensor, " B"], lines: Sequence[int]
+    ) -> list[list[Hypothesis]]:
+        """The hypotheses of each sentence, best first, none longer than its limit; `lines` numbers the sentences."""
+
+
+def next_logits(model: Seq2Seq, features: Float[Tensor, "B W D"]) -> Float[Tensor, "B W V"]:
+    """Logits of the next token; tokens that never stand in a translation (padding, unknown, begin) are impossible."""
+    logits = model.logits(features)
+    logits[..., [PAD, UNK, BOS]] = -torch.inf
+    return logits
+
+
+def length_penalty(length: int, alpha: float) -> float:
+    """lp(Y) = ((5 + |Y|) / 6)^α, which divides log p(Y) (Wu et al. 2016, eq. 14); 1 for α = 0."""
+    return ((5 + length) / 6) ** alpha

@@ -1,0 +1,70 @@
+"""Masks, precision and row selection in a state tree: what every floor above needs of tensors.
+
+Shape letters, everywhere in this project: B sentences · W hypotheses of a sentence · T target steps · S source positions ·
+Q queries of a sentence (its T steps under teacher forcing, its W hypotheses when stepping) · H heads · G groups of keys ·
+D, E, K, V feature sizes · N any flat number of rows. True in a mask means real. Batch is always axis 0.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+Tree: TypeAlias = "Tensor | tuple[Tree, ...]"
+
+
+def map_tree(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
+    """Apply `function` to every leaf; named tuples keep their type."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    leaves = [map_tree(function, branch) for branch in tree]
+    return type(tree)(*leaves) if hasattr(tree, "_fields") else tuple(leaves)
+
+
+def select(tree: Tree, parents: Int[Tensor, "B W"]) -> Tree:
+    """Hypothesis w of sentence b becomes a copy of hypothesis parents[b, w]: tiles, reorders and prunes any state.
+
+    The leaves of `tree` begin "B W".
+    """
+    sentences = torch.arange(len(parents), device=parents.device)[:, None]
+    return map_tree(lambda leaf: leaf[sentences, parents], tree)
+
+
+def take(tree: Tree, rows: Int[Tensor, " R"]) -> Tree:
+    """Keep the sentences `rows`. The leaves of `tree` begin "B"."""
+    return map_tree(lambda leaf: leaf.index_select(0, rows), tree)
+
+
+def unfold(tree: Tree, width: int) -> Tree:
+    """Leaves "B·W ..." become "B W ..."."""
+    return map_tree(lambda leaf: leaf.unflatten(0, (-1, width)), tree)
+
+
+def fold(tree: Tree) -> Tree:
+    """Leaves "B W ..." become "B·W ..."."""
+    return map_tree(lambda leaf: leaf.flatten(0, 1), tree)
+
+
+def reversal(mask: Bool[Tensor, "B S"], keep_last: int = 0) -> Int[Tensor, "B S"]:
+    """For each sentence, the index that reads its real positions backwards; padding and the `keep_last` last ones stay in place.
+
+    It is its own inverse, so one gather reverses and a second restores.
+    """
+    positions = torch.arange(mask.shape[1], device=mask.device).expand(mask.shape)
+    backwards = mask.sum(1, keepdim=True) - keep_last - 1 - positions
+    return torch.where(backwards >= 0, backwards, positions)
+
+
+def reorder(states: Tensor, index: Int[Tensor, "B S"]) -> Tensor:
+    """states "B S D" read at the positions `index`."""
+    return states.gather(1, index[:, :, None].expand(-1, -1, states.shape[2]))
+
+
+def compute_dtype(tensor: Tensor) -> torch.dtype:
+    """The type that matrix products of `tensor` run in: autocast's where it is on, else its own."""
+    device = tensor.device.type
+    if torch.is_autocast_enabled(device) and tensor.dtype == torch.float32:
+        return torch.get_autocast_dtype(device)
+    return tensor.dtype

@@ -1,0 +1,276 @@
+"""What happens beside training, in the order in which a run lists it: log, validate, stop early, save."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seq2attn.training.checkpoint import MODEL, OPTIMIZER, RANDOM, Checkpoints, load_weights, read_tensors, weights
+from seq2attn.training.schedule import goodness
+from seq2attn.training.trainer import Step, Trainer
+
+
+class Metrics:
+    """metrics.jsonl, one object a line. Its length is part of a checkpoint, so that resuming cuts off what came after."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, event: str, update: int, **values: float) -> None:
+        """Append one event and flush it."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"event": event, "update": update, **values}) + "\n")
+
+    def size(self) -> int:
+        """Bytes so far."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def cut(self, size: int) -> None:
+        """Forget everything after `size` bytes."""
+        if self.path.exists():
+            os.truncate(self.path, size)
+
+
+class TrainLog:
+    """A train event every `every` updates and at the last: mean loss, learning rate, target tokens a second."""
+
+    def __init__(self, metrics: Metrics, every: int, show: Callable[[int, Mapping[str, float]], None]) -> None:
+        self._metrics = metrics
+        self._every = every
+        self._show = show
+        self._nll, self._tokens, self._seconds, self._rate = 0.0, 0, 0.0, 0.0
+
+    def after_update(self, trainer: Trainer, step: Step) -> None:
+        """Add up, and write when it is time."""
+        self._nll += step.nll
+        self._tokens += step.tokens
+        self._seconds += step.seconds
+        self._rate = step.learning_rate
+        if trainer.position.update % self._every == 0:
+            self._write(trainer)
+
+    def at_end(self, trainer: Trainer) -> None:
+        """Write what is left."""
+        if self._tokens:
+            self._write(trainer)
+
+    def state(self) -> dict[str, Any]:
+        """The sums since the last event."""
+        return {"nll": self._nll, "tokens": self._tokens, "seconds": self._seconds, "rate": self._rate}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue the sums."""
+        self._nll, self._tokens, self._seconds = state["nll"], state["tokens"], state["seconds"]
+        self._rate = state["rate"]
+
+    def _write(self, trainer: Trainer) -> None:
+        values = {
+            "loss": self._nll / self._tokens,
+            "learning_rate": self._rate,
+            "seconds": round(trainer.seconds, 3),
+            "target_tokens_per_second": round(self._tokens / self._seconds, 1),
+        }
+        self._metrics.write("train", trainer.position.update, **values)
+        self._show(trainer.position.update, values)
+        self._nll, self._tokens, self._seconds = 0.0, 0, 0.0
+
+
+class Validation:
+    """Calls the injected `validate` every `every` updates and at the end; remembers the last and best metrics."""
+
+    def __init__(
+        self,
+        validate: Callable[[], Mapping[str, float]],
+        metrics: Metrics,
+        every: int,
+        show: Callable[[int, Mapping[str, float]], None],
+    ) -> None:
+        self._validate = validate
+        self._metrics = metrics
+        self._every = every
+        self._show = show
+        self.history: dict[int, dict[str, float]] = {}
+
+    def after_update(self, trainer: Trainer, step: Step) -> None:
+        """Validate when it is time."""
+        if trainer.position.update % self._every == 0:
+            self._run(trainer)
+
+    def at_end(self, trainer: Trainer) -> None:
+        """Validate what the last update made, if that has not been done."""
+        if trainer.position.update not in self.history:
+            self._run(trainer)
+
+    def state(self) -> dict[str, Any]:
+        """The metrics of every validation so far."""
+        return {"history": {str(update): metrics for update, metrics in self.history.items()}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue the history."""
+        self.history = {int(update): metrics for update, metrics in state["history"].items()}
+
+    def _run(self, trainer: Trainer) -> None:
+        started = time.perf_counter()
+        with torch.random.fork_rng():
+            values = dict(self._validate())
+        trainer.schedule.observe(values)
+        self.history[trainer.position.update] = values
+        self._metrics.write(
+            "validation", trainer.position.update, **values, seconds=round(time.perf_counter() - started, 3)
+        )
+        self._show(trainer.position.update, values)
+
+
+class EarlyStopping:
+    """Stops training when `metric` has not improved in the last `patience` validations."""
+
+    def __init__(self, validation: Validation, metric: str, patience: int) -> None:
+        self._validation = validation
+        self._metric = metric
+        self._patience = patience
+
+    def after_update(self, trainer: Trainer, step: Step) -> None:
+        """Look at the history after each validation."""
+        history = self._validation.history
+        if trainer.position.update in history:
+            values = [goodness(self._metric, history[update]) for update in sorted(history)]
+            trainer.stop = len(values) - 1 - values.index(max(values)) >= self._patience
+
+    def at_end(self, trainer: Trainer) -> None:
+        """Nothing."""
+
+    def state(self) -> dict[str, Any]:
+        """The history is the validation's."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Nothing."""
+
+
+class Saving:
+    """A checkpoint after each validation, at the end, and when asked to; keeps the newest and the best.
+
+    It stands last, so that what it saves is the state after all others have done their part.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        metrics: Metrics,
+        validation: Validation,
+        others: Mapping[str, Any],
+        *,
+        metric: str,
+        keep_last: int,
+        keep_best: int,
+    ) -> None:
+        self._checkpoints = checkpoints
+        self._metrics = metrics
+        self._validation = validation
+        self._others = others
+        self._metric = metric
+        self._keep_last = keep_last
+        self._keep_best = keep_best
+        self._saved: tuple[int, int] | None = None
+        self.asked = False
+
+    def after_update(self, trainer: Trainer, step: Step) -> None:
+        """Save after a validation or when asked."""
+        if trainer.position.update in self._validation.history or self.asked:
+            self.save(trainer)
+            trainer.stop = trainer.stop or self.asked
+
+    def at_end(self, trainer: Trainer) -> None:
+        """Save the end, unless the last checkpoint is just that."""
+        if self._saved != self._now(trainer):
+            self.save(trainer)
+
+    def state(self) -> dict[str, Any]:
+        """What is on disk is the state."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def best(self) -> list[int]:
+        """Kept updates that were validated, best first (the earliest of equals)."""
+        history = self._validation.history
+        updates = [update for update in self._checkpoints.updates() if update in history]
+        return sorted(updates, key=lambda update: (-goodness(self._metric, history[update]), update))
+
+    def save(self, trainer: Trainer) -> None:
+        """Write one checkpoint, then remove those that are neither new nor good."""
+        update = trainer.position.update
+        self._metrics.write("checkpoint", update)
+        state = {
+            "position": vars(trainer.position),
+            "seconds": trainer.seconds,
+            "tokens": trainer.tokens,
+            "schedule": trainer.schedule.state(),
+            "callbacks": {name: callback.state() for name, callback in self._others.items()},
+            "metrics_bytes": self._metrics.size(),
+        }
+        self._checkpoints.save(
+            update,
+            model=weights(trainer.model),
+            optimizer=_optimizer_tensors(trainer.optimizer),
+            random=_random_tensors(),
+            state=state,
+        )
+        self._saved = self._now(trainer)
+        self._checkpoints.keep([*self._checkpoints.updates()[-self._keep_last :], *self.best()[: self._keep_best]])
+
+    def resume(self, trainer: Trainer, update: int) -> None:
+        """Put trainer and callbacks back to where checkpoint `update` was written."""
+        folder, state = self._checkpoints.path(update), self._checkpoints.state(update)
+        load_weights(trainer.model, read_tensors(folder / MODEL), folder / MODEL)
+        _restore_optimizer(trainer.optimizer, read_tensors(folder / OPTIMIZER))
+        _restore_random(read_tensors(folder / RANDOM))
+        for name, value in state["position"].items():
+            setattr(trainer.position, name, value)
+        trainer.seconds, trainer.tokens = state["seconds"], state["tokens"]
+        trainer.schedule.restore(state["schedule"])
+        for name, callback in self._others.items():
+            callback.restore(state["callbacks"][name])
+        self._metrics.cut(state["metrics_bytes"])
+        self._saved = self._now(trainer)
+
+    def _now(self, trainer: Trainer) -> tuple[int, int]:
+        """Update and number of validations: what tells one checkpoint from another."""
+        return trainer.position.update, len(self._validation.history)
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": value.detach().cpu().contiguous()
+        for index, values in state.items()
+        for name, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _random_tensors() -> dict[str, Tensor]:
+    tensors = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["cuda"] = torch.cuda.get_rng_state()
+    return tensors
+
+
+def _restore_random(tensors: Mapping[str, Tensor]) -> None:
+    torch.set_rng_state(tensors["cpu"])
+    if "cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["cuda"])

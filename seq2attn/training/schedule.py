@@ -1,0 +1,88 @@
+"""Learning-rate schedules. `rate(update)` is the rate of optimizer step `update`, counted from 1."""
+
+import math
+from collections.abc import Callable, Mapping
+
+
+def constant(peak: float, warmup: int) -> Callable[[int], float]:
+    """peak · min(1, update / warmup)."""
+    return lambda update: peak * _warmed(update, warmup)
+
+
+def inverse_sqrt(peak: float, warmup: int) -> Callable[[int], float]:
+    """peak · min(update / warmup, √(warmup / update)) (Vaswani et al. 2017, eq. 3, written by its peak)."""
+    start = max(1, warmup)
+    return lambda update: peak * min(update / start, math.sqrt(start / update))
+
+
+def cosine(peak: float, warmup: int, last: int, final: float) -> Callable[[int], float]:
+    """Warm-up, then half a cosine from the peak down to `final · peak` at update `last` (Loshchilov & Hutter 2017, eq. 5)."""
+
+    def rate(update: int) -> float:
+        done = min(1.0, max(0.0, (update - warmup) / max(1, last - warmup)))
+        return peak * _warmed(update, warmup) * (final + (1 - final) * (1 + math.cos(math.pi * done)) / 2)
+
+    return rate
+
+
+def _warmed(update: int, warmup: int) -> float:
+    return min(1.0, update / warmup) if warmup else 1.0
+
+
+class Schedule:
+    """The learning rate of every update: a function of the update alone."""
+
+    def __init__(self, rate: Callable[[int], float]) -> None:
+        self._rate = rate
+
+    def rate(self, update: int) -> float:
+        """The learning rate of this update."""
+        return self._rate(update)
+
+    def observe(self, metrics: Mapping[str, float]) -> None:
+        """A validation does not matter here."""
+
+    def state(self) -> dict[str, float]:
+        """Nothing to keep."""
+        return {}
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        """Nothing to restore."""
+
+
+class Plateau:
+    """Multiply the rate by `factor` whenever `metric` has not improved for more than `patience` validations."""
+
+    def __init__(self, peak: float, *, warmup: int, factor: float, patience: int, metric: str) -> None:
+        self._rate = constant(peak, warmup)
+        self._factor = factor
+        self._patience = patience
+        self._metric = metric
+        self._scale, self._best, self._bad = 1.0, -math.inf, 0
+
+    def rate(self, update: int) -> float:
+        """The learning rate of this update."""
+        return self._scale * self._rate(update)
+
+    def observe(self, metrics: Mapping[str, float]) -> None:
+        """Count validations without improvement."""
+        value = goodness(self._metric, metrics)
+        if value > self._best:
+            self._best, self._bad = value, 0
+            return
+        self._bad += 1
+        if self._bad > self._patience:
+            self._scale, self._bad = self._scale * self._factor, 0
+
+    def state(self) -> dict[str, float]:
+        """What a checkpoint keeps."""
+        return {"scale": self._scale, "best": self._best, "bad": self._bad}
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        """Continue from `state`."""
+        self._scale, self._best, self._bad = state["scale"], state["best"], int(state["bad"])
+
+
+def goodness(metric: str, metrics: Mapping[str, float]) -> float:
+    """The metric's value, signed so that more is better: a loss counts negative."""
+    return -metrics[metric] if metric == "loss" else metrics[metric]

@@ -1,0 +1,169 @@
+"""The training loop, the same for every model."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from seq2attn.data.batches import Batch
+from seq2attn.errors import DivergedError
+from seq2attn.models.seq2seq import PAD, Seq2Seq
+from seq2attn.training.loss import Loss, cross_entropy
+from seq2attn.training.schedule import Plateau, Schedule
+
+MAX_SKIPPED = 10  # updates in a row without a finite gradient that end a run
+
+
+class Epoch(Protocol):
+    """The batches of one epoch, in order."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Batch: ...
+
+
+class Step(NamedTuple):
+    """One update: sums over its target tokens, and what it took."""
+
+    nll: float
+    tokens: int
+    learning_rate: float
+    seconds: float
+
+
+class Callback(Protocol):
+    """Something that happens beside training. `state` is what a checkpoint keeps of it."""
+
+    def after_update(self, trainer: "Trainer", step: Step) -> None:
+        """Called after every update."""
+
+    def at_end(self, trainer: "Trainer") -> None:
+        """Called once, when training is over."""
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to go on."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from `state`."""
+
+
+@dataclass
+class Position:
+    """Where training is: the next update, and the next batch."""
+
+    update: int = 0
+    epoch: int = 0
+    batch: int = 0
+
+
+class Trainer:
+    """Minimizes the label-smoothed negative log-likelihood of a target token.
+
+    An update sums the gradients of `accumulation` batches and divides by all their target tokens, so k accumulated batches
+    equal one large batch. `epochs(n)` gives the batches of epoch n, a pure function: together with the optimizer, the random
+    state and `position`, that is all a run is.
+    """
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        optimizer: torch.optim.Optimizer,
+        schedule: Schedule | Plateau,
+        epochs: Callable[[int], Epoch],
+        *,
+        max_updates: int,
+        accumulation: int,
+        clip_norm: float | None,
+        label_smoothing: float,
+        autocast: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.max_updates = max_updates
+        self.position = Position()
+        self.seconds = 0.0  # of training, without validation and checkpoints
+        self.tokens = 0
+        self.stop = False
+        self._epochs = epochs
+        self._accumulation = accumulation
+        self._clip_norm = clip_norm or math.inf
+        self._label_smoothing = label_smoothing
+        self._autocast = autocast
+        self._epoch: tuple[int, Epoch] | None = None
+        self._skipped = 0
+
+    def run(self, callbacks: Sequence[Callback]) -> None:
+        """Train until `max_updates`, or until a callback sets `stop`."""
+        while self.position.update < self.max_updates and not self.stop:
+            step = self.update()
+            for callback in callbacks:
+                callback.after_update(self, step)
+
+    def finish(self, callbacks: Sequence[Callback]) -> None:
+        """Let every callback do what belongs to the end."""
+        for callback in callbacks:
+            callback.at_end(self)
+
+    def update(self) -> Step:
+        """One optimizer step."""
+        started = time.perf_counter()
+        self.model.train()
+        batches = [self._next_batch() for _ in range(self._accumulation)]
+        tokens = sum(int((batch.target != PAD).sum()) for batch in batches)
+        self.position.update += 1
+        rate = self.schedule.rate(self.position.update)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        nll = 0.0
+        for batch in batches:
+            loss = self.loss(batch)
+            (loss.smoothed / tokens).backward()
+            nll += float(loss.nll)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._clip_norm)
+        if math.isfinite(nll) and math.isfinite(float(norm)):
+            self.optimizer.step()
+            self._skipped = 0
+        else:
+            self._skip(batches, rate)
+        self.optimizer.zero_grad(set_to_none=True)
+        seconds = time.perf_counter() - started
+        self.seconds += seconds
+        self.tokens += tokens
+        return Step(nll, tokens, rate, seconds)
+
+    def loss(self, batch: Batch) -> Loss:
+        """The loss summed over the batch's real target tokens."""
+        device = self.model.output.device
+        source, target = batch.source.to(device, non_blocking=True), batch.target.to(device, non_blocking=True)
+        real = target != PAD
+        with self._autocast():
+            features: Tensor = self.model(source, target)
+            return cross_entropy(
+                features[real], self.model.output, self.model.bias, target[real], smoothing=self._label_smoothing
+            )
+
+    def _next_batch(self) -> Batch:
+        position = self.position
+        if self._epoch is None or self._epoch[0] != position.epoch:
+            self._epoch = (position.epoch, self._epochs(position.epoch))
+        batches = self._epoch[1]
+        batch = batches[position.batch]
+        position.batch += 1
+        if position.batch == len(batches):
+            position.epoch, position.batch = position.epoch + 1, 0
+        return batch
+
+    def _skip(self, batches: list[Batch], rate: float) -> None:
+        self._skipped += 1
+        if self._skipped >= MAX_SKIPPED:
+            sentences = [int(i) for batch in batches for i in batch.indices[:5]]
+            raise DivergedError(
+                f"update {self.position.update}: {MAX_SKIPPED} updates in a row had no finite gradient (learning rate "
+                f"{rate:.2g}; the last batch held the training pairs {', '.join(map(str, sentences))}, …)",
+                "lower training.optimizer.learning_rate or lengthen training.schedule.warmup, then start again with --overwrite",
+            )

@@ -1,0 +1,29 @@
+"""Every annotation of the package, shapes included, is executed by the tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+with install_import_hook("seq2attn", "beartype.beartype"):
+    import seq2attn  # noqa: F401  (the hook stays active for its submodules, which are imported later)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQ2ATTN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def configs() -> Path:
+    return Path(__file__).parent.parent / "configs"

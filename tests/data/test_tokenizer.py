@@ -1,0 +1,184 @@
+import re
+import unicodedata
+from pathlib import Path
+
+import pytest
+import sentencepiece
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2attn.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
+from seq2attn.errors import DataError
+
+ENGLISH = ["a small dog runs", "the old cat sleeps on the warm bed", "dogs and cats are running"] * 20
+GERMAN = ["ein kleiner Hund läuft", "die alte Katze schläft auf dem warmen Bett", "Hunde und Katzen laufen"] * 20
+FIRST_BYTE = 4  # the 256 byte pieces follow the four special ids
+
+
+def train(folder: Path, source: list[str] = ENGLISH, target: list[str] = GERMAN, **changes: object) -> Tokenizer:
+    chosen = {
+        "vocab_size": 300,
+        "algorithm": "unigram",
+        "joint": True,
+        "byte_fallback": True,
+        "character_coverage": 1.0,
+    }
+    return Tokenizer.train(source, target, folder=folder, **{**chosen, **changes})
+
+
+@pytest.fixture(scope="module", params=["unigram", "bpe"])
+def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    return train(tmp_path_factory.mktemp("tokenizer"), algorithm=request.param)
+
+
+def test_every_encoding_ends_with_the_end_of_sentence_and_holds_no_other_special_id(tokenizer: Tokenizer) -> None:
+    for ids in tokenizer.encode_source([*ENGLISH[:3], "", "unseen: 漢字 🙂"]) + tokenizer.encode_target(GERMAN[:3]):
+        assert ids[-1] == EOS
+        assert not {PAD, UNK, BOS, EOS} & set(ids[:-1])
+
+
+def test_an_empty_line_is_only_the_end_of_sentence(tokenizer: Tokenizer) -> None:
+    assert tokenizer.encode_source(["", "  "]) == [[EOS], [EOS]]
+    assert tokenizer.decode_target([[], [EOS], [PAD, BOS]]) == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "👨‍👩‍👧 Familie",
+        "日本語の文です。",
+        "שלום עולם",
+        "<s> </s> <unk> <pad>",
+        "a\u2028b",
+        "naïve\u00a0café",
+        "\ufeffx",
+    ],
+)
+def test_any_script_survives_the_round_trip(tokenizer: Tokenizer, text: str) -> None:
+    assert tokenizer.decode_target(tokenizer.encode_target([text])) == [text]
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="▁"), max_size=30))
+@settings(deadline=None, max_examples=200)
+def test_text_survives_the_round_trip_but_for_extra_spaces(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    tokenizer = _shared(tmp_path_factory)
+    assert tokenizer.decode_target(tokenizer.encode_target([text])) == [re.sub(" +", " ", text).strip(" ")]
+
+
+@given(ids=st.lists(st.integers(0, 299), max_size=40))
+@settings(deadline=None, max_examples=200)
+def test_whatever_a_model_emits_decodes_to_one_line_without_control_characters(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[int]
+) -> None:
+    [text] = _shared(tmp_path_factory).decode_target([ids])
+    assert not [character for character in text if unicodedata.category(character) == "Cc"]
+
+
+_trained: list[Tokenizer] = []
+
+
+def _shared(folders: pytest.TempPathFactory) -> Tokenizer:
+    if not _trained:
+        _trained.append(train(folders.mktemp("shared")))
+    return _trained[0]
+
+
+def test_line_feed_bytes_become_spaces_and_broken_bytes_the_replacement_character(tokenizer: Tokenizer) -> None:
+    letters = [FIRST_BYTE + byte for byte in b"a\nb\r\tc\xc2\x85d"]
+    assert tokenizer.decode_target([letters]) == ["a b  c d"]
+    assert tokenizer.decode_target([[FIRST_BYTE + 0xE2, FIRST_BYTE + ord("x")]]) == ["\ufffdx"]
+
+
+def test_decoding_stops_at_the_end_of_sentence(tokenizer: Tokenizer) -> None:
+    [hund, _] = [*tokenizer.encode_target(["Hund"]), None]
+    assert tokenizer.decode_target([[*hund, *hund]]) == ["Hund"]
+
+
+def test_joint_vocabularies_share_their_ids_and_separate_ones_do_not(tmp_path: Path) -> None:
+    joint = train(tmp_path / "joint")
+    separate = train(tmp_path / "separate", joint=False, vocab_size=285)
+    assert joint.source_size == joint.target_size == 300
+    assert joint.encode_source(["Hund"]) == joint.encode_target(["Hund"])
+    assert separate.source_size == separate.target_size == 285
+    assert separate.encode_source(["Hund läuft"]) != separate.encode_target(["Hund läuft"])
+    assert sorted(path.name for path in (tmp_path / "separate").iterdir()) == ["source.model", "target.model"]
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_a_saved_tokenizer_loads_as_it_was(tmp_path: Path, joint: bool) -> None:
+    trained = train(tmp_path / "first", joint=joint, vocab_size=300 if joint else 285)
+    trained.save(tmp_path / "copy")
+    loaded = Tokenizer.load(tmp_path / "copy")
+    assert loaded.fingerprint == trained.fingerprint
+    assert loaded.joint == joint
+    assert loaded.encode_target(GERMAN[:3]) == trained.encode_target(GERMAN[:3])
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=re.escape(str(tmp_path))):
+        Tokenizer.load(tmp_path)
+
+
+@pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
+def test_the_same_text_trains_the_same_model_and_prints_nothing(
+    tmp_path: Path, algorithm: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fingerprints = {train(tmp_path / name, algorithm=algorithm).fingerprint for name in ("one", "two")}
+    assert len(fingerprints) == 1
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
+def test_a_vocabulary_too_large_for_the_text_names_the_largest_that_works(tmp_path: Path, algorithm: str) -> None:
+    with pytest.raises(DataError, match=r"data.vocab_size: 8000 .* \((\d+) at most\)") as caught:
+        train(tmp_path, algorithm=algorithm, vocab_size=8000)
+    largest = int(re.search(r"\((\d+) at most\)", caught.value.message)[1])
+    assert train(tmp_path, algorithm=algorithm, vocab_size=largest).source_size == largest
+    with pytest.raises(DataError):
+        train(tmp_path, algorithm=algorithm, vocab_size=largest + 1)
+
+
+@pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
+def test_a_vocabulary_too_small_for_the_characters_names_the_smallest_that_works(
+    tmp_path: Path, algorithm: str
+) -> None:
+    with pytest.raises(DataError, match=r"data.vocab_size: 20 .* \((\d+) at least\)") as caught:
+        train(tmp_path, algorithm=algorithm, vocab_size=20)
+    smallest = int(re.search(r"\((\d+) at least\)", caught.value.message)[1])
+    assert train(tmp_path, algorithm=algorithm, vocab_size=smallest).source_size == smallest
+
+
+def test_text_without_a_letter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no joint text"):
+        train(tmp_path, [""], [""])
+
+
+def test_very_long_sentences_are_learned_from(tmp_path: Path) -> None:
+    long = "zebraquokka " * 1000  # 12 kB; SentencePiece by itself skips what is longer than 4 kB
+    tokenizer = train(tmp_path, [*ENGLISH, long], vocab_size=310)
+    assert len(tokenizer.encode_source(["zebraquokka"])[0]) == 2
+
+
+def test_without_byte_fallback_unknown_characters_are_unknown(tmp_path: Path) -> None:
+    tokenizer = train(tmp_path, byte_fallback=False, vocab_size=50)
+    assert UNK in tokenizer.encode_source(["漢"])[0]
+
+
+def test_sampling_depends_on_its_seed_alone(tokenizer: Tokenizer) -> None:
+    first = tokenizer.sample(ENGLISH, GERMAN, seed=1, alpha=0.3)
+    other = tokenizer.sample(ENGLISH, GERMAN, seed=2, alpha=0.3)
+    sentencepiece.set_random_generator_seed(99)
+    assert tokenizer.sample(ENGLISH, GERMAN, seed=1, alpha=0.3) == first
+    assert other != first
+
+
+def test_sampled_segmentations_vary_but_keep_the_text(tokenizer: Tokenizer) -> None:
+    source, target = tokenizer.sample(ENGLISH, GERMAN, seed=1, alpha=0.3)
+    assert tokenizer.decode_target(target) == GERMAN
+    assert all(ids[-1] == EOS for ids in source)
+    assert len({tuple(ids) for ids in source}) > 3  # 3 sentences, 20 times each
+
+
+def test_bpe_without_dropout_samples_the_best_segmentation(tmp_path: Path) -> None:
+    tokenizer = train(tmp_path, algorithm="bpe")
+    assert tokenizer.sample(ENGLISH, GERMAN, seed=1, alpha=0.0)[0] == tokenizer.encode_source(ENGLISH)

@@ -1,0 +1,76 @@
+"""Small systems, one for each way to put the parts together: the laws hold for all of them."""
+
+import torch
+from torch import Tensor
+
+from seq2attn.experiment import build
+from seq2attn.experiment.config_model import ModelConfig
+from seq2attn.models.seq2seq import Seq2Seq
+
+VOCABULARY = 11
+LSTM = {"type": "lstm", "width": 6, "layers": 1}
+HEADS = {"score": "scaled_dot", "heads": 2}
+TRANSFORMER = {"type": "transformer", "layers": 2, "feedforward": 12, "self_attention": HEADS}
+
+
+def _rnn(kind: str, **own: object) -> dict[str, object]:
+    return {"encoder": LSTM, "decoder": {"type": kind, "width": 12, **own}}
+
+
+MODELS: dict[str, dict[str, object]] = {
+    "lstm": _rnn("lstm", bottleneck=5),
+    "lstm every step": _rnn("lstm", bottleneck=5, vector="every_step", layers=2),
+    "lstm reversed, one direction": {
+        "encoder": LSTM | {"bidirectional": False, "reverse_source": True, "layers": 2},
+        "decoder": {"type": "lstm", "width": 6, "bottleneck": 4},
+    },
+    "bahdanau": _rnn("bahdanau"),
+    "bahdanau, two layers, general": _rnn("bahdanau", layers=2, attention={"score": "general"}),
+    "bahdanau, dot": _rnn("bahdanau", attention={"score": "dot"}),
+    "luong": _rnn("luong"),
+    "luong, two layers, reversed": {
+        "encoder": LSTM | {"layers": 2, "reverse_source": True},
+        "decoder": {"type": "luong", "width": 12, "layers": 2},
+    },
+    "luong without input feeding": _rnn("luong", input_feeding=False, attention={"score": "concat"}),
+    "luong dot without input feeding": _rnn("luong", input_feeding=False, attention={"score": "dot"}),
+    "luong with heads": _rnn("luong", attention={"score": "scaled_dot", "heads": 3}),
+    "transformer": {"encoder": TRANSFORMER, "decoder": TRANSFORMER | {"attention": HEADS}},
+    "transformer, post-norm, learned positions": {
+        "encoder": TRANSFORMER | {"norm": "post", "positions": "learned"},
+        "decoder": TRANSFORMER | {"attention": HEADS, "norm": "post", "positions": "learned"},
+    },
+    "transformer, additive heads": {
+        "encoder": TRANSFORMER | {"self_attention": {"score": "additive", "heads": 2}, "positions": "none"},
+        "decoder": TRANSFORMER
+        | {"attention": {"score": "general", "heads": 2}, "self_attention": {"score": "additive", "heads": 4}},
+    },
+    "transformer encoder, luong decoder": {"encoder": TRANSFORMER, "decoder": {"type": "luong", "width": 12}},
+    "transformer encoder, lstm decoder": {"encoder": TRANSFORMER, "decoder": {"type": "lstm", "width": 7}},
+    "lstm encoder, transformer decoder": {"encoder": LSTM, "decoder": TRANSFORMER | {"attention": HEADS}},
+}
+
+
+def system(name: str, tied: str = "two_way", width: int = 8, dropout: float = 0.0) -> Seq2Seq:
+    """A fresh fp64 model in evaluation mode; the weights are drawn wide, so that no law holds by smallness."""
+    torch.manual_seed(7)
+    config = ModelConfig.model_validate({"embedding": {"width": width, "tied": tied}, "dropout": dropout} | MODELS[name])
+    model = build.seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+        for embedding in (module for module in model.modules() if isinstance(module, torch.nn.Embedding)):
+            embedding.weight[0] = 0
+    return model.eval()
+
+
+def sentences(lengths: list[int], padding: int = 0) -> Tensor:
+    """Random tokens, EOS last, PAD to the longest and `padding` beyond."""
+    generator = torch.Generator().manual_seed(sum(lengths) + len(lengths))
+    rows = torch.zeros(len(lengths), max(lengths) + padding, dtype=torch.long)
+    for row, length in zip(rows, lengths, strict=True):
+        row[: length - 1] = torch.randint(4, VOCABULARY, (length - 1,), generator=generator)
+        row[length - 1] = 3
+    return rows
+
+
