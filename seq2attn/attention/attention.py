@@ -4,7 +4,7 @@
 `MultiHead`, `Attention(Dot(scale=d**-0.5), Causal(), softmax)` is a Transformer decoder's self-attention.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -32,6 +32,7 @@ class AttentionOutput(NamedTuple):
     weights: Float[Tensor, "B G Q S"] | None
 
 
+@runtime_checkable
 class AttentionModule(Protocol):
     """What decoders need of attention, with one head or many."""
 
@@ -43,7 +44,11 @@ class AttentionModule(Protocol):
         """Everything that depends on the source alone. Values default to the states."""
 
     def __call__(
-        self, query: Float[Tensor, "B Q D"], memory: Memory, positions: Int[Tensor, " Q"] | None = None, trace: bool = False
+        self,
+        query: Float[Tensor, "B Q D"],
+        memory: Memory,
+        positions: Int[Tensor, " Q"] | None = None,
+        trace: bool = False,
     ) -> AttentionOutput:
         """The context of each query; W hypotheses of one sentence are just W queries against one memory."""
 
@@ -71,7 +76,11 @@ class Attention(nn.Module):
         return Memory(self.score.keys(states[:, None]), (states if values is None else values)[:, None], mask)
 
     def forward(
-        self, query: Float[Tensor, "B Q D"], memory: Memory, positions: Int[Tensor, " Q"] | None = None, trace: bool = False
+        self,
+        query: Float[Tensor, "B Q D"],
+        memory: Memory,
+        positions: Int[Tensor, " Q"] | None = None,
+        trace: bool = False,
     ) -> AttentionOutput:
         """Attend with one head."""
         context, weights = self.attend(query[:, None], memory, positions, trace)

@@ -37,7 +37,11 @@ class MultiHead(nn.Module):
         return Memory(keys, self._split(self.value(states if values is None else values)), mask)
 
     def forward(
-        self, query: Float[Tensor, "B Q D"], memory: Memory, positions: Int[Tensor, " Q"] | None = None, trace: bool = False
+        self,
+        query: Float[Tensor, "B Q D"],
+        memory: Memory,
+        positions: Int[Tensor, " Q"] | None = None,
+        trace: bool = False,
     ) -> AttentionOutput:
         """Attend with every head; `weights` are by head."""
         context, weights = self.attention.attend(self._split(self.query(query)), memory, positions, trace)

@@ -3,13 +3,14 @@
 A row without any legal position has weights 0: the guard stands here, once, for every mechanism.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 
+@runtime_checkable
 class Normalizer(Protocol):
     """What `Attention` needs of a normalizer."""
 

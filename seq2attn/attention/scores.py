@@ -4,13 +4,14 @@ Every score maps query "B G Q D" and keys "B G S K" to "B G Q S". One whose valu
 says so by `dot_scale`, and a fused kernel may then compute it.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 
+@runtime_checkable
 class Score(Protocol):
     """What `Attention` needs of a score."""
 
@@ -33,7 +34,7 @@ class Dot(nn.Module):
 
     def __init__(self, *, scale: float = 1.0) -> None:
         super().__init__()
-        self.dot_scale: float | None = scale
+        self.dot_scale = scale
 
     def keys(self, states: Float[Tensor, "B G S D"]) -> Float[Tensor, "B G S D"]:
         """The states themselves."""

@@ -1,13 +1,14 @@
 """Spans: which positions may a query attend to? Small values that compare by equality."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 
+@runtime_checkable
 class Span(Protocol):
     """What `Attention` needs of a span."""
 

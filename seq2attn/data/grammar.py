@@ -8,7 +8,7 @@ from seq2attn.data.grammar_draw import sentence as draw
 from seq2attn.data.grammar_english import english
 from seq2attn.data.grammar_german import german
 from seq2attn.data.grammar_parser import parse
-from seq2attn.data.grammar_tree import Sentence, written
+from seq2attn.data.grammar_tree import Sentence, Token, written
 from seq2attn.errors import DataError
 
 SHORTEST, LONGEST = 10, 80  # what max_words may be
@@ -37,8 +37,12 @@ class GrammarCorpus(NamedTuple):
 
 def pair(tree: Sentence) -> GrammarPair:
     """Both sides of a tree; words are linked that express the same part of it."""
-    source, source_parts = written(english(tree))
-    target, target_parts = written(german(tree))
+    return _linked(english(tree), german(tree))
+
+
+def _linked(source_tokens: list[Token], target_tokens: list[Token]) -> GrammarPair:
+    source, source_parts = written(source_tokens)
+    target, target_parts = written(target_tokens)
     places: dict[tuple[int, str], list[int]] = {}
     for j, parts in enumerate(target_parts):
         for part in parts:
@@ -99,8 +103,8 @@ def _fill(random: Random, limits: list[tuple[int, int]], wanted: list[int], seen
     idle = 0
     while any(missing):
         open_buckets = [i for i, count in enumerate(missing) if count]
-        low, high = limits[random.choices(open_buckets, [missing[i] for i in open_buckets])[0]]
-        tree = draw(random, random.randint(low, high))
+        words = random.randint(*limits[random.choices(open_buckets, [missing[i] for i in open_buckets])[0]])
+        tree = draw(random, round(words * (1 + words / 120)))  # the longer, the more of its words a draft leaves unused
         tokens = english(tree)
         source = written(tokens)[0]
         length = source.count(" ") + 1
@@ -108,7 +112,7 @@ def _fill(random: Random, limits: list[tuple[int, int]], wanted: list[int], seen
         idle += 1
         if bucket is not None and missing[bucket] and source not in seen:
             seen.add(source)
-            found.append(pair(tree))
+            found.append(_linked(tokens, german(tree)))
             missing[bucket] -= 1
             idle = 0
         if idle > _PATIENCE:

@@ -57,19 +57,18 @@ def nouns(classes: frozenset[str], common: bool = False) -> Weighted[Noun]:
 def verbs(frame: str, subject: Noun | None = None, object: Noun | None = None, form: str = "") -> Weighted[Verb]:
     """Verbs of a frame that go with a subject and a first object.
 
-    form: "past" leaves out those whose past looks like their present, "intended" those that nobody does on purpose.
+    form: "past" leaves out those whose past looks like their present; "intended" those that nobody does on purpose,
+    if there are others.
     """
-    return zipf(
-        [
-            verb
-            for verb in lexicon().verbs
-            if verb.frame == frame
-            and (subject is None or verb.subjects & subject.classes)
-            and (object is None or verb.objects & object.classes)
-            and (form != "past" or verb.past != verb.base)
-            and (form != "intended" or verb.intended)
-        ]
-    )
+    found = [
+        verb
+        for verb in lexicon().verbs
+        if verb.frame == frame
+        and (subject is None or verb.subjects & subject.classes)
+        and (object is None or verb.objects & object.classes)
+        and (form != "past" or verb.past != verb.base)
+    ]
+    return zipf([verb for verb in found if form != "intended" or verb.intended] or found)
 
 
 @cache

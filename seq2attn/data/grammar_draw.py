@@ -45,7 +45,15 @@ def main(random: Random, words: int, scene: Scene) -> Clause:
         node = clause(random, words - first, scene)
         return node._replace(front=subordinate(random, first, scene, infinitive=is_person(node.subject)))
     node = clause(random, words, scene)
-    if node.time is None and node.frequency is None and node.tense and words >= 4 and random.random() < 0.3:
+    timeless = node.verb.frame == "adjective" and not is_person(node.subject)
+    if (
+        not timeless
+        and node.time is None
+        and node.frequency is None
+        and node.tense
+        and words >= 4
+        and random.random() < 0.3
+    ):
         front = chance.times(node.tense.time, node.negated)
         if front.values:
             return node._replace(front=front.draw(random))
@@ -89,10 +97,9 @@ def relative_clause(random: Random, words: int, head: Noun, plural: bool, scene:
     elif kind == "place":
         frame = "place" if chance.verbs("place", object=head).values and random.random() < 0.6 else "plain"
         preposition = chance.spots(head, relative=True).draw(random)
-    elif kind == "recipient" or (chance.verbs("recipient", object=head).values and random.random() < 0.2):
-        frame = "recipient"
-    elif kind == "object":
-        frame = "object"
+    elif kind in {"object", "recipient"}:
+        given = bool(chance.verbs("recipient", object=head).values) and random.random() < 0.2
+        frame = "recipient" if given or kind == "recipient" else "object"
     words -= 2 if kind in {"possessor", "place"} else 1
     node = clause(random, words, scene, allowed=allowed, subject=subject, opening=opening, frame=frame)
     return Relative(kind, node, preposition)
@@ -106,7 +113,7 @@ def _frame(random: Random, words: int, scene: Scene, tense: Tense | None, head: 
         weights |= {"recipient": 2.5, "second": 0.7}
     if words >= 8 and tense:
         weights |= {"infinitive": 2.0, "object infinitive": 1.5}
-    if words >= 8 and scene.open and scene.nested < 2:
+    if words >= 8 and tense and scene.open and scene.nested < 2:
         weights |= {"that": 3.0, "whether": 1.0, "object that": 2.0, "object whether": 0.7}
     return chance.Weighted(
         [each for each in weights.items() if each[1] and (not head or chance.verbs(each[0], subject=head).values)]
@@ -121,9 +128,10 @@ def clause(random: Random, words: int, scene: Scene, *, finite: bool = True, all
     if opening and opening.kind == "subject":
         subject, head = Gap(opening.plural), opening.noun
     frame = frame or _frame(random, words, scene, tense, head)
-    taken = opening.noun if opening and (opening.kind == "object" or (frame == "place" and opening.kind == "place")) else None
-    form = "" if tense and tense.name not in _INTENDED else "intended"
-    verb = chance.verbs(frame, head, taken, "past" if tense and tense.form == "past" else form).draw(random)
+    role = "place" if frame == "place" else "object"
+    taken = opening.noun if opening and opening.kind == role else None
+    form = "past" if tense and tense.form == "past" else ""
+    verb = chance.verbs(frame, head, taken, form if tense and tense.name not in _INTENDED else "intended").draw(random)
     left = words - 2
     if finite and subject is None:
         share = random.randint(1, max(1, min(4, left - 1)))
@@ -132,9 +140,10 @@ def clause(random: Random, words: int, scene: Scene, *, finite: bool = True, all
         below = Scene(scene.past, scene.depth + 1, scene.nested, open=False)
         subject = nominal(random, share, verb.subjects, below, first_person=True, relatives=relative_clause)
         left -= share
-    quantified = isinstance(subject, Phrase) and subject.determiner and subject.determiner.german in {"kein", "jed", "all"}
-    can_negate = tense and tense.english[1][0] and not allowed and not quantified
-    node = clause_of(subject if finite else None, tense, verb)._replace(negated=bool(can_negate) and random.random() < 0.12)
+    determiner = subject.determiner if isinstance(subject, Phrase) else None
+    quantified = determiner is not None and determiner.german in {"kein", "jed", "all"}
+    can_negate = bool(tense and tense.english[1][0]) and not allowed and not quantified
+    node = clause_of(subject, tense, verb)._replace(negated=can_negate and random.random() < 0.12)
     complement = frame.split()[-1] in {"that", "whether", "infinitive"}
     tail_words = 0
     eager = frame in {"plain", "adjective"} or random.random() < 0.45
@@ -177,9 +186,10 @@ def _arguments(random: Random, left: int, node: Clause, scene: Scene, opening: O
         share = left if last else max(1, min(left, random.randint(2, 5)))
         if frame.startswith("object ") or i < len(wanted) - 1:
             share = min(share, 3 if not last else left)
-        drawn = nominal(random, share, classes, scene, definite=definite, relatives=last, subject=speaker, first_person=True)
-        if isinstance(drawn, Anaphor) and verb.prefix and verb.particle and not verb.preposition and verb.case == ACCUSATIVE:
-            # "takes along him" is not English
+        drawn = nominal(random, share, classes, scene, definite=definite, relatives=last, subject=speaker,
+                        first_person=True)  # fmt: skip
+        phrasal = verb.prefix and verb.particle and not verb.preposition and verb.case == ACCUSATIVE
+        if isinstance(drawn, Anaphor) and phrasal:  # "takes along him" is not English
             drawn = phrase(random, share, lexicon().nouns[0], scene, definite=definite, relatives=last)
         objects.append(drawn)
         left -= share
@@ -193,6 +203,7 @@ def _arguments(random: Random, left: int, node: Clause, scene: Scene, opening: O
     if frame in {"towards", "place"} and kind != "place":
         share = left if relatives else max(2, min(left, random.randint(2, 4)))
         noun = chance.nouns(verb.objects, share > 6).draw(random)
+        definite = definite or random.random() < 0.8
         spot = Spot(None, phrase(random, share - 1, noun, scene, definite=definite, relatives=relatives))
         node, left = node._replace(spot=spot), left - share
     return node, left
@@ -201,6 +212,8 @@ def _arguments(random: Random, left: int, node: Clause, scene: Scene, opening: O
 def _adverbials(random: Random, left: int, node: Clause, scene: Scene, opening: Opening | None) -> Clause:
     """Manner, company, place and time, as far as words are left for them."""
     verb = node.verb
+    if verb.frame == "adjective" and not is_person(node.subject):
+        return node
     manners = chance.adverbs(verb.manners)
     if left >= 1 and manners.values and random.random() < 0.4:
         node, left = node._replace(manner=manners.draw(random)), left - 1

@@ -1,6 +1,6 @@
 """Trees written as English."""
 
-from seq2attn.data.grammar_entries import Tense, Verb
+from seq2attn.data.grammar_entries import Tense, TimePhrase, Verb
 from seq2attn.data.grammar_tree import (
     COMMA,
     Anaphor,
@@ -13,9 +13,8 @@ from seq2attn.data.grammar_tree import (
     Sentence,
     Spot,
     Subordinate,
-    TimePhrase,
     Token,
-    is_plural,
+    agreement,
 )
 
 BE_PRESENT = {"ich": "am", "er": "is", "sie": "are"}
@@ -30,16 +29,9 @@ def english(sentence: Sentence) -> list[Token]:
     return tokens
 
 
-def agreement(subject: Nominal | None) -> str:
-    """The person of the verb: ich, er (third singular) or sie (any plural)."""
-    if isinstance(subject, Anaphor):
-        return subject.pronoun.agreement
-    return "sie" if is_plural(subject) else "er"
-
-
 def article(word: str) -> str:
     """a or an by the first letter; exceptions: university, useful, European; honest."""
-    return "an" if (word[0] in "aeiou" and not word.startswith(("uni", "use", "eu"))) or word == "honest" else "a"
+    return "an" if (word[0] in "aeiouAEIO" and not word.startswith(("uni", "use", "eu"))) or word == "honest" else "a"
 
 
 def _fixed(phrase: TimePhrase, node: Clause) -> list[Token]:
@@ -140,9 +132,9 @@ def _clause(node: Clause) -> list[Token]:
         tokens += _verb(node, node.tense)
     else:
         tokens += [("to", ((key, "to"),)), (node.verb.base, ((key, "verb"),))]
-    marked = "marker" if node.verb.preposition else "verb"
-    tokens += [(word, ((key, "verb"),)) for word in node.verb.particle[:-1]]
-    tokens += [(word, ((key, marked),)) for word in node.verb.particle[-1:]]
+    tokens += [(word, ((key, "verb"),)) for word in node.verb.particle]
+    if node.verb.preposition:  # its English side is the particle, or the verb itself
+        tokens[-1] = (tokens[-1][0], ((key, "marker"),) if node.verb.particle else (*tokens[-1][1], (key, "marker")))
     for i, each in enumerate(node.objects):
         if i == 1 and not isinstance(each, Gap):
             tokens.append((node.verb.second[0] if node.verb.second else "to", ((key, "second"),)))

@@ -1,7 +1,6 @@
 """Trees written as German: verb second or final, the middle field, the right bracket and what follows it."""
 
-from seq2attn.data.grammar_english import agreement
-from seq2attn.data.grammar_entries import DATIVE, GENITIVE, NOMINATIVE
+from seq2attn.data.grammar_entries import DATIVE, GENITIVE, NOMINATIVE, TimePhrase
 from seq2attn.data.grammar_inflection import CONTRACTED, RELATIVE, adjective_ending, determiner, verb_group
 from seq2attn.data.grammar_tree import (
     COMMA,
@@ -11,12 +10,12 @@ from seq2attn.data.grammar_tree import (
     Gap,
     Nominal,
     Phrase,
-    Predicate,
     Sentence,
     Spot,
     Subordinate,
-    TimePhrase,
     Token,
+    agreement,
+    reflexive,
 )
 
 Parts = tuple[list[Token], list[Token]]  # the words before a boundary and those after it
@@ -60,7 +59,7 @@ def _phrase(node: Phrase, case: int, preposition: list[Token] | None = None) -> 
 
 
 def _attribute(node: Phrase) -> Parts:
-    """"of" is a genitive, but "von" before proper nouns and where the genitive would not show."""
+    """ "of" is a genitive, but "von" before proper nouns and where the genitive would not show."""
     attribute = node.attribute
     assert attribute is not None
     phrase, part = attribute.phrase, ((id(attribute), "in"),)
@@ -83,17 +82,13 @@ def _relative(head: Phrase) -> list[Token]:
         return [COMMA, *front, *_clause(clause, "whose"), COMMA]
     if node.kind == "object":
         verb = clause.verb
-        marker: list[Token] = [(verb.preposition, _marker(clause))] if verb.preposition else []
+        marker: list[Token] = [(verb.preposition, ((id(clause), "marker"),))] if verb.preposition else []
         front = [*marker, (forms[verb.case], pronoun)]
     elif node.kind == "place":
         front = [*_place_preposition(Spot(node.preposition, head), id(node), False), (forms[DATIVE], pronoun)]
     else:
         front = [(forms[NOMINATIVE if node.kind == "subject" else DATIVE], pronoun)]
     return [COMMA, *front, *_clause(clause, "final"), COMMA]
-
-
-def _marker(node: Clause) -> tuple[tuple[int, str], ...]:
-    return ((id(node), "marker" if node.verb.particle else "verb"),)
 
 
 def _nominal(node: Nominal, case: int, preposition: list[Token] | None = None) -> Parts:
@@ -130,11 +125,6 @@ def _spot(node: Spot, direction: bool) -> Parts:
     return _phrase(node.phrase, case, _place_preposition(node, id(node), direction))
 
 
-def _predicate(node: Predicate) -> list[Token]:
-    degree: list[Token] = [(node.degree.german, ((id(node), "degree"),))] if node.degree else []
-    return [*degree, (node.adjective.german, ((id(node), "adjective"),))]
-
-
 def _time(node: Clause, phrase: TimePhrase) -> list[Token]:
     return [(word, ((id(node), f"time{j}"),)) for j, word in enumerate(phrase.german)]
 
@@ -152,7 +142,7 @@ def _middle(node: Clause) -> list[Parts]:
     late: list[Parts] = []
     for i, each in enumerate(node.objects):
         case, preposition = (verb.case, verb.preposition) if i == 0 else (DATIVE, "")
-        part = _marker(node)
+        part = ((key, "marker"),)
         if i == 1 and verb.second:
             preposition, case, part = verb.second[2], verb.second[3], ((key, "second"),)
         if isinstance(each, Gap):
@@ -174,18 +164,20 @@ def _middle(node: Clause) -> list[Parts]:
     items += indefinite + heavy
     if node.negated:
         items.append(([("nicht", ((key, "not"),))], []))
+    if node.manner:
+        items.append(([(node.manner.german, ((key, "manner"),))], []))
     if node.company:
         words: list[Token] = [("zusammen", ((key, "together"),)), ("mit", ((key, "with"),))]
         items.append(_nominal(node.company, DATIVE, words))
-    if node.manner:
-        items.append(([(node.manner.german, ((key, "manner"),))], []))
     if node.spot and verb.frame != "towards":
         items.append(_spot(node.spot, False))
     items += late
     if node.spot and verb.frame == "towards":
         items.append(_spot(node.spot, True))
     if node.predicate:
-        items.append((_predicate(node.predicate), []))
+        (degree, adjective), whole = node.predicate, id(node.predicate)
+        before: list[Token] = [(degree.german, ((whole, "degree"),))] if degree else []
+        items.append(([*before, (adjective.german, ((whole, "adjective"),))], []))
     return items
 
 
@@ -207,11 +199,7 @@ def _verb(node: Clause, order: str) -> Parts:
     return [(word, part + tense if simple else tense)], bracket
 
 
-def _reflexive(subject: Nominal | None) -> str:
-    return subject.pronoun.reflexive if isinstance(subject, Anaphor) else "sich"
-
-
-def _clause(node: Clause, order: str, reflexive: str = "sich") -> list[Token]:
+def _clause(node: Clause, order: str, controller: Nominal | None = None) -> list[Token]:
     """order: main (verb second), final (verb last), whose (verb last, the subject already written)."""
     key = id(node)
     front: list[Token] = []
@@ -225,7 +213,7 @@ def _clause(node: Clause, order: str, reflexive: str = "sich") -> list[Token]:
         subject = core + tail
     if order == "main" and not front:
         front, subject = subject, []
-    word = _reflexive(node.subject) if node.tense else reflexive
+    word = reflexive(node.subject if node.tense else controller)
     itself: list[Token] = [(word, ((key, "verb"),))] if node.verb.reflexive else []
     finite, bracket = _verb(node, order)
     tokens = [*front, *finite]
@@ -245,7 +233,7 @@ def _after(node: Clause) -> list[Token]:
         word = "dass" if node.verb.frame.endswith("that") else "ob"
         tokens += [COMMA, (word, ((id(node), "complementizer"),)), *_clause(node.complement, "final"), COMMA]
     elif node.complement:
-        tokens += [COMMA, *_clause(node.complement, "final", _reflexive(controller)), COMMA]
+        tokens += [COMMA, *_clause(node.complement, "final", controller), COMMA]
     if node.tail:
         tokens += [COMMA, *_subordinate(node.tail, node.subject), COMMA]
     return tokens
@@ -255,4 +243,4 @@ def _subordinate(node: Subordinate, controller: Nominal | None) -> list[Token]:
     tense = node.clause.tense
     past = tense is not None and tense.time in {"past", "pluperfect", "past_modal"}
     words: list[Token] = [(node.conjunction.german[past], ((id(node), "conjunction"),))]
-    return [*words, *_clause(node.clause, "final", _reflexive(controller))]
+    return [*words, *_clause(node.clause, "final", controller)]

@@ -67,7 +67,8 @@ def index() -> Index:
     prepositions = _longest_first((each.english, each) for each in entries.prepositions)
     texts = [*BE_PRESENT.values(), *BE_PAST.values(), *nouns, "an"]
     texts += [word for word, _ in determiners] + [word for _, word in verbs]
-    texts += [each.english for each in (*entries.adjectives, *entries.adverbs, *entries.pronouns)]
+    texts += [each.english for each in entries.adjectives] + [each.english for each in entries.adverbs]
+    texts += [each.english for each in entries.pronouns]
     for several in (times, conjunctions, prepositions, auxiliaries):
         texts += [words[0] for words, _ in several]
     texts += [noun.place.english for noun in entries.nouns if noun.place]

@@ -47,22 +47,23 @@ def nominal(random: Random, words: int, classes: frozenset[str], scene: Scene, *
 
 
 def phrase(random: Random, words: int, noun: Noun, scene: Scene, *, definite: bool = False,
-           relatives: Relatives | None = None) -> Phrase:  # fmt: skip
-    """A noun phrase with determiner, adjectives and at most one attribute; a relative clause ends it."""
-    relatives = relatives if scene.depth < 2 else None
-    extra = words - (1 if noun.proper else 2)
-    relative = attribute = None
-    plural = bool(noun.plural) and random.random() < 0.35
+           relatives: Relatives | None = None, inner: bool = False) -> Phrase:  # fmt: skip
+    """A noun phrase with determiner, adjectives and either an attribute, if it is not in one, or a relative clause."""
     if noun.proper:
         return Phrase(None, False, None, (), noun, None, None)
+    relatives = relatives if scene.depth < 2 else None
+    extra = words - 2
+    relative = attribute = None
+    plural = bool(noun.plural) and random.random() < 0.35
     genitive = False
     choices = chance.attributes(noun)
-    if extra >= 3 and choices.values and random.random() < (0.3 if relatives else 0.6):
+    if extra >= 3 and not inner and choices.values and random.random() < (0.3 if relatives else 0.6):
         preposition, classes = choices.draw(random)
         genitive = preposition.english == ("of",)
         other = chance.nouns(classes, relatives is not None and extra > 7).draw(random)
         share = extra - 1 if relatives is not None and extra > 7 else min(extra - 1, random.randint(2, 3))
-        attribute = Attribute(preposition, phrase(random, share, other, scene, definite=genitive, relatives=relatives))
+        dependent = phrase(random, share, other, scene, definite=genitive, relatives=relatives, inner=True)
+        attribute = Attribute(preposition, dependent)
         extra -= share + 1
     elif extra >= 4 and relatives and random.random() < 0.9:
         share = extra if extra <= 5 else extra - random.randint(0, 2)

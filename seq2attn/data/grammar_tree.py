@@ -130,6 +130,18 @@ def is_plural(nominal: Nominal | None) -> bool:
     return isinstance(nominal, Both)
 
 
+def agreement(subject: Nominal | None) -> str:
+    """The person of the verb: ich, er (third singular) or sie (any plural)."""
+    if isinstance(subject, Anaphor):
+        return subject.pronoun.agreement
+    return "sie" if is_plural(subject) else "er"
+
+
+def reflexive(subject: Nominal | None) -> str:
+    """The reflexive pronoun that goes back to a subject."""
+    return subject.pronoun.reflexive if isinstance(subject, Anaphor) else "sich"
+
+
 def written(tokens: list[Token], end: str = ".") -> tuple[str, list[tuple[tuple[int, str], ...]]]:
     """The cased, detokenized sentence and what each of its words expresses."""
     words: list[str] = []

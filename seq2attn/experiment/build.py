@@ -22,7 +22,7 @@ from seq2attn.models.embedding import Embedding, Learned, Sinusoidal, token_embe
 from seq2attn.models.lstm_decoder import LstmDecoder
 from seq2attn.models.lstm_encoder import LstmEncoder
 from seq2attn.models.luong_decoder import LuongDecoder
-from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.models.seq2seq import Decoder, Encoder, Seq2Seq
 from seq2attn.models.transformer_decoder import TransformerDecoder
 from seq2attn.models.transformer_encoder import TransformerEncoder
 from seq2attn.training.schedule import Plateau, Schedule, constant, cosine, inverse_sqrt
@@ -43,7 +43,12 @@ def source(section: cd.SourceConfig, role: Role, data: cd.DataConfig) -> Source:
             return JsonLines(section.path, section.source_field, section.target_field)
         case cd.HuggingFaceConfig():
             return HuggingFace(
-                section.path, section.config, section.split, section.revision, section.source_field, section.target_field
+                section.path,
+                section.config,
+                section.split,
+                section.revision,
+                section.source_field,
+                section.target_field,
             )
         case cd.GrammarConfig():
             return GrammarSplit(role, section.pairs, section.max_words, section.seed, data.source, data.target)
@@ -119,7 +124,7 @@ def seq2seq(model: cm.ModelConfig, *, source_size: int, target_size: int, max_le
     source = target if tied == "three_way" else token_embedding(source_size, width)
     encoder = _encoder(model, source, max_length)
     decoder = _decoder(model, target, max_length, encoder.width, encoder.final_width)
-    output = target.weight if tied != "none" else token_embedding(target_size, width).weight
+    output = target if tied != "none" else token_embedding(target_size, width)
     return Seq2Seq(encoder=encoder, decoder=decoder, output=output)
 
 
@@ -135,7 +140,7 @@ def _positions(kind: cm.Positions, width: int, max_length: int) -> nn.Module | N
             assert_never(kind)
 
 
-def _encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> LstmEncoder | TransformerEncoder:
+def _encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> Encoder:
     section, dropout, width = model.encoder, model.dropout, model.embedding.width
     match section:
         case cm.LSTMEncoderConfig():
@@ -164,7 +169,7 @@ def _encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> Lst
 
 def _decoder(
     model: cm.ModelConfig, table: nn.Embedding, max_length: int, source_width: int, final_width: int
-) -> nn.Module:
+) -> Decoder:
     section, dropout, width = model.decoder, model.dropout, model.embedding.width
     match section:
         case cm.LSTMDecoderConfig():
@@ -204,7 +209,8 @@ def _decoder(
                     attention(section.self_attention, query_width=width, key_width=width) for _ in range(section.layers)
                 ],
                 attentions=[
-                    attention(section.attention, query_width=width, key_width=source_width) for _ in range(section.layers)
+                    attention(section.attention, query_width=width, key_width=source_width)
+                    for _ in range(section.layers)
                 ],
                 feedforward=section.feedforward,
                 pre=section.norm == "pre",

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -95,7 +96,11 @@ def _tokenizer(config: Config, train: Corpus) -> Tokenizer:
         character_coverage=section.character_coverage,
     )
     folder = cache_folder() / "tokenizers" / hashlib.sha256(key.encode()).hexdigest()
-    build_once(folder, lambda aside: learn(folder=aside) and None)
+
+    def write(aside: Path) -> None:
+        learn(folder=aside)
+
+    build_once(folder, write)
     return Tokenizer.load(folder)
 
 

@@ -33,7 +33,7 @@ def device(name: str) -> torch.device:
 def set_up(threads: int | None) -> None:
     """Reproducible kernels, `threads` CPU threads (None: PyTorch's choice), and an allocator that keeps large buffers."""
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it has not written
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing here reads what it has not written
     torch.set_flush_denormal(True)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cuda.matmul.allow_tf32 = True

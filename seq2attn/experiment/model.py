@@ -61,5 +61,7 @@ def model_folder(path: Path) -> Path:
         if (folder / WEIGHTS).is_file():
             return folder
     if (path / "metrics.jsonl").exists():
-        raise UsageError(f"{path}: this run is not finished, so it has no model/ yet", "run its `seq2attn train` command again")
+        raise UsageError(
+            f"{path}: this run is not finished, so it has no model/ yet", "run its `seq2attn train` command again"
+        )
     raise UsageError(f"{path}: no model here", "name a run directory of `seq2attn train`, or its model/ folder")

@@ -20,7 +20,9 @@ class Progress:
     def __init__(self, name: str, first: int, last: int) -> None:
         self._name = name
         self._last = last
-        self._bar = tqdm(total=last, initial=first, desc=name, unit=" updates", file=sys.stderr, disable=None, leave=False)
+        self._bar = tqdm(
+            total=last, initial=first, desc=name, unit=" updates", file=sys.stderr, disable=None, leave=False
+        )
         self._started, self._first, self._shown = time.monotonic(), first, time.monotonic()
 
     def train(self, update: int, values: Mapping[str, float]) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -26,8 +26,11 @@ from seq2attn.training.callbacks import EarlyStopping, Metrics, Saving, TrainLog
 from seq2attn.training.checkpoint import MODEL, Checkpoints, average, read_tensors
 from seq2attn.training.trainer import Callback, Trainer
 
+Role = Literal["train", "validation"]
+ROLES: tuple[Role, ...] = ("train", "validation")
 
-class Interrupted(Seq2attnError):
+
+class InterruptedRunError(Seq2attnError):
     """A signal ended training after a whole step; the checkpoint is written."""
 
     def __init__(self, number: int, update: int, out: Path) -> None:
@@ -75,28 +78,36 @@ def train(
     machine.set_up(threads)
     if overwrite and out.exists():
         _remove(out)
-    old = _existing(out)
-    if old is not None and config.training.precision == "auto":
-        precision = old.config.training.precision
-    else:
-        precision = machine.resolve_precision(config.training.precision, where)
-    config = _with_training(config, precision=precision)
-    sources = {"train": build.source(config.data.train, "train", config.data)}
-    sources["validation"] = build.source(config.data.validation, "validation", config.data)
-    if old is not None:
-        _check_same(old, config, sources)
-        if old.finished and old.config.training.max_updates >= config.training.max_updates:
-            say(f"{out}: finished already, after {old.manifest['updates']} updates")
-            return
+    old = check(config, out, device=device)
+    config = _resolved(config, old, where)
+    if old is not None and old.finished and old.config.training.max_updates >= config.training.max_updates:
+        say(f"{out}: finished already, after {old.manifest['updates']} updates")
+        return
     _Session(config, out, where, old).run()
+
+
+def check(config: Config, out: Path, *, device: str = "auto") -> Run | None:
+    """The run of `config` that is in `out`, or None if `out` is free. Raises UsageError if it holds anything else."""
+    old = _existing(out)
+    if old is not None:
+        _check_same(old, _resolved(config, old, machine.device(device)))
+    return old
+
+
+def _resolved(config: Config, old: Run | None, where: torch.device) -> Config:
+    """With `precision: auto` resolved: as in the run that is there, else for this machine."""
+    wanted = config.training.precision
+    if old is not None and wanted == "auto":
+        return _with_training(config, precision=old.config.training.precision)
+    return _with_training(config, precision=machine.resolve_precision(wanted, where))
 
 
 def plan_text(config: Config, out: Path | None, device: str) -> str:
     """What `train --dry-run` prints: everything is built, nothing is trained."""
     where = machine.device(device)
-    precision = machine.resolve_precision(config.training.precision, where)
+    config = _resolved(config, None if out is None else check(config, out, device=device), where)
     corpora = load_corpora(config)
-    return "\n".join(_description(_with_training(config, precision=precision), corpora, _network(config, corpora), where))
+    return "\n".join([*corpora.notes, *_description(config, corpora, _network(config, corpora), where)])
 
 
 class _Session:
@@ -133,7 +144,7 @@ class _Session:
         training, checkpoints = self.config.training, Checkpoints(self.out / "checkpoints")
         metrics = Metrics(self.out / "metrics.jsonl")
         first = (checkpoints.updates() or [0])[-1]
-        progress = Progress(self.out.name, first, training.max_updates)
+        progress = Progress(_name(self.out), first, training.max_updates)
         log = TrainLog(metrics, training.log_every, progress.train)
         validation = Validation(
             validator(self.model, self.corpora, self.config), metrics, training.validate_every, progress.validation
@@ -161,7 +172,7 @@ class _Session:
             self.trainer.run(callbacks)
         if signals:
             progress.close()
-            raise Interrupted(signals[0], self.trainer.position.update, self.out)
+            raise InterruptedRunError(signals[0], self.trainer.position.update, self.out)
         self.trainer.finish(callbacks)
         progress.close()
         self._export(checkpoints, validation, saving)
@@ -201,15 +212,13 @@ class _Session:
             "data": {
                 "train": {
                     "name": corpora.train.name,
-                    "fingerprint": build.source(self.config.data.train, "train", self.config.data).fingerprint(),
+                    "fingerprint": _source(self.config, "train").fingerprint(),
                     "pairs": len(corpora.encoded),
                     "dropped": {**corpora.train.dropped, **corpora.encoded.dropped},
                 },
                 "validation": {
                     "name": corpora.validation.name,
-                    "fingerprint": build.source(
-                        self.config.data.validation, "validation", self.config.data
-                    ).fingerprint(),
+                    "fingerprint": _source(self.config, "validation").fingerprint(),
                     "pairs": len(corpora.validation.source),
                 },
             },
@@ -225,6 +234,10 @@ class _Session:
             "target_tokens_per_second": round(trainer.tokens / trainer.seconds, 1),
             "ended": _now(),
         }
+
+
+def _source(config: Config, role: Role) -> Source:
+    return build.source(config.data.train if role == "train" else config.data.validation, role, config.data)
 
 
 def _network(config: Config, corpora: Corpora) -> Any:
@@ -244,13 +257,20 @@ def _with_training(config: Config, **values: object) -> Config:
 def _description(config: Config, corpora: Corpora, model: Any, where: torch.device) -> list[str]:
     encoder, decoder = config.model.encoder.type, config.model.decoder.type
     tokenizer, training = corpora.tokenizer, config.training
-    sizes = f"{tokenizer.target_size:,}" if tokenizer.joint else f"{tokenizer.source_size:,} + {tokenizer.target_size:,}"
+    sizes = (
+        f"{tokenizer.target_size:,}" if tokenizer.joint else f"{tokenizer.source_size:,} + {tokenizer.target_size:,}"
+    )
     return [
         f"{encoder} encoder, {decoder} decoder: {model.parameter_count:,} parameters; {sizes} subwords",
         f"{corpora.train.name}: {len(corpora.encoded):,} pairs; validation on {len(corpora.validation.source):,}",
         f"{training.max_updates:,} updates of {training.accumulation} × {training.batch_tokens:,} tokens at most, "
         f"{training.precision} on {where.type} with {torch.get_num_threads()} threads",
     ]
+
+
+def _name(out: Path) -> str:
+    """What to call a run while it trains: in a comparison, NAME of NAME/seed-1 too."""
+    return f"{out.parent.name}/{out.name}" if out.name.startswith("seed-") else out.name
 
 
 def _existing(out: Path) -> Run | None:
@@ -266,13 +286,14 @@ def _remove(out: Path) -> None:
     shutil.rmtree(out)
 
 
-def _check_same(old: Run, config: Config, sources: dict[str, Source]) -> None:
+def _check_same(old: Run, config: Config) -> None:
     """Same = resolved config + corpus fingerprints, but for logging; max_updates may be raised."""
     before = _with_training(old.config, log_every=config.training.log_every)
     if config.training.max_updates > before.training.max_updates:
         before = _with_training(before, max_updates=config.training.max_updates)
     differ = differences(before, config)
     if not differ:
+        sources = {role: _source(config, role) for role in ROLES}
         differ = [
             f"the text of data.{role} ({source.name})"
             for role, source in sources.items()

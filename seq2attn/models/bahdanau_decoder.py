@@ -20,7 +20,14 @@ class BahdanauDecoder(nn.Module):
     """
 
     def __init__(
-        self, embedding: Embedding, *, attention: AttentionModule, final_width: int, width: int, layers: int, dropout: float
+        self,
+        embedding: Embedding,
+        *,
+        attention: AttentionModule,
+        final_width: int,
+        width: int,
+        layers: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.embedding = embedding

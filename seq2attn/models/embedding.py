@@ -23,6 +23,8 @@ def token_embedding(size: int, width: int) -> nn.Embedding:
 class Sinusoidal(nn.Module):
     """P[p, 2i] = sin(p / 10000^(2i/d)), P[p, 2i+1] = cos(p / 10000^(2i/d)) (Vaswani et al. 2017, §3.5). Any length."""
 
+    frequencies: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__()
         if width % 2:

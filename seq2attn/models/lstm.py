@@ -123,6 +123,6 @@ class _DeferredWeightGradient(Function):
         return prepared.view_as(prepared)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         inputs = torch.stack(ctx.inputs, 1)  # type: ignore[attr-defined]
         return gradient, gradient.flatten(0, 1).T @ inputs.flatten(0, 1), None

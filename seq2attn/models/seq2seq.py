@@ -1,6 +1,6 @@
 """The protocols between encoder, decoder and search, and the model that joins them."""
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -20,6 +20,7 @@ class Encoded(NamedTuple):
     values: Float[Tensor, "B S V"] | None = None  # None: the states
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """Reads a source; `width` is the size of its states, `final_width` that of its last vector."""
 
@@ -30,6 +31,7 @@ class Encoder(Protocol):
         """Encode padded sentences."""
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """Writes a target, one step at a time or all steps at once.
 
@@ -42,8 +44,8 @@ class Decoder(Protocol):
     def start(self, encoded: Encoded, width: int) -> Tree:
         """The state of `width` equal hypotheses before the first token: a tree whose leaves begin "B W"."""
 
-    def step(self, token: Int[Tensor, "B W"], state: Tree, memory: Tree) -> tuple[Float[Tensor, "B W D"], Tree]:
-        """Features for the token after `token`, and the state that has read it."""
+    def step(self, token: Int[Tensor, "B W"], state: Any, memory: Any) -> tuple[Float[Tensor, "B W D"], Any]:
+        """Features for the token after `token`, and the state that has read it; state and memory are this decoder's own."""
 
     def __call__(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
         """Teacher forcing: the features of every step, given the gold token before it. Equals repeated `step`."""
@@ -52,15 +54,19 @@ class Decoder(Protocol):
 class Seq2Seq(nn.Module):
     """p(y_t | y_<t, x) = softmax(W features_t + b), features = decoder(y_<t, encoder(x)).
 
-    `output` is W, shared with an embedding if the two are tied.
+    `output` is the table W, the decoder's embedding itself if the two are tied.
     """
 
-    def __init__(self, *, encoder: nn.Module, decoder: nn.Module, output: nn.Parameter) -> None:
+    encoder: Encoder
+    decoder: Decoder
+    output: Tensor
+
+    def __init__(self, *, encoder: Encoder, decoder: Decoder, output: nn.Embedding) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
-        self.output = output
-        self.bias = nn.Parameter(torch.zeros(output.shape[0]))
+        self.output = output.weight
+        self.bias = nn.Parameter(torch.zeros(output.num_embeddings))
 
     def forward(self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
         """Features of every target step under teacher forcing."""
@@ -75,5 +81,3 @@ class Seq2Seq(nn.Module):
     def parameter_count(self) -> int:
         """Trainable numbers, tied ones counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
-
-

@@ -18,6 +18,9 @@ State = tuple[Memory, ...]  # for each layer, the target's keys and values so fa
 class TransformerDecoderLayer(nn.Module):
     """Self-attention over the target so far, attention to the source, a feed-forward block."""
 
+    self_attention: AttentionModule
+    attention: AttentionModule
+
     def __init__(
         self,
         self_attention: AttentionModule,
@@ -86,19 +89,20 @@ class TransformerDecoder(nn.Module):
         )
         self.norm = nn.LayerNorm(width) if pre else nn.Identity()
 
+    def _layers(self) -> list[TransformerDecoderLayer]:
+        return list(self.layers)  # type: ignore[arg-type]
+
     def remember(self, encoded: Encoded) -> tuple[Memory, ...]:
         """Each layer's keys and values of the source."""
-        return tuple(
-            layer.attention.remember(encoded.states, encoded.mask, encoded.values) for layer in self.layers
-        )
+        return tuple(layer.attention.remember(encoded.states, encoded.mask, encoded.values) for layer in self._layers())
 
     def start(self, encoded: Encoded, width: int) -> State:
         """An empty past for each layer."""
-        nothing = self.embedding(torch.zeros(len(encoded.mask) * width, 0, dtype=torch.long, device=encoded.mask.device))
-        nobody = torch.zeros(nothing.shape[:2], dtype=torch.bool, device=nothing.device)
-        return tuple(
-            Memory(*unfold(layer.self_attention.remember(nothing, nobody), width)) for layer in self.layers
+        nothing = self.embedding(
+            torch.zeros(len(encoded.mask) * width, 0, dtype=torch.long, device=encoded.mask.device)
         )
+        nobody = torch.zeros(nothing.shape[:2], dtype=torch.bool, device=nothing.device)
+        return tuple(Memory(*unfold(layer.self_attention.remember(nothing, nobody), width)) for layer in self._layers())
 
     def step(
         self, token: Int[Tensor, "B W"], state: State, memory: tuple[Memory, ...]
@@ -107,7 +111,7 @@ class TransformerDecoder(nn.Module):
         length = state[0].mask.shape[2]
         states = self.embedding(token.reshape(-1, 1), start=length).reshape(*token.shape, -1)
         pasts = []
-        for layer, past, source in zip(self.layers, state, memory, strict=True):
+        for layer, past, source in zip(self._layers(), state, memory, strict=True):
             states, past = layer(states, source, past)
             pasts.append(past)
         return self.norm(states), tuple(pasts)
@@ -115,12 +119,14 @@ class TransformerDecoder(nn.Module):
     def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
         """Teacher forcing, all steps in parallel. Padding comes last in `previous`, so the causal span already hides it."""
         states = self.embedding(previous)
-        for layer, source in zip(self.layers, self.remember(encoded), strict=True):
+        for layer, source in zip(self._layers(), self.remember(encoded), strict=True):
             states, _ = layer(states, source)
         return self.norm(states)
 
 
 def _append(past: Memory, now: Memory) -> Memory:
     return Memory(
-        torch.cat([past.keys, now.keys], 2), torch.cat([past.values, now.values], 2), torch.cat([past.mask, now.mask], 1)
+        torch.cat([past.keys, now.keys], 2),
+        torch.cat([past.values, now.values], 2),
+        torch.cat([past.mask, now.mask], 1),
     )

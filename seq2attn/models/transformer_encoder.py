@@ -34,7 +34,13 @@ class TransformerEncoder(nn.Module):
     """Vaswani et al. 2017, §3.1. `final` is the mean of the real states: a Transformer has no last one."""
 
     def __init__(
-        self, embedding: Embedding, *, attentions: Sequence[AttentionModule], feedforward: int, pre: bool, dropout: float
+        self,
+        embedding: Embedding,
+        *,
+        attentions: Sequence[AttentionModule],
+        feedforward: int,
+        pre: bool,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.embedding = embedding

@@ -79,7 +79,7 @@ class _CrossEntropy(Function):
         return smoothed, nll
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: FunctionCtx, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         d_rows, d_weight, d_bias = ctx.saved_tensors  # type: ignore[attr-defined]
         scaled = d_rows.to(ctx.features_dtype) * gradient  # type: ignore[attr-defined]
         return scaled, d_weight * gradient, d_bias * gradient, None, None, None

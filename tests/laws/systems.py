@@ -54,7 +54,9 @@ MODELS: dict[str, dict[str, object]] = {
 def system(name: str, tied: str = "two_way", width: int = 8, dropout: float = 0.0) -> Seq2Seq:
     """A fresh fp64 model in evaluation mode; the weights are drawn wide, so that no law holds by smallness."""
     torch.manual_seed(7)
-    config = ModelConfig.model_validate({"embedding": {"width": width, "tied": tied}, "dropout": dropout} | MODELS[name])
+    config = ModelConfig.model_validate(
+        {"embedding": {"width": width, "tied": tied}, "dropout": dropout} | MODELS[name]
+    )
     model = build.seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40).double()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -72,5 +74,3 @@ def sentences(lengths: list[int], padding: int = 0) -> Tensor:
         row[: length - 1] = torch.randint(4, VOCABULARY, (length - 1,), generator=generator)
         row[length - 1] = 3
     return rows
-
-

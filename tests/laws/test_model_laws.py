@@ -1,10 +1,12 @@
 """Laws 1, 2, 3, 6, 7 and 8, which every combination of encoder, decoder and attention obeys."""
 
+from typing import Any, NamedTuple
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from seq2attn.attention import AttentionModule
+from seq2attn.attention import Attention, AttentionOutput, Memory, MultiHead
 from seq2attn.models.seq2seq import BOS, PAD, Seq2Seq
 from seq2attn.tensors import Tree, map_tree, select
 from seq2attn.training.loss import cross_entropy
@@ -91,41 +93,47 @@ def test_the_source_matters(name: str) -> None:
     assert not torch.allclose(model(source, target), model(changed, target))
 
 
+class Call(NamedTuple):
+    """One use of an attention inside a model."""
+
+    attention: nn.Module
+    query: Tensor
+    memory: Memory
+    positions: Tensor | None
+    context: Tensor
+
+
+def attention_calls(model: Seq2Seq) -> list[Call]:
+    """Every attention that a forward pass of `model` uses, with what it was given."""
+    calls: list[Call] = []
+
+    def record(module: nn.Module, arguments: tuple[Any, ...], output: AttentionOutput) -> None:
+        query, memory, *rest = arguments
+        calls.append(Call(module, query, memory, rest[0] if rest else None, output.context))
+
+    for module in model.modules():
+        if isinstance(module, Attention | MultiHead):
+            module.register_forward_hook(record)
+    model(sentences([2, 7], padding=2), sentences([5, 3]))
+    return calls
+
+
 @every_model
 def test_weights_sum_to_one_over_legal_positions_and_are_zero_elsewhere(name: str) -> None:
-    model = system(name)
-    encoded = model.encoder(sentences([2, 7], padding=2))
-    for module in model.modules():
-        attention = getattr(module, "attention", None)
-        if attention is None or not hasattr(attention, "remember") or not hasattr(model.decoder, "attention"):
-            continue
-        weights = weights_of(attention, encoded.states, encoded.mask, model)
+    for call in attention_calls(system(name)):
+        weights = call.attention(call.query, call.memory, call.positions, trace=True).weights
+        one_head = getattr(call.attention, "attention", call.attention)
+        legal = one_head.span.legal(call.memory.mask, call.positions).expand_as(weights)
         assert (weights >= 0).all()
+        assert (weights[~legal] == 0).all()
         torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]), **EXACT)
-        assert (weights[0, :, :, 2:] == 0).all()
-
-
-def weights_of(attention: AttentionModule, states: Tensor, mask: Tensor, model: Seq2Seq) -> Tensor:
-    width = getattr(getattr(attention, "query", None), "in_features", None) or model.decoder.lstm.hidden_size
-    query = torch.randn(len(states), 3, width, dtype=states.dtype)
-    weights = attention(query, attention.remember(states, mask), trace=True).weights
-    assert weights is not None
-    return weights
 
 
 @every_model
-def test_fused_attention_equals_the_composed_path(name: str) -> None:
-    model = system(name)
-    encoded = model.encoder(sentences([2, 7], padding=2))
-    attention = getattr(model.decoder, "attention", None) or getattr(model.decoder, "layers", [None])[0]
-    attention = getattr(attention, "attention", attention) if name.startswith(("transformer", "lstm encoder")) else attention
-    if not hasattr(attention, "remember"):
-        pytest.skip("no attention over the source")
-    memory = attention.remember(encoded.states, encoded.mask)
-    width = attention.query.in_features if hasattr(attention, "heads") else model.decoder.lstm.hidden_size
-    query = torch.randn(2, 3, width, dtype=torch.float64)
-    traced = attention(query, memory, trace=True)
-    torch.testing.assert_close(attention(query, memory).context, traced.context, **EXACT)
+def test_asking_for_a_trace_changes_nothing(name: str) -> None:
+    for call in attention_calls(system(name)):
+        traced = call.attention(call.query, call.memory, call.positions, trace=True)
+        torch.testing.assert_close(traced.context, call.context, **EXACT)
 
 
 @every_model

@@ -1,0 +1,20 @@
+"""`seq2attn average`: the mean of a run's checkpoints as a model."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def average(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
+    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help="Model folder to write.")],
+    count: Annotated[int, typer.Option(min=1, help="How many checkpoints.")] = 5,
+    of: Annotated[
+        Literal["last", "best"], typer.Option(help="The last ones, or the best by training.select.")
+    ] = "last",
+) -> None:
+    """Average the weights of a run's checkpoints; more than one are there if training.keep_last or keep_best says so."""
+    from seq2attn.experiment.averaging import average_run
+
+    typer.echo(average_run(run, out, count=count, of=of))

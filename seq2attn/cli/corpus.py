@@ -1,0 +1,32 @@
+"""`seq2attn corpus`: write the embedded English–German corpus to files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seq2attn.errors import DataError
+
+
+def corpus(
+    out: Annotated[Path, typer.Argument(help="Folder to write to.", metavar="OUT")],
+    pairs: Annotated[int, typer.Option("--pairs", help="Training pairs.")] = 30_000,
+    max_words: Annotated[int, typer.Option("--max-words", help="Most English words in a sentence.")] = 50,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed gives another corpus.")] = 1,
+) -> None:
+    """Write OUT/{train,validation,test}.{en,de,align}: sentence pairs of a grammar, with word alignments (i-j, from 0)."""
+    from seq2attn.data.grammar import generate
+
+    made = generate(pairs=pairs, max_words=max_words, seed=seed)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for role, split in made._asdict().items():
+            links = [" ".join(f"{i}-{j}" for i, j in pair.alignment) for pair in split]
+            sides = {"en": [pair.source for pair in split], "de": [pair.target for pair in split], "align": links}
+            for suffix, lines in sides.items():
+                text = "".join(f"{line}\n" for line in lines)
+                (out / f"{role}.{suffix}").write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise DataError(f"cannot write to {out}: {error.strerror}", "name a folder that can be written to") from error
+    for role, split in made._asdict().items():
+        typer.echo(f"{out / role}.{{en,de,align}}: {len(split):,} pairs")

@@ -1,0 +1,81 @@
+"""The `seq2attn` command. Nothing heavy is imported until a command needs it."""
+
+import sys
+import traceback
+from typing import Annotated
+
+import click
+import typer
+
+from seq2attn.cli import config
+from seq2attn.cli.average import average
+from seq2attn.cli.compare import compare
+from seq2attn.cli.corpus import corpus
+from seq2attn.cli.demo import demo
+from seq2attn.cli.evaluate import evaluate
+from seq2attn.cli.train import train
+from seq2attn.cli.translate import translate
+from seq2attn.errors import Seq2attnError
+
+app = typer.Typer(
+    name="seq2attn",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Train, compare and understand Seq2Seq translation models: the fixed vector, Bahdanau, Luong, the Transformer.",
+)
+for command in (train, translate, evaluate, compare, demo, average, corpus):
+    app.command()(command)
+app.add_typer(config.app, name="config")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from seq2attn import __version__
+
+        typer.echo(f"seq2attn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """The options that stand before a command."""
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 fine, 2 bad usage, config or data, 3 diverged, 130/143 interrupted, 1 else."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments  # wherever it stands
+    sys.exit(_run([argument for argument in arguments if argument != "--debug"], debug))
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    try:
+        result = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except Seq2attnError as error:
+        return _failed(error.message, error.hint, error.exit_code, debug)
+    except click.ClickException as error:
+        return _failed(error.format_message(), "see `seq2attn --help`", error.exit_code, debug)
+    except (KeyboardInterrupt, click.Abort):
+        return _failed("interrupted", "", 130, debug)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone: nothing to say, and no complaint at exit
+        return 0
+    except Exception as error:
+        return _failed(f"{type(error).__name__}: {error}", "`--debug` shows where", 1, debug)
+
+
+def _failed(message: str, hint: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"seq2attn: error: {' '.join(message.split())}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+    return code
