@@ -111,10 +111,11 @@ def attention_calls(model: Seq2Seq) -> list[Call]:
         query, memory, *rest = arguments
         calls.append(Call(module, query, memory, rest[0] if rest else None, output.context))
 
-    for module in model.modules():
-        if isinstance(module, Attention | MultiHead):
-            module.register_forward_hook(record)
+    attentions = [module for module in model.modules() if isinstance(module, Attention | MultiHead)]
+    hooks = [module.register_forward_hook(record) for module in attentions]
     model(sentences([2, 7], padding=2), sentences([5, 3]))
+    for hook in hooks:
+        hook.remove()
     return calls
 
 

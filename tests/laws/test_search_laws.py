@@ -1,0 +1,115 @@
+"""Laws 4 and 5, and what else every search promises, over every small model."""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from seq2attn.models.seq2seq import BOS, Seq2Seq
+from seq2attn.search import Beam, Greedy, Hypothesis, Sampling
+from seq2attn.search.hypothesis import length_penalty, next_logits
+from tests.laws.systems import MODELS, sentences, system
+
+every_model = pytest.mark.parametrize("name", MODELS)
+EOS = 3
+LENGTHS = [4, 1, 7, 2]
+
+
+def found(model: Seq2Seq, search: Greedy | Beam | Sampling, source: Tensor, limit: int) -> list[list[Hypothesis]]:
+    return search(model, source, torch.full((len(source),), limit), range(len(source)))
+
+
+def log_probability(model: Seq2Seq, source: Tensor, tokens: list[int]) -> float:
+    """log p of whole token sequences by teacher forcing, among the tokens that may stand in a translation."""
+    features = model(source, torch.tensor([tokens]))
+    log_p = next_logits(model, features).log_softmax(-1)
+    return float(log_p[0, torch.arange(len(tokens)), torch.tensor(tokens)].sum().detach())
+
+
+@every_model
+def test_beam_one_is_greedy(name: str) -> None:
+    model = system(name)
+    source = sentences(LENGTHS)
+    greedy = found(model, Greedy(), source, 8)
+    beam = found(model, Beam(1, 0.0), source, 8)
+    for one, other in zip(greedy, beam, strict=True):
+        assert one[0].tokens == other[0].tokens
+        assert one[0].score == pytest.approx(other[0].score, abs=1e-9)
+
+
+@every_model
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_a_wide_enough_beam_is_exhaustive_search(name: str, alpha: float) -> None:
+    model = system(name)
+    with torch.no_grad():
+        model.bias[7:] = -torch.inf  # three words and end-of-sentence: few enough to try all
+    source, limit = sentences([3]), 3
+    scores = {}
+    for length in range(1, limit + 1):
+        for words in itertools.product([4, 5, 6], repeat=length):
+            cut = [*words] if length == limit else [*words, EOS]
+            scores[words] = log_probability(model, source, cut) / length_penalty(len(cut), alpha)
+    scores[()] = log_probability(model, source, [EOS]) / length_penalty(1, alpha)
+    [hypotheses] = found(model, Beam(64, alpha), source, limit)
+    assert {tuple(h.tokens) for h in hypotheses} == set(scores)
+    for hypothesis in hypotheses:
+        assert hypothesis.score == pytest.approx(scores[tuple(hypothesis.tokens)], abs=1e-9)
+    assert [h.score for h in hypotheses] == pytest.approx(sorted(scores.values(), reverse=True), abs=1e-9)
+
+
+@every_model
+def test_a_sentence_translates_the_same_alone_and_in_any_batch(name: str) -> None:
+    model = system(name)
+    for search in (Greedy(), Beam(3, 1.0), Sampling(seed=5)):
+        together = found(model, search, sentences(LENGTHS, padding=2), 9)
+        for row, length in enumerate(LENGTHS):
+            limits, lines = torch.tensor([9]), [row]
+            [alone] = search(model, sentences(LENGTHS)[row : row + 1, :length], limits, lines)
+            assert [h.tokens for h in alone] == [h.tokens for h in together[row]]
+
+
+@every_model
+def test_scores_are_the_log_probabilities_of_teacher_forcing(name: str) -> None:
+    model = system(name)
+    source, limit = sentences([5]), 6
+    for search in (Greedy(), Beam(4, 0.0), Sampling(seed=2)):
+        for hypothesis in found(model, search, source, limit)[0]:
+            whole = hypothesis.tokens if len(hypothesis.tokens) == limit else [*hypothesis.tokens, EOS]
+            assert hypothesis.score == pytest.approx(log_probability(model, source, whole), abs=1e-9)
+
+
+@every_model
+def test_no_hypothesis_is_longer_than_its_own_limit(name: str) -> None:
+    model = system(name)
+    source, limits = sentences(LENGTHS), torch.tensor([1, 4, 2, 6])
+    for search in (Greedy(), Beam(3, 1.0), Sampling()):
+        for hypotheses, limit in zip(search(model, source, limits, range(4)), limits.tolist(), strict=True):
+            assert hypotheses
+            assert all(len(h.tokens) <= limit for h in hypotheses)
+            assert all(token > EOS for h in hypotheses for token in h.tokens)
+
+
+def test_sampling_follows_the_models_distribution_and_its_seed() -> None:
+    model = system("luong")
+    source = sentences([4]).expand(3000, -1)
+    drawn = [h[0].tokens[:1] for h in found(model, Sampling(seed=1), source, 1)]
+    encoded = model.encoder(source[:1])
+    memory, state = model.decoder.remember(encoded), model.decoder.start(encoded, 1)
+    features, _ = model.decoder.step(torch.tensor([[BOS]]), state, memory)
+    p = next_logits(model, features)[0, 0].softmax(-1)
+    for token in range(3, len(p)):
+        share = sum(tokens == ([] if token == EOS else [token]) for tokens in drawn) / len(drawn)
+        assert share == pytest.approx(float(p[token]), abs=0.03)
+    again = [h[0].tokens[:1] for h in found(model, Sampling(seed=1), source, 1)]
+    other = [h[0].tokens[:1] for h in found(model, Sampling(seed=2), source, 1)]
+    assert drawn == again
+    assert drawn != other
+
+
+def test_sampling_among_one_token_or_near_zero_temperature_is_greedy() -> None:
+    model = system("bahdanau")
+    source = sentences(LENGTHS)
+    greedy = [h[0].tokens for h in found(model, Greedy(), source, 8)]
+    assert [h[0].tokens for h in found(model, Sampling(top_k=1), source, 8)] == greedy
+    assert [h[0].tokens for h in found(model, Sampling(temperature=1e-4), source, 8)] == greedy
