@@ -4,8 +4,8 @@ import sys
 import traceback
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from seq2attn.cli import config
 from seq2attn.cli.average import average
@@ -61,9 +61,10 @@ def _run(arguments: list[str], debug: bool) -> int:
         return result if isinstance(result, int) else 0
     except Seq2attnError as error:
         return _failed(error.message, error.hint, error.exit_code, debug)
-    except click.ClickException as error:
-        return _failed(error.format_message(), "see `seq2attn --help`", error.exit_code, debug)
-    except (KeyboardInterrupt, click.Abort):
+    except TyperException as error:  # without a message, it asks for the help that it has shown
+        message = error.format_message()
+        return _failed(message, "`--help` after a command shows its options", error.exit_code, debug) if message else 0
+    except (KeyboardInterrupt, typer.Abort):
         return _failed("interrupted", "", 130, debug)
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone: nothing to say, and no complaint at exit

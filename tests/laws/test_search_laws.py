@@ -100,7 +100,7 @@ def test_sampling_follows_the_models_distribution_and_its_seed() -> None:
     p = next_logits(model, features)[0, 0].softmax(-1)
     for token in range(3, len(p)):
         share = sum(tokens == ([] if token == EOS else [token]) for tokens in drawn) / len(drawn)
-        assert share == pytest.approx(float(p[token]), abs=0.03)
+        assert share == pytest.approx(p[token].item(), abs=0.03)
     again = [h[0].tokens[:1] for h in found(model, Sampling(seed=1), source, 1)]
     other = [h[0].tokens[:1] for h in found(model, Sampling(seed=2), source, 1)]
     assert drawn == again
