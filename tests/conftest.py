@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-with install_import_hook("seq2attn", "beartype.beartype"):
-    import seq2attn  # noqa: F401  (the hook stays active for its submodules, which are imported later)
+install_import_hook("seq2attn", "beartype.beartype")  # for good: most modules are imported later, when a test needs them
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,7 +33,7 @@ from seq2attn.experiment.report.results import (
     to_json,
 )
 from seq2attn.experiment.report.significance import largest_p
-from seq2attn.experiment.run import Run, train
+from seq2attn.experiment.run import Run, check, train
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,18 @@ def compare(
 
     `out`/report.html, report.md and report.json grow with each finished system, and `after_each` sees every state. Runs
     that are given are never trained. `command` is what the report names to reproduce it. Raises UsageError before
-    anything is trained if names clash, the baseline is unknown, or the systems cannot be compared.
+    anything is trained if names clash, a run of another config is in the way, the baseline is unknown, or the systems
+    cannot be compared.
     """
     entrants = contestants(systems, out, seeds=seeds, overrides=overrides)
     if (seeds or overrides) and any(entry.given for entrant in entrants for entry in entrant.entries):
         say("--seeds and --set concern configs; the runs that are given stay as they are")
     chosen = choose_baseline(entrants, baseline)
     source = shared_test(entrants, test)
+    for entrant in entrants:
+        for entry in entrant.entries:
+            if not entry.given:
+                check(entry.config, entry.path, device=device)
     machine.set_up(threads)
     pairs = list(source.pairs())
     task = _Task(

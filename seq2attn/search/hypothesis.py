@@ -1,7 +1,7 @@
 """What every search returns, and the steps that all of them share."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -18,6 +18,7 @@ class Hypothesis(NamedTuple):
     score: float
 
 
+@runtime_checkable
 class Search(Protocol):
     """A way to search, as a value."""
 

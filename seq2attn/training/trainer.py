@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from seq2attn.training.schedule import Plateau, Schedule
 MAX_SKIPPED = 10  # updates in a row without a finite gradient that end a run
 
 
+@runtime_checkable
 class Epoch(Protocol):
     """The batches of one epoch, in order."""
 
@@ -35,6 +36,7 @@ class Step(NamedTuple):
     seconds: float
 
 
+@runtime_checkable
 class Callback(Protocol):
     """Something that happens beside training. `state` is what a checkpoint keeps of it."""
 

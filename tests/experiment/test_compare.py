@@ -12,9 +12,11 @@ from seq2attn.data.sources import Pair, TextFiles
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.errors import DataError, UsageError
 from seq2attn.experiment import compare as module
+from seq2attn.experiment.build import source
 from seq2attn.experiment.compare import compare
 from seq2attn.experiment.config import Config, to_yaml
 from seq2attn.experiment.report.results import Comparison
+from seq2attn.experiment.run import check
 
 CONFIG = """
 data:
@@ -58,7 +60,12 @@ class Laboratory:
         (out / "model").mkdir(parents=True)
         (out / "model" / "weights").write_text(f"{config.model.decoder.type} {config.seed}")
         (out / "config.yaml").write_text(to_yaml(config))
+        data = {
+            "train": {"fingerprint": source(config.data.train, "train", config.data).fingerprint()},
+            "validation": {"fingerprint": source(config.data.validation, "validation", config.data).fingerprint()},
+        }
         manifest = {
+            "data": data,
             "finished": True,
             "parameters": 1000,
             "updates": 3,
@@ -90,6 +97,7 @@ class Laboratory:
 def laboratory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
     found = Laboratory(tmp_path)
     monkeypatch.setattr(module, "train", found.train)
+    monkeypatch.setattr(module, "check", lambda config, out, *, device: None)
     monkeypatch.setattr("seq2attn.experiment.hypotheses.load", found.load)
     sizes = SimpleNamespace(tokenizer=SimpleNamespace(source_size=50, target_size=50))
     monkeypatch.setattr(module, "load_corpora", lambda config: sizes)
@@ -278,3 +286,14 @@ def test_the_embedded_corpus_is_called_synthetic(laboratory: Laboratory, monkeyp
     page = (laboratory.folder / "out/report.html").read_text(encoding="utf-8")
     assert "100 BLEU is perfect" in page
     assert "0 (0%) never occur in training" in page
+
+
+def test_a_run_of_another_config_in_the_way_is_refused_before_anything_is_trained(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "check", check)
+    laboratory.compare(laboratory.config("last"))
+    systems = [laboratory.config("first", "luong"), laboratory.config("last", width=12)]
+    with pytest.raises(UsageError, match=r"model\.encoder\.width|model\.decoder\.width|model\.embedding\.width"):
+        laboratory.compare(*systems)
+    assert laboratory.trained == [("last", 1)]

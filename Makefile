@@ -1,0 +1,69 @@
+# Every target sets up what it needs, from a machine with nothing but make and Python 3.11 or newer.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# The first of these that is new enough and can make virtual environments; choose another with PYTHON=/path/to/python.
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python
+SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach python,$(CANDIDATES),$(shell $(python) -c "$(SUITABLE)" 2>/dev/null && echo $(python))))
+
+# The directory of local Multi30k files, if they are not to come from the hub: train.en, train.de, val.en, val.de,
+# test_2016_flickr.en and test_2016_flickr.de.
+DATA ?=
+MULTI30K := $(patsubst %,configs/multi30k/%.yaml,lstm bahdanau luong transformer)
+LOCAL := data.train=$(DATA)/train data.validation=$(DATA)/val data.test=$(DATA)/test_2016_flickr
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench multi30k clean
+
+help:  ## Show this help
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "install takes PYTHON=/path/to/python, multi30k takes DATA=FOLDER (files that are there already)."
+
+install: $(INSTALLED)  ## Make .venv/ with .venv/bin/seq2attn
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	  echo "seq2attn needs Python 3.11 or newer with venv; none of these is: $(CANDIDATES)" >&2; \
+	  echo "install one (Debian and Ubuntu: apt install python3-venv), or name it: make install PYTHON=/path/to/python" >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$python" -c "$(SUITABLE)"; then \
+	  echo "PYTHON=$$python is not Python 3.11 or newer with venv" >&2; \
+	  exit 1; \
+	fi; \
+	echo "making $(VENV)/ with $$("$$python" --version)"; \
+	"$$python" -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: install  ## Train all four systems on the embedded corpus and write runs/demo/report.html
+	$(BIN)/seq2attn demo
+
+test: install  ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: install  ## Check style, types and the floors of the architecture
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## Bring the code into style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: install  ## Measure the speed of training and translation
+	$(BIN)/python scripts/bench_training.py
+	$(BIN)/python scripts/bench_translation.py
+
+multi30k: install  ## Train and compare all four systems on Multi30k into runs/multi30k
+	$(BIN)/seq2attn compare $(MULTI30K) --out runs/multi30k $(if $(DATA),$(addprefix --set ,$(LOCAL)))
+
+clean:  ## Remove .venv/, builds and tool caches; runs/ stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find seq2attn tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
