@@ -26,3 +26,22 @@ def _one_thread() -> None:
 @pytest.fixture
 def configs() -> Path:
     return Path(__file__).parent.parent / "configs"
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny corpus with its config, for training."""
+    from tests.runs import write_corpus
+
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="session")
+def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished tiny run; read it, but write nothing into it."""
+    from seq2attn.experiment.run import train
+    from tests.runs import tiny
+
+    out = tmp_path_factory.mktemp("trained") / "run"
+    train(tiny(corpus, "training.keep_last=3"), out, device="cpu")
+    return out

@@ -27,7 +27,7 @@ def average_run(path: Path, out: Path, *, count: int, of: Literal["last", "best"
         history = checkpoints.state(updates[-1])["callbacks"]["validation"]["history"]
         select = run.config.training.select
         metric = "bleu" if select == "average" else select
-        updates = sorted(updates, key=lambda update: goodness(metric, history[str(update)]))
+        updates = sorted(updates, key=lambda update: (goodness(metric, history[str(update)]), -update))
     if len(updates) < count:
         raise UsageError(
             f"{path}: keeps {len(updates)} checkpoints, not {count}",

@@ -160,11 +160,13 @@ class _Session:
             keep_best=training.keep_best,
         )
         callbacks: list[Callback] = [log, validation, saving]
-        if training.early_stopping is not None:
-            stopping = EarlyStopping(validation, training.early_stopping.metric, training.early_stopping.patience)
+        early, stopping = training.early_stopping, None
+        if early is not None:
+            stopping = EarlyStopping(validation, early.metric, early.patience)
             callbacks.insert(2, stopping)
         if first:
             saving.resume(self.trainer, first)
+            self.trainer.stop = stopping is not None and stopping.exhausted()
             say(f"{self.out}: going on from update {first}")
         else:
             metrics.cut(0)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from seq2attn.attention import AttentionModule, Memory
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm
+from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm, run
 from seq2attn.models.projection import projection
 from seq2attn.models.seq2seq import Encoded
 from seq2attn.tensors import fold, unfold
@@ -52,9 +52,8 @@ class BahdanauDecoder(nn.Module):
         width = token.shape[1]
         embedded = self.embedding(token)
         context = self.attention(state.hidden[:, :, -1], memory).context
-        after = Stepper(self.lstm, embedded.reshape(-1, 1, self.embedding.width)).step(
-            context.flatten(0, 1), LstmState(*fold(state))
-        )
+        inputs = torch.cat([embedded, context.to(embedded.dtype)], 2).reshape(-1, 1, self.lstm.input_size)
+        _, after = run(self.lstm, inputs, LstmState(*fold(state)))
         state = LstmState(*unfold(after, width))
         return self._features(state.hidden[:, :, -1], context, embedded), state
 

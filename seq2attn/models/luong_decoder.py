@@ -63,12 +63,10 @@ class LuongDecoder(nn.Module):
     ) -> tuple[Float[Tensor, "B W D"], LuongState]:
         """One step of every hypothesis."""
         width = token.shape[1]
-        embedded = self.embedding(token).flatten(0, 1)[:, None]
-        before = LstmState(*fold(state.lstm))
+        inputs = self.embedding(token)
         if self.input_feeding:
-            after = Stepper(self.lstm, embedded).step(state.features.flatten(0, 1), before)
-        else:
-            _, after = run(self.lstm, embedded, before)
+            inputs = torch.cat([inputs, state.features.to(inputs.dtype)], 2)
+        _, after = run(self.lstm, inputs.reshape(-1, 1, self.lstm.input_size), LstmState(*fold(state.lstm)))
         after = LstmState(*unfold(after, width))
         features = self._features(after.hidden[:, :, -1], memory)
         return features, LuongState(after, features)

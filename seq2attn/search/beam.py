@@ -40,9 +40,9 @@ class Beam:
         finished: list[list[Hypothesis]] = [[] for _ in sentences]
         for length in range(1, int(limits.max()) + 1):
             features, state = model.decoder.step(token, state, memory)
-            logits = next_logits(model, features)
-            top = logits.topk(min(2 * width, logits.shape[-1]))
-            candidates = (score[:, :, None] + top.values - logits.logsumexp(-1, keepdim=True)).flatten(1)
+            log_p = next_logits(model, features).log_softmax(-1)
+            top = log_p.topk(min(2 * width, log_p.shape[-1]))
+            candidates = (score[:, :, None] + top.values).flatten(1)
             best, rank = candidates.topk(min(2 * width, candidates.shape[1]))
             parents = rank // top.indices.shape[-1]
             tokens = top.indices.flatten(1).gather(1, rank)

@@ -136,10 +136,14 @@ class EarlyStopping:
 
     def after_update(self, trainer: Trainer, step: Step) -> None:
         """Look at the history after each validation."""
+        if trainer.position.update in self._validation.history:
+            trainer.stop = self.exhausted()
+
+    def exhausted(self) -> bool:
+        """Whether the last improvement is `patience` validations ago."""
         history = self._validation.history
-        if trainer.position.update in history:
-            values = [goodness(self._metric, history[update]) for update in sorted(history)]
-            trainer.stop = len(values) - 1 - values.index(max(values)) >= self._patience
+        values = [goodness(self._metric, history[update]) for update in sorted(history)]
+        return bool(values) and len(values) - 1 - values.index(max(values)) >= self._patience
 
     def at_end(self, trainer: Trainer) -> None:
         """Nothing."""
@@ -223,7 +227,9 @@ class Saving:
             state=state,
         )
         self._saved = self._now(trainer)
-        self._checkpoints.keep([*self._checkpoints.updates()[-self._keep_last :], *self.best()[: self._keep_best]])
+        # one that was only asked for goes with the next, so that a run that was stopped keeps what any other would
+        validated = [kept for kept in self._checkpoints.updates() if kept in self._validation.history]
+        self._checkpoints.keep([update, *validated[-self._keep_last :], *self.best()[: self._keep_best]])
 
     def resume(self, trainer: Trainer, update: int) -> None:
         """Put trainer and callbacks back to where checkpoint `update` was written."""

@@ -181,7 +181,7 @@ def test_bf16_autocast_keeps_the_weights_in_fp32_and_the_context_close() -> None
 def test_a_wrong_shape_is_refused() -> None:
     attention = one_head(Dot(), D)
     memory = attention.remember(states(B, S, D), mask())
-    with pytest.raises(TypeCheckError, match=r"(?s)type-check.*query"):
+    with pytest.raises(TypeCheckError, match=r"(?s)Type-check.*query"):
         attention(states(Q, D), memory)  # PyTorch alone would broadcast
-    with pytest.raises(TypeCheckError, match=r"(?s)type-check.*mask"):
+    with pytest.raises(TypeCheckError, match=r"(?s)Type-check.*mask"):
         attention.remember(states(B, S, D), mask()[:, :-1])

@@ -1,0 +1,215 @@
+"""Training speed on random sentences: target tokens a second, against this machine's matrix products and against a peer.
+
+Every figure is a median of updates that take turns (A B C A B C …), so a machine's ups and downs meet all alike: only the
+ratios hold. The ceiling is the time of the floating-point operations that the weights' matrix products need for the real
+tokens (2 forward and 4 backward for each weight and token), at the rate of one 2048³ product measured in the same turns.
+The peer gets the same batches, optimizer, clipping, precision and allocator.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from marian import NAME, marian
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from seq2attn.data.batches import Batch, plan
+from seq2attn.data.tokenizer import EOS, PAD
+from seq2attn.errors import Seq2attnError
+from seq2attn.experiment import build, machine
+from seq2attn.experiment.config import Config
+from seq2attn.experiment.load import load_config
+from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.training.trainer import Trainer
+
+CONFIGS = [f"configs/multi30k/{system}.yaml" for system in ("lstm", "bahdanau", "luong", "transformer")]
+PEER = "configs/multi30k/transformer.yaml"
+CPU = torch.device("cpu")
+WARM_UP = 3  # turns that do not count
+PAIRS = 4000
+# Multi30k in 6,000 subwords: mean and spread of log(source length), and of log(target length / source length)
+SOURCE, RATIO = (2.73, 0.31), (0.04, 0.19)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system in one precision."""
+
+    system: str
+    precision: machine.Precision
+    parameters: int
+    target_tokens_per_second: float
+    of_ceiling: float | None
+    of_peer: float | None
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Something that trains on a batch; `work` gives the batch's floating-point operations, where they are known."""
+
+    name: str
+    parameters: int
+    update: Callable[[Batch], None]
+    work: Callable[[Batch], float] | None
+
+
+def random_batches(config: Config, vocabulary: int) -> list[Batch]:
+    """The batches of one epoch of random sentences whose lengths are distributed as Multi30k's."""
+    random = np.random.default_rng(config.seed)
+    logarithms = random.normal(*SOURCE, PAIRS)
+    source = np.exp(logarithms).round().clip(2, config.data.max_length).astype(int)
+    target = np.exp(logarithms + random.normal(*RATIO, PAIRS)).round().clip(2, config.data.max_length).astype(int)
+
+    def sentences(lengths: np.ndarray) -> Tensor:
+        words = [torch.from_numpy(random.integers(EOS + 1, vocabulary, length)) for length in lengths]
+        for sentence in words:
+            sentence[-1] = EOS
+        return pad_sequence(words, batch_first=True, padding_value=PAD)
+
+    planned = plan(
+        source, target, batch_tokens=config.training.batch_tokens, seed=config.seed, epoch=0, fingerprint="random"
+    )
+    return [Batch(sentences(source[indices]), sentences(target[indices]), indices) for indices in planned]
+
+
+def ours(config: Config, vocabulary: int, precision: machine.Precision) -> Contestant:
+    """The system of `config`, trained as `seq2attn train` does."""
+    torch.manual_seed(config.seed)
+    model = build.seq2seq(
+        config.model, source_size=vocabulary, target_size=vocabulary, max_length=config.data.max_length
+    )
+    training, batches = config.training, list[Batch]()
+    trainer = Trainer(
+        model,
+        build.optimizer(training.optimizer, model),
+        build.schedule(training),
+        lambda _: batches,
+        max_updates=training.max_updates,
+        accumulation=1,
+        clip_norm=training.clip_norm,
+        label_smoothing=training.label_smoothing,
+        autocast=machine.autocast(precision, CPU),
+    )
+
+    def update(batch: Batch) -> None:
+        batches[:] = [batch]
+        trainer.update()
+
+    return Contestant(_name(config), model.parameter_count, update, lambda batch: operations(model, batch))
+
+
+def operations(model: Seq2Seq, batch: Batch) -> float:
+    """6 for each weight of a matrix and real token of its side; attention's own products are not counted."""
+    source, target = float((batch.source != PAD).sum()), float((batch.target != PAD).sum())
+    total = model.output.numel() * target
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear | nn.LSTM):
+            weights = sum(parameter.numel() for parameter in module.parameters() if parameter.dim() == 2)
+            total += weights * (source if name.startswith("encoder.") else target)
+    return 6 * total
+
+
+def peer(config: Config, vocabulary: int, precision: machine.Precision) -> Contestant:
+    """MarianMT of the size of `config`, in a plain loop."""
+    torch.manual_seed(config.seed)
+    model = marian(config.model, vocabulary).train()
+    optimizer, autocast = build.optimizer(config.training.optimizer, model), machine.autocast(precision, CPU)
+
+    def update(batch: Batch) -> None:
+        labels = batch.target.masked_fill(batch.target == PAD, -100)
+        with autocast():
+            loss = model(input_ids=batch.source, attention_mask=batch.source != PAD, labels=labels).loss
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), config.training.clip_norm or float("inf"))
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return Contestant(NAME, sum(p.numel() for p in model.parameters()), update, None)
+
+
+def measure(contestants: Sequence[Contestant], batches: Sequence[Batch], precision: machine.Precision) -> list[Row]:
+    """Let all train on each batch in turn."""
+    matrix = torch.randn(2048, 2048).to(torch.bfloat16 if precision == "bf16" else torch.float32)
+    products: list[float] = []
+    seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
+    for batch in batches:
+        products.append(_seconds(lambda: matrix @ matrix))
+        for contestant in contestants:
+            seconds[contestant.name].append(_seconds(lambda c=contestant, b=batch: c.update(b)))  # type: ignore[misc]
+    rate = 2 * 2048**3 / statistics.median(products[WARM_UP:])
+    tokens = [int((batch.target != PAD).sum()) for batch in batches]
+
+    def median(values: Sequence[float], name: str) -> float:
+        return statistics.median(v / s for v, s in list(zip(values, seconds[name], strict=True))[WARM_UP:])
+
+    speeds = {name: median(tokens, name) for name in seconds}
+    rows = []
+    for contestant in contestants:
+        name, work = contestant.name, contestant.work
+        of_ceiling = None if work is None else median([work(batch) for batch in batches], name) / rate
+        of_peer = speeds[name] / speeds[NAME] if NAME in speeds else None
+        rows.append(Row(name, precision, contestant.parameters, speeds[name], of_ceiling, of_peer))
+    return rows
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def _name(config: Config) -> str:
+    return config.model.decoder.type
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows for a terminal."""
+    lines = [f"{'system':<12} {'precision':<9} {'parameters':>10} {'tokens/s':>9} {'of ceiling':>10} {'of peer':>8}"]
+    for row in rows:
+        ceiling = "" if row.of_ceiling is None else f"{row.of_ceiling:.0%}"
+        of_peer = "" if row.of_peer is None else f"{row.of_peer:.2f} ×"
+        speed = f"{row.target_tokens_per_second:,.0f}"
+        name = f"{row.system:<12} {row.precision:<9} {row.parameters:>10,}"
+        lines.append(f"{name} {speed:>9} {ceiling:>10} {of_peer:>8}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Parse the command line, measure, print."""
+    parser = argparse.ArgumentParser(description="Training speed of each system on random sentences.")
+    parser.add_argument("--config", nargs="+", default=CONFIGS, metavar="FILE", help="systems to train")
+    parser.add_argument("--precision", nargs="+", choices=["fp32", "bf16"], help="default: fp32, and bf16 if native")
+    parser.add_argument("--updates", type=int, default=20, metavar="N", help="updates that count, for each system")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's choice)")
+    parser.add_argument("--peer", action="store_true", help="train Hugging Face's MarianMT too")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args()
+    machine.set_up(arguments.threads)
+    configs = [load_config(Path(file)) for file in arguments.config]
+    precisions = arguments.precision or list(dict.fromkeys(["fp32", machine.resolve_precision("auto", CPU)]))
+    vocabulary = configs[0].data.vocab_size
+    batches = random_batches(configs[0], vocabulary)[: WARM_UP + arguments.updates]
+    rows = []
+    for precision in precisions:
+        contestants = [ours(config, vocabulary, precision) for config in configs]
+        if arguments.peer:
+            contestants.append(peer(load_config(PEER), vocabulary, precision))
+        rows += measure(contestants, batches, precision)
+    if arguments.json:
+        print(json.dumps({"machine": machine.hardware(CPU), "rows": [asdict(row) for row in rows]}, indent=1))
+    else:
+        print(table(rows))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Seq2attnError as error:
+        raise SystemExit(f"{error}") from None

@@ -1,0 +1,309 @@
+"""Runs: exact resuming (law 9), what is refused, and what a run directory holds."""
+
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from seq2attn.errors import UsageError
+from seq2attn.experiment import run as module
+from seq2attn.experiment.config import Config
+from seq2attn.experiment.run import InterruptedRunError, Run, plan_text, train
+from seq2attn.training.checkpoint import MODEL, Checkpoints, read_tensors
+from seq2attn.training.trainer import Step, Trainer
+from tests.runs import config_file, timeless, tiny, write_corpus
+
+EVERYTHING = (
+    "model.dropout=0.2",
+    "data.tokenizer.sampling=0.3",
+    "training.accumulation=2",
+    "training.max_updates=22",
+    "training.schedule={type: plateau, warmup: 2, factor: 0.5, patience: 1, metric: bleu}",
+    "training.early_stopping={metric: bleu, patience: 9}",
+    "training.keep_last=3",
+    "training.select=average",
+    "training.average={count: 3, of: last}",
+)
+
+
+def weights_of(out: Path) -> bytes:
+    return (out / "model" / MODEL).read_bytes()
+
+
+def interrupted(config: Config, out: Path, update: int, monkeypatch: pytest.MonkeyPatch) -> InterruptedRunError:
+    """Train until SIGTERM comes in the middle of `update`."""
+    step = Trainer.update
+
+    def with_signal(self: Trainer) -> Step:
+        if self.position.update == update - 1:
+            signal.raise_signal(signal.SIGTERM)
+        return step(self)
+
+    with monkeypatch.context() as patch, pytest.raises(InterruptedRunError) as caught:
+        patch.setattr(Trainer, "update", with_signal)
+        train(config, out, device="cpu")
+    return caught.value
+
+
+def without_asked(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without checkpoints that no validation made."""
+    validated = {event["update"] for event in events if event["event"] == "validation"}
+    return [event for event in timeless(events) if event["event"] != "checkpoint" or event["update"] in validated]
+
+
+@pytest.fixture(scope="session")
+def everything(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run with all that has a state."""
+    out = tmp_path_factory.mktemp("everything") / "run"
+    train(tiny(corpus, *EVERYTHING), out, device="cpu")
+    return out
+
+
+@pytest.mark.parametrize("updates", [(1, 10), (12,), (21, 22)])
+def test_a_run_that_is_stopped_and_resumed_ends_as_if_it_had_not_been(
+    everything: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, updates: tuple[int, ...]
+) -> None:
+    out, config = tmp_path / "run", tiny(corpus, *EVERYTHING)
+    for update in updates:
+        error = interrupted(config, out, update, monkeypatch)
+        assert error.exit_code == 143
+        assert f"SIGTERM at update {update}" in error.message
+        assert Checkpoints(out / "checkpoints").updates()[-1] == update
+        assert not Run.open(out).finished
+        torch.manual_seed(99)  # the random state must come from the checkpoint
+    train(config, out, device="cpu")
+    assert weights_of(out) == weights_of(everything)
+    assert without_asked(Run.open(out).events()) == without_asked(Run.open(everything).events())
+    assert Checkpoints(out / "checkpoints").updates() == Checkpoints(everything / "checkpoints").updates()
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(
+    everything: Path, corpus: Path, tmp_path: Path
+) -> None:
+    train(tiny(corpus, *EVERYTHING), tmp_path / "same", device="cpu")
+    assert weights_of(tmp_path / "same") == weights_of(everything)
+    train(tiny(corpus, *EVERYTHING, "seed=2", "training.max_updates=2"), tmp_path / "other", device="cpu")
+    first, other = (Run.open(path).events()[0]["loss"] for path in (everything, tmp_path / "other"))
+    assert first != other
+
+
+def test_an_average_is_exported_if_the_config_selects_it(everything: Path) -> None:
+    checkpoints = Checkpoints(everything / "checkpoints")
+    last = checkpoints.updates()[-3:]
+    parts = [read_tensors(checkpoints.path(update) / MODEL) for update in last]
+    for name, tensor in read_tensors(everything / "model" / MODEL).items():
+        torch.testing.assert_close(tensor, torch.stack([part[name] for part in parts]).mean(0), rtol=1e-6, atol=1e-7)
+    assert f"the average of updates {', '.join(map(str, last))}" in (everything / "model/README.md").read_text()
+
+
+def test_without_it_the_best_checkpoint_is_exported(corpus: Path, tmp_path: Path) -> None:
+    train(tiny(corpus, "training.select=loss", "training.optimizer.learning_rate=0.3"), tmp_path, device="cpu")
+    losses = {e["update"]: e["loss"] for e in Run.open(tmp_path).events() if e["event"] == "validation"}
+    best = min(losses, key=lambda update: losses[update])
+    assert weights_of(tmp_path) == (tmp_path / "checkpoints" / f"update-{best:08d}" / MODEL).read_bytes()
+    assert f"of update {best}, the best by validation loss" in (tmp_path / "model/README.md").read_text()
+
+
+def test_a_finished_run_says_so_and_is_left_alone(
+    trained: Path, corpus: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
+    monkeypatch.setattr(Trainer, "update", lambda self: pytest.fail("it trains"))
+    train(tiny(corpus, "training.keep_last=3"), trained, device="cpu")
+    assert "finished already, after 12 updates" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to change."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+def same(corpus: Path, *overrides: str) -> Config:
+    return tiny(corpus, "training.keep_last=3", *overrides)
+
+
+def test_more_updates_go_on_and_end_as_if_they_had_been_asked_for_at_once(
+    run: Path, corpus: Path, tmp_path: Path
+) -> None:
+    train(same(corpus, "training.max_updates=17"), run, device="cpu")
+    train(same(corpus, "training.max_updates=17"), tmp_path / "once", device="cpu")
+    assert Run.open(run).manifest["updates"] == 17
+    assert weights_of(run) == weights_of(tmp_path / "once")
+
+
+def test_fewer_updates_and_other_settings_are_refused_by_name(run: Path, corpus: Path) -> None:
+    with pytest.raises(UsageError, match=r"training\.max_updates: 12 → 5"):
+        train(same(corpus, "training.max_updates=5"), run, device="cpu")
+    with pytest.raises(UsageError, match=r"seed: 1 → 2; model\.decoder\.width: 8 → 9") as caught:
+        train(same(corpus, "seed=2", "model.decoder.width=9"), run, device="cpu")
+    assert "--overwrite" in caught.value.hint
+    assert Run.open(run).finished
+
+
+def test_logging_and_threads_may_change(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted(same(corpus), tmp_path / "run", 6, monkeypatch)
+    train(same(corpus, "training.log_every=1"), tmp_path / "run", device="cpu", threads=1)
+    assert [e["update"] for e in Run.open(tmp_path / "run").events() if e["event"] == "train"] == [5, *range(7, 13)]
+
+
+@pytest.mark.parametrize("role", ["train", "validation"])
+def test_another_text_under_the_same_name_is_refused(role: str, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    train(tiny(corpus, "training.max_updates=1"), tmp_path / "run", device="cpu")
+    file = corpus / f"{role}.en"
+    file.write_text(file.read_text().replace("ka", "mi", 1))
+    with pytest.raises(UsageError, match=rf"the text of data\.{role} \(.*corpus/{role}"):
+        train(tiny(corpus, "training.max_updates=1"), tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_no_run_wrote_is_never_touched(corpus: Path, tmp_path: Path, overwrite: bool) -> None:
+    out = tmp_path / "thesis"
+    out.mkdir()
+    (out / "chapter1.tex").write_text("precious")
+    with pytest.raises(UsageError, match="not empty, and not a run directory"):
+        train(tiny(corpus), out, device="cpu", overwrite=overwrite)
+    assert (out / "chapter1.tex").read_text() == "precious"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_is_no_run_directory(corpus: Path, tmp_path: Path, overwrite: bool) -> None:
+    out = tmp_path / "notes"
+    out.write_text("precious")
+    with pytest.raises(UsageError, match="notes: not a"):
+        train(tiny(corpus), out, device="cpu", overwrite=overwrite)
+    assert out.read_text() == "precious"
+
+
+def test_overwrite_removes_the_run_that_is_there(run: Path, corpus: Path) -> None:
+    train(tiny(corpus, "seed=5", "training.max_updates=2"), run, device="cpu", overwrite=True)
+    assert Checkpoints(run / "checkpoints").updates() == [2]
+    assert {event["update"] for event in Run.open(run).events()} == {2}
+    assert Run.open(run).manifest["seed"] == 5
+
+
+STOPPING = (
+    "training.max_updates=60",
+    "training.validate_every=2",
+    "training.schedule={type: constant}",
+    "training.optimizer={type: sgd, learning_rate: 1.0e-12}",  # nothing can improve by much
+    "training.early_stopping={metric: chrf, patience: 3}",
+)
+
+
+def test_early_stopping_ends_the_run_and_resuming_does_not_go_on(corpus: Path, tmp_path: Path) -> None:
+    config, out = tiny(corpus, *STOPPING), tmp_path / "run"
+    train(config, out, device="cpu")
+    events = Run.open(out).events()
+    assert Run.open(out).finished
+    assert events[-1]["update"] == 8  # the first validation is the best; three more without improvement
+    manifest = out / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"finished": true', '"finished": false'))  # killed while exporting
+    shutil.rmtree(out / "model")
+    train(config, out, device="cpu")
+    assert timeless(Run.open(out).events()) == timeless(events)
+    assert (out / "model" / MODEL).exists()
+
+
+def test_metrics_are_those_of_the_contract(trained: Path) -> None:
+    events = Run.open(trained).events()
+    assert [(event["event"], event["update"]) for event in events] == [
+        ("validation", 4),
+        ("checkpoint", 4),
+        ("train", 5),
+        ("validation", 8),
+        ("checkpoint", 8),
+        ("train", 10),
+        ("validation", 12),
+        ("checkpoint", 12),
+        ("train", 12),
+        ("end", 12),
+    ] or [(event["event"], event["update"]) for event in events][-5:] == [
+        ("train", 12),
+        ("validation", 12),
+        ("checkpoint", 12),
+        ("end", 12),
+    ]
+    keys = {event["event"]: set(event) - {"event", "update"} for event in events}
+    assert keys == {
+        "train": {"loss", "learning_rate", "seconds", "target_tokens_per_second"},
+        "validation": {"loss", "bleu", "chrf", "seconds"},
+        "checkpoint": set(),
+        "end": {"seconds"},
+    }
+    rates = {event["update"]: event["learning_rate"] for event in events if event["event"] == "train"}
+    assert rates == pytest.approx({5: 0.01 * (2 / 5) ** 0.5, 10: 0.01 * (2 / 10) ** 0.5, 12: 0.01 * (2 / 12) ** 0.5})
+
+
+def test_the_first_loss_is_that_of_knowing_nothing(trained: Path) -> None:
+    """In nats a target token, without smoothing: about ln(vocabulary) at first, less later."""
+    losses = [event["loss"] for event in Run.open(trained).events() if event["event"] == "train"]
+    assert 2 < losses[0] < 4.5
+    assert losses[-1] < losses[0]
+
+
+def test_the_manifest_says_what_made_the_run(trained: Path, corpus: Path) -> None:
+    manifest = Run.open(trained).manifest
+    assert manifest["finished"] is True
+    assert (manifest["seed"], manifest["precision"], manifest["updates"]) == (1, "fp32", 12)
+    assert {"python", "torch", "sentencepiece", "sacrebleu", "seq2attn"} <= manifest["versions"].keys()
+    assert manifest["device"]["device"] == "cpu"
+    assert manifest["device"]["threads"] == 1
+    assert manifest["parameters"] == sum(t.numel() for t in read_tensors(trained / "model" / MODEL).values())
+    data = manifest["data"]
+    assert (data["train"]["name"], data["train"]["pairs"]) == (f"{corpus}/train", 120 - sum(data["train"]["dropped"].values()))
+    assert data["validation"]["pairs"] == 10
+    assert all(len(section["fingerprint"]) == 64 for section in data.values())
+    assert manifest["train_seconds"] > 0
+    assert manifest["target_tokens_per_second"] > 0
+    assert manifest["started"] <= manifest["ended"]
+
+
+def test_a_run_directory_holds_what_it_promises(trained: Path) -> None:
+    assert sorted(path.name for path in trained.iterdir()) == [
+        "checkpoints",
+        "config.yaml",
+        "manifest.json",
+        "metrics.jsonl",
+        "model",
+    ]
+    assert sorted(path.name for path in (trained / "model").iterdir()) == [
+        "README.md",
+        "config.yaml",
+        "joint.model",
+        "model.safetensors",
+    ]
+    assert Run.open(trained).config == module.load_config(trained / "model" / "config.yaml")
+
+
+def test_automatic_precision_is_resolved_once_and_saved(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, out = tiny(corpus, "training.precision=auto", "training.max_updates=2"), tmp_path / "run"
+    monkeypatch.setattr(module.machine, "resolve_precision", lambda wanted, where: "bf16")
+    train(config, out, device="cpu")
+    assert Run.open(out).manifest["precision"] == Run.open(out).config.training.precision == "bf16"
+    monkeypatch.setattr(module.machine, "resolve_precision", lambda wanted, where: "fp32" if wanted == "auto" else wanted)
+    train(config, out, device="cpu")  # another machine: the same run, not a different one
+
+
+def test_a_dry_run_builds_everything_and_writes_nothing(corpus: Path, tmp_path: Path) -> None:
+    text = plan_text(tiny(corpus), tmp_path / "run", "cpu")
+    assert "lstm encoder, luong decoder: " in text
+    assert "parameters; 40 subwords" in text
+    assert "12 updates of 1 × 120 tokens at most, fp32 on cpu" in text
+    assert not (tmp_path / "run").exists()
+
+
+def test_opening_what_is_no_run_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(config_file(write_corpus(tmp_path / "corpus")).read_text())
+    with pytest.raises(UsageError, match="not a run directory"):
+        Run.open(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps({"finished": False}))
+    assert not Run.open(tmp_path).finished

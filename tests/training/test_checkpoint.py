@@ -1,0 +1,148 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from seq2attn.errors import Seq2attnError
+from seq2attn.training import checkpoint as module
+from seq2attn.training.checkpoint import MODEL, Checkpoints, average, load_weights, read_tensors, weights
+from tests.laws.systems import system
+
+
+def save(checkpoints: Checkpoints, update: int, value: float = 0.0, **state: Any) -> None:
+    tensors = {"w": torch.full((2, 3), value)}
+    checkpoints.save(update, model=tensors, optimizer={}, random={"cpu": torch.get_rng_state()}, state=state)
+
+
+def value(checkpoints: Checkpoints, update: int) -> float:
+    return read_tensors(checkpoints.path(update) / MODEL)["w"][0, 0].item()
+
+
+def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    assert checkpoints.updates() == []
+    save(checkpoints, 20, 2.0, loss=0.1 + 0.2)
+    save(checkpoints, 3, 1.0)
+    assert checkpoints.updates() == [3, 20]
+    assert checkpoints.state(20) == {"loss": 0.1 + 0.2}
+    assert value(checkpoints, 20) == 2.0
+    assert sorted(path.name for path in checkpoints.path(20).iterdir()) == [
+        "model.safetensors",
+        "optimizer.safetensors",
+        "random.safetensors",
+        "state.json",
+    ]
+
+
+@pytest.mark.parametrize("broken", ["save_file", "_sync"])
+@pytest.mark.parametrize("update", [10, 20])
+def test_a_write_that_fails_halfway_leaves_the_old_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, update: int
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 10, 1.0)
+    real, calls = getattr(module, broken), []
+
+    def fails_the_second_time(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise OSError("no space left on device")
+        real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, broken, fails_the_second_time)
+        with pytest.raises(OSError, match="no space"):
+            save(checkpoints, update, 2.0)
+    assert checkpoints.updates() == [10]
+    assert value(checkpoints, 10) == 1.0
+    save(checkpoints, update, 3.0)
+    assert value(checkpoints, update) == 3.0
+    assert not list(tmp_path.glob("*.writing"))
+
+
+def test_saving_an_update_again_replaces_it(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 10, 1.0)
+    save(checkpoints, 10, 2.0)
+    assert checkpoints.updates() == [10]
+    assert value(checkpoints, 10) == 2.0
+
+
+def test_keep_removes_all_others(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for update in (1, 2, 3, 4):
+        save(checkpoints, update)
+    checkpoints.keep([4, 2, 7])
+    assert checkpoints.updates() == [2, 4]
+
+
+def files(folder: Path, *contents: dict[str, Tensor]) -> list[Path]:
+    paths = [folder / f"{number}.safetensors" for number in range(len(contents))]
+    for path, tensors in zip(paths, contents, strict=True):
+        module.save_file(tensors, path)
+    return paths
+
+
+def test_an_average_is_the_mean_of_every_parameter(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(1)
+    parts = [{"a": torch.randn(3, 2, generator=generator), "b": torch.full((1,), 10.0**i)} for i in range(3)]
+    mean = average(files(tmp_path, *parts))
+    torch.testing.assert_close(mean["a"], torch.stack([part["a"] for part in parts]).mean(0))
+    assert mean["b"].item() == pytest.approx(37)
+    assert mean["a"].dtype == torch.float32
+
+
+def test_an_average_sums_in_fp64(tmp_path: Path) -> None:
+    parts = [{"a": torch.tensor([number])} for number in (2.0**24, 1.0, 1.0, 1.0, 1.0)]  # fp32 would lose every 1
+    assert average(files(tmp_path, *parts))["a"].item() == pytest.approx((2**24 + 4) / 5, abs=0.3)
+
+
+def test_checkpoints_of_different_models_have_no_average(tmp_path: Path) -> None:
+    with pytest.raises(Seq2attnError, match=r"1\.safetensors: holds other parameters than .*0\.safetensors"):
+        average(files(tmp_path, {"a": torch.ones(1)}, {"b": torch.ones(1)}))
+
+
+def test_a_damaged_file_is_one_clear_line(tmp_path: Path) -> None:
+    file = tmp_path / MODEL
+    with pytest.raises(Seq2attnError, match="cannot be read"):
+        read_tensors(file)
+    file.write_bytes(b"\x08\x00\x00\x00torn")
+    with pytest.raises(Seq2attnError, match=f"{file}: cannot be read"):
+        read_tensors(file)
+
+
+@pytest.mark.parametrize(("tied", "tables"), [("none", 3), ("two_way", 2), ("three_way", 1)])
+def test_tied_weights_are_saved_once_and_tied_again_after_loading(tied: str, tables: int) -> None:
+    saved = weights(system("luong", tied=tied))
+    assert sum(tensor.shape == (11, 8) for tensor in saved.values()) == tables
+    model = system("luong", tied=tied)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    load_weights(model, saved, Path("here"))
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, saved[name])
+    assert (model.output is model.decoder.embedding.table.weight) == (tied != "none")  # type: ignore[attr-defined]
+    assert (model.output is model.encoder.embedding.table.weight) == (tied == "three_way")  # type: ignore[attr-defined]
+
+
+def changed(kind: str) -> dict[str, Tensor]:
+    tensors = weights(system("luong"))
+    if kind == "missing":
+        del tensors["bias"]
+    if kind == "unknown":
+        tensors["bios"] = torch.ones(1)
+    if kind == "shape":
+        tensors["bias"] = tensors["bias"][:1]  # would broadcast
+    return tensors
+
+
+@pytest.mark.parametrize(("kind", "name"), [("missing", "'bias'"), ("unknown", "'bios'"), ("shape", "'bias'")])
+def test_weights_of_another_model_are_refused(kind: str, name: str) -> None:
+    model = system("luong")
+    before = {key: tensor.clone() for key, tensor in weights(model).items()}
+    with pytest.raises(Seq2attnError, match=rf"there: does not fit the config's model: {name} and 0 more"):
+        load_weights(model, {key: tensor + 1 for key, tensor in changed(kind).items()}, Path("there"))
+    assert all(torch.equal(tensor, before[key]) for key, tensor in weights(model).items())
