@@ -212,4 +212,4 @@ if __name__ == "__main__":
     try:
         main()
     except Seq2attnError as error:
-        raise SystemExit(f"{error}") from None
+        raise SystemExit(f"error: {error.message}\nhint: {error.hint}") from None

@@ -31,7 +31,8 @@ def select(tree: Tree, parents: Int[Tensor, "B W"]) -> Tree:
     sentences = torch.arange(len(parents), device=parents.device)[:, None]
 
     def chosen(leaf: Tensor) -> Tensor:
-        rows = (sentences * leaf.shape[1] + parents).flatten()  # index_select copies whole rows: 4 × as fast as leaf[…, …]
+        # index_select copies whole rows, which takes a quarter of the time of leaf[sentences, parents].
+        rows = (sentences * leaf.shape[1] + parents).flatten()
         return leaf.flatten(0, 1).index_select(0, rows).unflatten(0, parents.shape)
 
     return map_tree(chosen, tree)

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("seq2attn", "beartype.beartype")  # for good: most modules are imported later, when a test needs them
+install_import_hook(
+    "seq2attn", "beartype.beartype"
+)  # for good: most modules are imported later, when a test needs them
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,8 +42,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished tiny run; read it, but write nothing into it."""
     from seq2attn.experiment.run import train
-    from tests.runs import tiny
+    from tests.runs import TRAINED, tiny
 
     out = tmp_path_factory.mktemp("trained") / "run"
-    train(tiny(corpus, "training.keep_last=3"), out, device="cpu")
+    train(tiny(corpus, *TRAINED), out, device="cpu")
     return out

@@ -7,12 +7,19 @@ from typing import Any
 from seq2attn.experiment.config import Config
 from seq2attn.experiment.load import load_config
 
-WORDS = "ka mi lo tu se po ra ni do ve fa gu".split()
-SYSTEMS = {
-    "lstm": "model.decoder={type: lstm, width: 8, bottleneck: 8}",
-    "bahdanau": "model.decoder={type: bahdanau, width: 8}",
-    "luong": "model.decoder={type: luong, width: 8}",
-}
+WORDS = ["ka", "mi", "lo", "tu", "se", "po", "ra", "ni", "do", "ve", "fa", "gu"]
+TRAINED = (
+    "model.embedding.width=16",
+    "model.encoder.width=8",
+    "model.decoder.width=16",
+    "training.max_updates=60",
+    "training.batch_tokens=300",
+    "training.optimizer.learning_rate=0.03",
+    "training.validate_every=20",
+    "training.log_every=25",
+    "training.keep_last=3",
+    "training.select=loss",
+)
 CONFIG = """
 data:
   source: en
@@ -44,7 +51,7 @@ def sentences(number: int, seed: int) -> list[str]:
 
 def translation(source: str) -> str:
     """Each word's consonant becomes b or w."""
-    return " ".join(("b" if "k" < word[0] else "w") + word[1] for word in source.split())
+    return " ".join(("b" if word[0] > "k" else "w") + word[1] for word in source.split())
 
 
 def write_corpus(folder: Path) -> Path:

@@ -29,12 +29,13 @@ for command in (train, translate, evaluate, compare, demo, average, corpus):
 app.add_typer(config.app, name="config")
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         from seq2attn import __version__
 
         typer.echo(f"seq2attn {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

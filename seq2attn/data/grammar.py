@@ -1,6 +1,5 @@
 """The embedded corpus: English–German sentence pairs from a synchronous grammar, with gold word alignments."""
 
-from itertools import pairwise
 from random import Random
 from typing import NamedTuple
 
@@ -63,13 +62,12 @@ def buckets(max_words: int) -> list[tuple[int, int]]:
 
 
 def shares(pairs: int, count: int) -> list[int]:
-    """Training pairs for each bucket: falling by equal steps to a tenth in the longest."""
+    """Training pairs for each bucket: half in the shortest, a tenth in the longest, the rest even between them."""
     if count == 1:
         return [pairs]
-    first = 2 / count - 0.1
-    wanted = [first - (first - 0.1) * i / (count - 1) for i in range(count)]
-    edges = [round(pairs * sum(wanted[:i])) for i in range(count)] + [pairs]
-    return [b - a for a, b in pairwise(edges)]
+    longest = pairs // 10
+    middle = [pairs * 2 // 5 // max(1, count - 2)] * (count - 2)
+    return [pairs - sum(middle) - longest, *middle, longest]
 
 
 def generate(*, pairs: int, max_words: int, seed: int) -> GrammarCorpus:

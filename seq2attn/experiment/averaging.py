@@ -6,7 +6,7 @@ from typing import Literal
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import UsageError
 from seq2attn.experiment.export import export
-from seq2attn.experiment.run import Run
+from seq2attn.experiment.run_directory import Run
 from seq2attn.training.checkpoint import MODEL, Checkpoints, average
 from seq2attn.training.schedule import goodness
 

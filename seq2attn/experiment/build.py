@@ -155,7 +155,7 @@ def _encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> Enc
         case cm.TransformerEncoderConfig():
             positions = _positions(section.positions, width, max_length)
             return TransformerEncoder(
-                Embedding(table, dropout=dropout, scaled=True, positions=positions),
+                Embedding(table, dropout=dropout, positions=positions),
                 attentions=[
                     attention(section.self_attention, query_width=width, key_width=width) for _ in range(section.layers)
                 ],
@@ -204,7 +204,7 @@ def _decoder(
         case cm.TransformerDecoderConfig():
             positions = _positions(section.positions, width, max_length)
             return TransformerDecoder(
-                Embedding(table, dropout=dropout, scaled=True, positions=positions),
+                Embedding(table, dropout=dropout, positions=positions),
                 self_attentions=[
                     attention(section.self_attention, query_width=width, key_width=width) for _ in range(section.layers)
                 ],

@@ -33,7 +33,8 @@ from seq2attn.experiment.report.results import (
     to_json,
 )
 from seq2attn.experiment.report.significance import largest_p
-from seq2attn.experiment.run import Run, check, train
+from seq2attn.experiment.run import train
+from seq2attn.experiment.run_directory import Run, check
 
 
 @dataclass(frozen=True)

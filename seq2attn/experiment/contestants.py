@@ -10,7 +10,7 @@ from seq2attn.errors import UsageError
 from seq2attn.experiment.build import test_source
 from seq2attn.experiment.config import Config, differences
 from seq2attn.experiment.load import load_config
-from seq2attn.experiment.run import Run
+from seq2attn.experiment.run_directory import Run
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,27 @@
-"""One run: a config trained into a directory, to be continued, finished, or refused."""
+"""One run: a config trained into a directory, from the start or from where it stopped."""
 
-import json
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
-from seq2attn.data.sources import Source
-from seq2attn.errors import Seq2attnError, UsageError
+from seq2attn.errors import Seq2attnError
 from seq2attn.experiment import build, machine
-from seq2attn.experiment.config import Config, differences, to_yaml
+from seq2attn.experiment.config import Config, to_yaml
 from seq2attn.experiment.corpora import Corpora, load_corpora
 from seq2attn.experiment.export import export
-from seq2attn.experiment.load import load_config
 from seq2attn.experiment.progress import Progress, say
+from seq2attn.experiment.run_directory import Run, check, remove, resolved, source, write_json
 from seq2attn.experiment.validation import validator
-from seq2attn.training.callbacks import EarlyStopping, Metrics, Saving, TrainLog, Validation
+from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
 from seq2attn.training.checkpoint import MODEL, Checkpoints, average, read_tensors
+from seq2attn.training.saving import Saving
 from seq2attn.training.trainer import Callback, Trainer
-
-Role = Literal["train", "validation"]
-ROLES: tuple[Role, ...] = ("train", "validation")
 
 
 class InterruptedRunError(Seq2attnError):
@@ -41,32 +35,6 @@ class InterruptedRunError(Seq2attnError):
         self.exit_code = 128 + number
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run directory that exists."""
-
-    path: Path
-    config: Config
-    manifest: dict[str, Any]
-
-    @classmethod
-    def open(cls, path: Path) -> "Run":
-        """Read a run directory. Raises UsageError if it is none."""
-        if not ((path / "config.yaml").is_file() and (path / "manifest.json").is_file()):
-            raise UsageError(f"{path}: not a run directory", "a run directory is what `seq2attn train --out` wrote")
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        return cls(path, load_config(path / "config.yaml"), manifest)
-
-    @property
-    def finished(self) -> bool:
-        """Whether training ended and model/ was written."""
-        return bool(self.manifest["finished"])
-
-    def events(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl."""
-        return [json.loads(line) for line in (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
 def train(
     config: Config, out: Path, *, device: str = "auto", threads: int | None = None, overwrite: bool = False
 ) -> None:
@@ -77,35 +45,19 @@ def train(
     where = machine.device(device)
     machine.set_up(threads)
     if overwrite and out.exists():
-        _remove(out)
+        remove(out)
     old = check(config, out, device=device)
-    config = _resolved(config, old, where)
+    config = resolved(config, old, where)
     if old is not None and old.finished and old.config.training.max_updates >= config.training.max_updates:
         say(f"{out}: finished already, after {old.manifest['updates']} updates")
         return
     _Session(config, out, where, old).run()
 
 
-def check(config: Config, out: Path, *, device: str = "auto") -> Run | None:
-    """The run of `config` that is in `out`, or None if `out` is free. Raises UsageError if it holds anything else."""
-    old = _existing(out)
-    if old is not None:
-        _check_same(old, _resolved(config, old, machine.device(device)))
-    return old
-
-
-def _resolved(config: Config, old: Run | None, where: torch.device) -> Config:
-    """With `precision: auto` resolved: as in the run that is there, else for this machine."""
-    wanted = config.training.precision
-    if old is not None and wanted == "auto":
-        return _with_training(config, precision=old.config.training.precision)
-    return _with_training(config, precision=machine.resolve_precision(wanted, where))
-
-
 def plan_text(config: Config, out: Path | None, device: str) -> str:
     """What `train --dry-run` prints: everything is built, nothing is trained."""
     where = machine.device(device)
-    config = _resolved(config, None if out is None else check(config, out, device=device), where)
+    config = resolved(config, None if out is None else check(config, out, device=device), where)
     corpora = load_corpora(config)
     return "\n".join([*corpora.notes, *_description(config, corpora, _network(config, corpora), where)])
 
@@ -137,7 +89,7 @@ class _Session:
         out.mkdir(parents=True, exist_ok=True)
         self.manifest = old.manifest | {"finished": False} if old else self._first_manifest()
         (out / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
-        _write_json(out / "manifest.json", self.manifest)
+        write_json(out / "manifest.json", self.manifest)
 
     def run(self) -> None:
         """Train, validate, export."""
@@ -179,7 +131,7 @@ class _Session:
         progress.close()
         self._export(checkpoints, validation, saving)
         metrics.write("end", self.trainer.position.update, seconds=round(self.trainer.seconds, 3))
-        _write_json(self.out / "manifest.json", self.manifest | self._last_manifest())
+        write_json(self.out / "manifest.json", self.manifest | self._last_manifest())
 
     def _export(self, checkpoints: Checkpoints, validation: Validation, saving: Saving) -> None:
         training = self.config.training
@@ -214,13 +166,13 @@ class _Session:
             "data": {
                 "train": {
                     "name": corpora.train.name,
-                    "fingerprint": _source(self.config, "train").fingerprint(),
+                    "fingerprint": source(self.config, "train").fingerprint(),
                     "pairs": len(corpora.encoded),
                     "dropped": {**corpora.train.dropped, **corpora.encoded.dropped},
                 },
                 "validation": {
                     "name": corpora.validation.name,
-                    "fingerprint": _source(self.config, "validation").fingerprint(),
+                    "fingerprint": source(self.config, "validation").fingerprint(),
                     "pairs": len(corpora.validation.source),
                 },
             },
@@ -238,10 +190,6 @@ class _Session:
         }
 
 
-def _source(config: Config, role: Role) -> Source:
-    return build.source(config.data.train if role == "train" else config.data.validation, role, config.data)
-
-
 def _network(config: Config, corpora: Corpora) -> Any:
     tokenizer = corpora.tokenizer
     return build.seq2seq(
@@ -250,10 +198,6 @@ def _network(config: Config, corpora: Corpora) -> Any:
         target_size=tokenizer.target_size,
         max_length=config.data.max_length,
     )
-
-
-def _with_training(config: Config, **values: object) -> Config:
-    return config.model_copy(update={"training": config.training.model_copy(update=values)})
 
 
 def _description(config: Config, corpora: Corpora, model: Any, where: torch.device) -> list[str]:
@@ -275,39 +219,6 @@ def _name(out: Path) -> str:
     return f"{out.parent.name}/{out.name}" if out.name.startswith("seed-") else out.name
 
 
-def _existing(out: Path) -> Run | None:
-    if not out.exists() or not any(out.iterdir()):
-        return None
-    if (out / "config.yaml").exists() and (out / "manifest.json").exists():
-        return Run.open(out)
-    raise UsageError(f"{out}: not empty, and not a run directory", "choose another --out")
-
-
-def _remove(out: Path) -> None:
-    _existing(out)  # never remove what no run wrote
-    shutil.rmtree(out)
-
-
-def _check_same(old: Run, config: Config) -> None:
-    """Same = resolved config + corpus fingerprints, but for logging; max_updates may be raised."""
-    before = _with_training(old.config, log_every=config.training.log_every)
-    if config.training.max_updates > before.training.max_updates:
-        before = _with_training(before, max_updates=config.training.max_updates)
-    differ = differences(before, config)
-    if not differ:
-        sources = {role: _source(config, role) for role in ROLES}
-        differ = [
-            f"the text of data.{role} ({source.name})"
-            for role, source in sources.items()
-            if source.fingerprint() != old.manifest["data"][role]["fingerprint"]
-        ]
-    if differ:
-        raise UsageError(
-            f"{old.path}: holds a run of another config; different: {'; '.join(differ)}",
-            "choose another --out, or --overwrite to lose that run",
-        )
-
-
 @contextmanager
 def _finish_step_on_signal(saving: Saving) -> Iterator[list[int]]:
     """The first SIGINT or SIGTERM asks for a checkpoint and the end; a second one leaves at once."""
@@ -326,12 +237,6 @@ def _finish_step_on_signal(saving: Saving) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    aside = path.with_name(f".{path.name}.writing")
-    aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(aside, path)
 
 
 def _now() -> str:

@@ -58,24 +58,22 @@ class Learned(nn.Module):
 
 
 class Embedding(nn.Module):
-    """x = scale · E[token] + P[position], then dropout. `positions` None: no position encoding.
+    """x = √width · E[token] + P[position], then dropout (Vaswani et al. 2017, §3.4). `positions` None: no position encoding.
 
-    Transformers scale by √width (Vaswani et al. 2017, §3.4), recurrent models do not.
+    The factor serves recurrent models as much: the rows of E have length 1, right for an output projection that is tied to
+    them, but too short to move an LSTM's gates.
     """
 
-    def __init__(
-        self, table: nn.Embedding, *, dropout: float, scaled: bool = False, positions: nn.Module | None = None
-    ) -> None:
+    def __init__(self, table: nn.Embedding, *, dropout: float, positions: nn.Module | None = None) -> None:
         super().__init__()
         self.table = table
         self.width = table.embedding_dim
-        self.scale = math.sqrt(self.width) if scaled else 1.0
         self.positions = positions
         self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Int[Tensor, "B T"], start: int = 0) -> Float[Tensor, "B T D"]:
         """Embed tokens whose first stands at position `start`."""
-        embedded = self.table(tokens) * self.scale
+        embedded = self.table(tokens) * math.sqrt(self.width)
         if self.positions is not None:
             where = torch.arange(start, start + tokens.shape[1], device=tokens.device)
             embedded = embedded + self.positions(where).to(embedded.dtype)

@@ -16,7 +16,7 @@ from seq2attn.experiment.build import source
 from seq2attn.experiment.compare import compare
 from seq2attn.experiment.config import Config, to_yaml
 from seq2attn.experiment.report.results import Comparison
-from seq2attn.experiment.run import check
+from seq2attn.experiment.run_directory import check
 
 CONFIG = """
 data:

@@ -39,10 +39,10 @@ def test_an_embedding_is_the_scaled_row_and_the_position() -> None:
     torch.manual_seed(1)
     table = token_embedding(9, 4)
     sinusoids = Sinusoidal(4)
-    embedded = Embedding(table, dropout=0.5, scaled=True, positions=sinusoids).eval()(TOKENS, start=3)
+    embedded = Embedding(table, dropout=0.5, positions=sinusoids).eval()(TOKENS, start=3)
     expected = 2 * table.weight[TOKENS] + sinusoids(torch.tensor([3, 4, 5])).float()
     torch.testing.assert_close(embedded, expected)
-    assert torch.equal(Embedding(table, dropout=0.5).eval()(TOKENS), table.weight[TOKENS])
+    assert torch.equal(Embedding(table, dropout=0.5).eval()(TOKENS), 2 * table.weight[TOKENS])
 
 
 def test_dropout_acts_in_training() -> None:

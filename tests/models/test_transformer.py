@@ -101,7 +101,7 @@ def test_the_last_vector_is_the_mean_of_the_real_states() -> None:
 
 
 def encoder_of(pre: bool) -> TransformerEncoder:
-    embedding = Embedding(token_embedding(9, WIDTH), dropout=0.0, scaled=True)
+    embedding = Embedding(token_embedding(9, WIDTH), dropout=0.0)
     attentions = [heads(Global()), heads(Global())]
     encoder = TransformerEncoder(embedding, attentions=attentions, feedforward=FEEDFORWARD, pre=pre, dropout=0.0)
     shaken(encoder.double())

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from seq2attn.training.callbacks import EarlyStopping, Metrics, Saving, TrainLog, Validation
+from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
 from seq2attn.training.checkpoint import Checkpoints, weights
+from seq2attn.training.saving import Saving
 from seq2attn.training.schedule import Plateau
 from seq2attn.training.trainer import Step, Trainer
 from tests.laws.systems import system
@@ -237,7 +238,10 @@ def test_stopping_and_resuming_equals_not_stopping(tmp_path: Path, cut: int) -> 
     for name, weight in weights(whole.model).items():
         assert torch.equal(weight, weights(second.model)[name]), name
     timeless = [
-        [{k: v for k, v in event.items() if "second" not in k} for event in events(Metrics(tmp_path / p / "metrics.jsonl"))]
+        [
+            {k: v for k, v in event.items() if "second" not in k}
+            for event in events(Metrics(tmp_path / p / "metrics.jsonl"))
+        ]
         for p in ("whole", "parts")
     ]
     by_hand = {"event": "checkpoint", "update": cut}  # the one that was asked for, where no validation made it

@@ -128,7 +128,9 @@ def test_an_update_without_a_finite_gradient_changes_nothing_and_training_goes_o
 
 def test_ten_updates_in_a_row_without_a_finite_gradient_end_the_run() -> None:
     own = trainer([batch(2, 1)], max_updates=100)
-    broken(own, {*range(1, MAX_SKIPPED), *range(MAX_SKIPPED + 1, 100)})  # one good update in between starts the count anew
+    broken(
+        own, {*range(1, MAX_SKIPPED), *range(MAX_SKIPPED + 1, 100)}
+    )  # one good update in between starts the count anew
     with pytest.raises(DivergedError, match=r"update 20: 10 updates .* rate 0\.1; .* pairs 2, 1") as caught:
         own.run([])
     assert caught.value.exit_code == 3

@@ -1,0 +1,114 @@
+"""A run directory: what is in it, and whether a config may go on there."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from seq2attn.data.sources import Source
+from seq2attn.errors import UsageError
+from seq2attn.experiment import build, machine
+from seq2attn.experiment.config import Config, differences
+from seq2attn.experiment.load import load_config
+
+Role = Literal["train", "validation"]
+ROLES: tuple[Role, ...] = ("train", "validation")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory that exists."""
+
+    path: Path
+    config: Config
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Read a run directory. Raises UsageError if it is none."""
+        if not ((path / "config.yaml").is_file() and (path / "manifest.json").is_file()):
+            raise UsageError(f"{path}: not a run directory", "a run directory is what `seq2attn train --out` wrote")
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        return cls(path, load_config(path / "config.yaml"), manifest)
+
+    @property
+    def finished(self) -> bool:
+        """Whether training ended and model/ was written."""
+        return bool(self.manifest["finished"])
+
+    def events(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl."""
+        return [json.loads(line) for line in (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def check(config: Config, out: Path, *, device: str = "auto") -> Run | None:
+    """The run of `config` that is in `out`, or None if `out` is free. Raises UsageError if it holds anything else."""
+    old = _existing(out)
+    if old is not None:
+        _check_same(old, resolved(config, old, machine.device(device)))
+    return old
+
+
+def resolved(config: Config, old: Run | None, where: torch.device) -> Config:
+    """With `precision: auto` resolved: as in the run that is there, else for this machine."""
+    wanted = config.training.precision
+    if old is not None and wanted == "auto":
+        return with_training(config, precision=old.config.training.precision)
+    return with_training(config, precision=machine.resolve_precision(wanted, where))
+
+
+def _existing(out: Path) -> Run | None:
+    if out.is_file():
+        raise UsageError(f"{out}: not a folder", "choose another --out")
+    if not out.exists() or not any(out.iterdir()):
+        return None
+    if (out / "config.yaml").exists() and (out / "manifest.json").exists():
+        return Run.open(out)
+    raise UsageError(f"{out}: not empty, and not a run directory", "choose another --out")
+
+
+def remove(out: Path) -> None:
+    """Remove a run directory, and nothing else."""
+    _existing(out)  # never remove what no run wrote
+    shutil.rmtree(out)
+
+
+def _check_same(old: Run, config: Config) -> None:
+    """Same = resolved config + corpus fingerprints, but for logging; max_updates may be raised."""
+    before = with_training(old.config, log_every=config.training.log_every)
+    if config.training.max_updates > before.training.max_updates:
+        before = with_training(before, max_updates=config.training.max_updates)
+    differ = differences(before, config)
+    if not differ:
+        sources = {role: source(config, role) for role in ROLES}
+        differ = [
+            f"the text of data.{role} ({source.name})"
+            for role, source in sources.items()
+            if source.fingerprint() != old.manifest["data"][role]["fingerprint"]
+        ]
+    if differ:
+        raise UsageError(
+            f"{old.path}: holds a run of another config; different: {'; '.join(differ)}",
+            "choose another --out, or --overwrite to lose that run",
+        )
+
+
+def with_training(config: Config, **values: object) -> Config:
+    """`config` with other values in its training section."""
+    return config.model_copy(update={"training": config.training.model_copy(update=values)})
+
+
+def source(config: Config, role: Role) -> Source:
+    """Where the pairs of `role` come from."""
+    return build.source(config.data.train if role == "train" else config.data.validation, role, config.data)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write aside and rename."""
+    aside = path.with_name(f".{path.name}.writing")
+    aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(aside, path)

@@ -1,0 +1,65 @@
+"""`seq2attn evaluate`: the figures, as text and as JSON."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seq2attn.experiment.model import Model
+
+Command = Callable[..., Any]
+
+
+def test_json_holds_the_figures_and_the_file_the_translations(
+    command: Command, trained: Path, corpus: Path, tmp_path: Path
+) -> None:
+    done = command("evaluate", trained, "--test", corpus / "test", "--json", "-o", tmp_path / "hypotheses")
+    assert done.code == 0
+    figures = json.loads(done.out)
+    assert {"bleu", "chrf", "ter", "signature", "by_length"} <= figures.keys()
+    assert all(isinstance(figures[key], float) for key in ("bleu", "chrf", "ter"))
+    assert "tok:13a" in figures["signature"]
+    assert set(figures["by_length"][0]) == {"low", "high", "sentences", "bleu"}
+    translated = command("translate", trained, corpus / "test.en")
+    assert (tmp_path / "hypotheses").read_text() == translated.out
+
+
+def test_text_shows_the_same_figures(command: Command, trained: Path, corpus: Path) -> None:
+    figures = json.loads(command("evaluate", trained, "--test", corpus / "test", "--json").out)
+    lines = command("evaluate", trained, "--test", corpus / "test").out.splitlines()
+    assert lines[0].split()[:2] == ["BLEU", f"{figures['bleu']:.2f}"]
+    assert figures["signature"] in lines[0]
+
+
+def test_settings_of_the_command_line_come_before_the_configs(
+    command: Command, trained: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+    translate = Model.translate
+    monkeypatch.setattr(
+        Model, "translate", lambda self, lines, **options: asked.append(options) or translate(self, lines, **options)
+    )
+    arguments = ["evaluate", trained, "--test", corpus / "test", "--json"]
+    plain = json.loads(command(*arguments).out)
+    settings = ["--beam", 2, "--length-penalty", 0, "--lowercase", "--tokenize", "char"]
+    other = json.loads(command(*arguments, *settings).out)
+    assert asked == [{"beam": 5, "length_penalty": 1.0}, {"beam": 2, "length_penalty": 0.0}]
+    assert "case:mixed" in plain["signature"]
+    assert "case:lc" in other["signature"]
+    assert "tok:char" in other["signature"]
+
+
+def test_a_misaligned_or_missing_test_set_is_named(
+    command: Command, trained: Path, corpus: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "test.en").write_text("ka\nmi\n")
+    (tmp_path / "test.de").write_text("wa\n")
+    done = command("evaluate", trained, "--test", tmp_path / "test")
+    assert (done.code, done.out) == (2, "")
+    assert f"{tmp_path}/test" in done.err
+    assert command("evaluate", trained, "--test", tmp_path / "nowhere").code == 2
+    unknown = command("evaluate", trained, "--test", corpus / "test", "--tokenize", "13b")
+    assert unknown.code == 2
+    assert "did you mean 13a?" in unknown.err

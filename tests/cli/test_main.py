@@ -1,0 +1,86 @@
+"""What every command shares: exit codes, errors of one line and a hint, results on stdout alone."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seq2attn
+from seq2attn.cli import main as module
+from seq2attn.errors import ConfigError, DataError, DivergedError, Seq2attnError, UsageError
+
+Command = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("two\nlines", "do this"), 2),
+        (ConfigError("c", "h"), 2),
+        (DataError("d", "h"), 2),
+        (DivergedError("e", "h"), 3),
+        (Seq2attnError("f", "h"), 1),
+        (ZeroDivisionError("division by zero"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_every_error_is_one_line_with_its_code(
+    command: Command, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "app", fail)
+    done = command("anything")
+    assert (done.code, done.out) == (code, "")
+    first, *hints = done.err.splitlines()
+    assert first.startswith("seq2attn: error: ")
+    assert len(hints) == (code != 130)
+    assert all(hint.startswith("hint: ") for hint in hints)
+    assert "Traceback" in command("anything", debug=True).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["trian"], "trian"),
+        (["train"], "CONFIG"),
+        (["train", "nowhere.yaml", "--out", "run"], "nowhere.yaml"),
+        (["train", "configs/demo/lstm.yaml"], "--out"),
+        (["translate", "nowhere"], "nowhere"),
+        (["translate", "nowhere", "--beam", "none"], "--beam"),
+        (["translate", "nowhere", "--baem", "5"], "--baem"),
+        (["evaluate", "nowhere", "--test", "x"], "nowhere"),
+        (["average", "nowhere", "--out", "x"], "nowhere"),
+        (["config", "show", "nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_bad_usage_exits_with_two_and_names_what_is_wrong(command: Command, arguments: list[str], says: str) -> None:
+    done = command(*arguments)
+    assert (done.code, done.out) == (2, "")
+    error, hint = done.err.splitlines()
+    assert says in error
+    assert hint.startswith("hint: ")
+
+
+def test_help_and_version_are_results(command: Command) -> None:
+    assert command("--version") == (0, f"seq2attn {seq2attn.__version__}\n", "")
+    for arguments in (["--help"], ["train", "--help"]):
+        done = command(*arguments)
+        assert (done.code, done.err) == (0, "")
+        assert "Usage: " in done.out
+
+
+def test_python_m_is_the_command_and_debug_may_stand_anywhere(tmp_path: Path) -> None:
+    start = [sys.executable, "-m", "seq2attn"]
+    version = subprocess.run([*start, "--version"], capture_output=True, text=True, check=True)
+    assert (version.stdout, version.stderr) == (f"seq2attn {seq2attn.__version__}\n", "")
+    failed = subprocess.run(
+        [*start, "config", "show", "no.yaml", "--debug"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr.startswith("Traceback")
+    assert "no.yaml: no such file" in failed.stderr

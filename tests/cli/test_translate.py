@@ -1,0 +1,107 @@
+"""`seq2attn translate`: lines in, lines out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seq2attn.experiment.model import load
+
+Command = Callable[..., Any]
+TEXT = "ka mi\n\nlo tu se po ra\n  \nfa\n"
+
+
+@pytest.fixture
+def expected(trained: Path) -> str:
+    return "".join(f"{line}\n" for line in load(trained).translate(TEXT.splitlines()))
+
+
+def test_streams_and_files_give_the_same_and_nothing_else(
+    command: Command, trained: Path, tmp_path: Path, expected: str
+) -> None:
+    (tmp_path / "in").write_text(TEXT)
+    assert command("translate", trained, stdin=TEXT.encode()) == (0, expected, "")
+    assert command("translate", trained, tmp_path / "in") == (0, expected, "")
+    assert command("translate", trained / "model", "-", "-o", tmp_path / "out", stdin=TEXT.encode()) == (0, "", "")
+    assert (tmp_path / "out").read_text() == expected
+    assert command("translate", trained, tmp_path / "in", "-o", tmp_path / "in").code == 0
+    assert (tmp_path / "in").read_text() == expected
+    assert expected.split("\n")[1] == expected.split("\n")[3] == ""
+    assert expected.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", 0),
+        ("\n", 1),
+        ("ka", 1),
+        ("ka\r\nmi\r\n", 2),
+        ("ka\u2028mi\x85lo\x0btu\x0cse\rpo\n", 1),  # what other tools take for line ends
+        ("ka ||| mi\n\x00\n\ufeff\n", 3),
+    ],
+)
+def test_there_is_one_line_for_each_line_feed(command: Command, trained: Path, text: str, lines: int) -> None:
+    done = command("translate", trained, "--beam", 1, stdin=text.encode())
+    assert done.code == 0
+    assert done.out.count("\n") == len(done.out.splitlines()) == lines
+
+
+def test_a_carriage_return_belongs_to_the_line_end(command: Command, trained: Path, expected: str) -> None:
+    assert command("translate", trained, stdin=TEXT.replace("\n", "\r\n").encode()).out == expected
+
+
+def test_search_settings_reach_the_search(command: Command, trained: Path) -> None:
+    model, lines = load(trained), TEXT.splitlines()
+    for beam, penalty in ((1, 1.0), (3, 0.0), (3, 9.0)):
+        done = command("translate", trained, "--beam", beam, "--length-penalty", penalty, stdin=TEXT.encode())
+        assert done.out.splitlines() == model.translate(lines, beam=beam, length_penalty=penalty)
+    assert command("translate", trained, "--batch-tokens", 1, stdin=TEXT.encode()).out.splitlines() == model.translate(
+        lines
+    )
+
+
+def test_n_best_lines_are_number_text_and_score(command: Command, trained: Path, expected: str) -> None:
+    done = command("translate", trained, "--n-best", 3, stdin=TEXT.encode())
+    rows = [line.split(" ||| ") for line in done.out.splitlines()]
+    assert [row[0] for row in rows] == ["1"] * 3 + ["2"] + ["3"] * 3 + ["4"] + ["5"] * 3
+    for number, line in enumerate(expected.splitlines(), start=1):
+        own = [row for row in rows if row[0] == str(number)]
+        assert own[0][1] == line
+        scores = [float(row[2]) for row in own]
+        assert scores == sorted(scores, reverse=True)
+        assert all(score <= 0 for score in scores)
+
+
+def test_more_than_the_beam_cannot_be_printed(command: Command, trained: Path) -> None:
+    done = command("translate", trained, "--n-best", 6, stdin=b"ka\n")
+    assert (done.code, done.out) == (2, "")
+    assert "raise --beam to 6" in done.err
+    assert command("translate", trained, "--sample", "--n-best", 2, stdin=b"ka\n").code == 2
+
+
+def test_a_sample_depends_on_its_seed_alone(command: Command, trained: Path) -> None:
+    def drawn(*options: object) -> str:
+        return str(command("translate", trained, "--sample", *options, stdin=TEXT.encode()).out)
+
+    assert drawn("--seed", 3) == drawn("--seed", 3, "--batch-tokens", 1)
+    assert drawn("--seed", 3) != drawn("--seed", 4)
+    assert drawn("--top-k", 1) == command("translate", trained, "--beam", 1, stdin=TEXT.encode()).out
+    assert drawn("--temperature", 0.001) == drawn("--top-k", 1)
+
+
+def test_bad_text_is_named_by_its_line(command: Command, trained: Path, tmp_path: Path) -> None:
+    done = command("translate", trained, stdin=b"ka\nm\xffi\n")
+    assert done.code == 2
+    assert "standard input:2: not valid UTF-8" in done.err
+    assert "nowhere: cannot be read" in command("translate", trained, tmp_path / "nowhere").err
+
+
+def test_an_error_halfway_leaves_the_old_output(command: Command, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("precious\n")
+    assert command("translate", trained, "-o", out, stdin=b"ka\nm\xffi\n").code == 2
+    assert out.read_text() == "precious\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert command("translate", trained, "-o", tmp_path / "no" / "where", stdin=b"ka\n").code == 2
