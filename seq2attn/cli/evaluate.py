@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from seq2attn.cli.output import check_output, writing
 from seq2attn.cli.train import Device, Threads
 
 
@@ -26,9 +27,10 @@ def evaluate(
     from seq2attn.evaluation.bleu import bleu_metric
     from seq2attn.experiment import machine
     from seq2attn.experiment.evaluate import evaluate as run_evaluation
-    from seq2attn.experiment.hypotheses import write_whole
     from seq2attn.experiment.model import load
 
+    if output is not None:
+        check_output(output)
     machine.set_up(threads)
     loaded = load(model, device)
     data, settings = loaded.config.data, loaded.config.evaluation
@@ -45,6 +47,7 @@ def evaluate(
         lowercase=lowercase,
         tokenize=tokenize,
     )
-    if output is not None:
-        write_whole(output, "".join(f"{line}\n" for line in evaluation.hypotheses))
     typer.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())
+    if output is not None:
+        with writing(output) as file:
+            file.writelines(f"{line}\n" for line in evaluation.hypotheses)

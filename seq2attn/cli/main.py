@@ -1,5 +1,6 @@
 """The `seq2attn` command. Nothing heavy is imported until a command needs it."""
 
+import signal
 import sys
 import traceback
 from typing import Annotated
@@ -50,6 +51,7 @@ def root(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 fine, 2 bad usage, config or data, 3 diverged, 130/143 interrupted, 1 else."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # training has its own, gentler way
     arguments = sys.argv[1:]
     debug = "--debug" in arguments  # wherever it stands
     sys.exit(_run([argument for argument in arguments if argument != "--debug"], debug))

@@ -29,7 +29,7 @@ def train(
 
     loaded = load_config(config, [*(overrides or ()), *([] if seed is None else [f"seed={seed}"])])
     if dry_run:
-        typer.echo(plan_text(loaded, None if overwrite else out, device))
+        typer.echo(plan_text(loaded, None if overwrite else out, device, threads))
         return
     run_training(loaded, out, device=device, threads=threads, overwrite=overwrite)
     typer.echo(out / "model")

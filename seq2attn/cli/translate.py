@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from seq2attn.cli.output import check_output, writing
 from seq2attn.cli.train import Device, Threads
 from seq2attn.errors import DataError, UsageError
 
@@ -29,7 +30,9 @@ def translate(
         float, typer.Option(min=0.001, help="With --sample: below 1 is bolder, above 1 wilder.")
     ] = 1.0,
     top_k: Annotated[int | None, typer.Option(min=1, help="With --sample: draw among the K likeliest tokens.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="With --sample: the same seed gives the same translations.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="With --sample: the same seed, the same translations.")
+    ] = 1,
     batch_tokens: Annotated[int, typer.Option(min=1, help="Source subwords of a batch, padding included.")] = 4000,
     device: Device = "auto",
     threads: Threads = None,
@@ -39,7 +42,10 @@ def translate(
     from seq2attn.experiment.model import load
 
     if n_best is not None and n_best > (1 if sample else beam):
-        raise UsageError(f"--n-best {n_best}: only {1 if sample else beam} are searched", f"raise --beam to {n_best}")
+        hint = "a sample is one translation" if sample else f"raise --beam to {n_best}"
+        raise UsageError(f"--n-best {n_best}: only {1 if sample else beam} are made", hint)
+    if output is not None and str(output) != "-":
+        check_output(output)
     search = _search(beam, length_penalty, sample, temperature, top_k, seed)
     machine.set_up(threads)
     loaded = load(model, device)
@@ -78,7 +84,7 @@ def _reading(path: Path | None) -> Iterator[Iterator[str]]:
 def _lines(stream: Iterator[bytes], name: str) -> Iterator[str]:
     for number, line in enumerate(stream, start=1):
         try:
-            yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+            yield line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise DataError(f"{name}:{number}: not valid UTF-8", "convert the text to UTF-8 first") from error
 
@@ -91,12 +97,5 @@ def _writing(path: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    aside = path.with_name(f".{path.name}.writing")
-    try:
-        with aside.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-        aside.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}", "choose another --output") from error
-    finally:
-        aside.unlink(missing_ok=True)
+    with writing(path) as file:
+        yield file

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from seq2attn.experiment.section import Count, Section, Variant
+from seq2attn.experiment.section import Section, Variant
 
 Language = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 DEFAULT_MAX_LENGTH = 250
@@ -52,8 +52,10 @@ class GrammarConfig(Section):
     """The embedded English-German corpus, built and cached on first use; the section's name is the split."""
 
     type: Literal["grammar"] = "grammar"
-    pairs: Count = Field(default=30000, description="Training pairs; validation and test have their own")
-    max_words: int = Field(default=50, ge=3, description="Longest sentence, in words")
+    pairs: int = Field(
+        default=30000, ge=1, le=2_000_000, description="Training pairs; validation and test have their own"
+    )
+    max_words: int = Field(default=50, ge=10, le=80, description="Longest sentence, in words")
     seed: int = Field(default=1, ge=0, description="The same seed gives the same corpus")
 
 

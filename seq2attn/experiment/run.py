@@ -1,7 +1,9 @@
 """One run: a config trained into a directory, from the start or from where it stopped."""
 
 import os
+import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +18,7 @@ from seq2attn.experiment.config import Config, to_yaml
 from seq2attn.experiment.corpora import Corpora, load_corpora
 from seq2attn.experiment.export import export
 from seq2attn.experiment.progress import Progress, say
-from seq2attn.experiment.run_directory import Run, check, remove, resolved, source, write_json
+from seq2attn.experiment.run_directory import Run, check, check_removable, resolved, source, write_json
 from seq2attn.experiment.validation import validator
 from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
 from seq2attn.training.checkpoint import MODEL, Checkpoints, average, read_tensors
@@ -44,19 +46,23 @@ def train(
     """
     where = machine.device(device)
     machine.set_up(threads)
-    if overwrite and out.exists():
-        remove(out)
-    old = check(config, out, device=device)
+    if overwrite:
+        check_removable(out)
+    old = None if overwrite else check(config, out, device=device)
     config = resolved(config, old, where)
     if old is not None and old.finished and old.config.training.max_updates >= config.training.max_updates:
         say(f"{out}: finished already, after {old.manifest['updates']} updates")
         return
-    _Session(config, out, where, old).run()
+    session = _Session(config, out, where, old)
+    if overwrite and out.exists():
+        shutil.rmtree(out)  # only now: nothing of the new run can be wrong any more
+    session.run()
 
 
-def plan_text(config: Config, out: Path | None, device: str) -> str:
+def plan_text(config: Config, out: Path | None, device: str, threads: int | None = None) -> str:
     """What `train --dry-run` prints: everything is built, nothing is trained."""
     where = machine.device(device)
+    machine.set_up(threads)
     config = resolved(config, None if out is None else check(config, out, device=device), where)
     corpora = load_corpora(config)
     return "\n".join([*corpora.notes, *_description(config, corpora, _network(config, corpora), where)])
@@ -86,13 +92,14 @@ class _Session:
         )
         for line in [*self.corpora.notes, *_description(config, self.corpora, self.model, where)]:
             say(line)
-        out.mkdir(parents=True, exist_ok=True)
         self.manifest = old.manifest | {"finished": False} if old else self._first_manifest()
-        (out / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
-        write_json(out / "manifest.json", self.manifest)
 
     def run(self) -> None:
         """Train, validate, export."""
+        started = time.monotonic()
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_json(self.out / "manifest.json", self.manifest)
+        (self.out / "config.yaml").write_text(to_yaml(self.config), encoding="utf-8")
         training, checkpoints = self.config.training, Checkpoints(self.out / "checkpoints")
         metrics = Metrics(self.out / "metrics.jsonl")
         first = (checkpoints.updates() or [0])[-1]
@@ -125,13 +132,18 @@ class _Session:
         with _finish_step_on_signal(saving) as signals:
             self.trainer.run(callbacks)
         if signals:
+            saving.at_end(self.trainer)
             progress.close()
+            write_json(self.out / "manifest.json", self.manifest | self._wall(started))
             raise InterruptedRunError(signals[0], self.trainer.position.update, self.out)
         self.trainer.finish(callbacks)
         progress.close()
         self._export(checkpoints, validation, saving)
         metrics.write("end", self.trainer.position.update, seconds=round(self.trainer.seconds, 3))
-        write_json(self.out / "manifest.json", self.manifest | self._last_manifest())
+        write_json(self.out / "manifest.json", self.manifest | self._wall(started) | self._last_manifest())
+
+    def _wall(self, started: float) -> dict[str, float]:
+        return {"wall_seconds": round(self.manifest.get("wall_seconds", 0.0) + time.monotonic() - started, 3)}
 
     def _export(self, checkpoints: Checkpoints, validation: Validation, saving: Saving) -> None:
         training = self.config.training

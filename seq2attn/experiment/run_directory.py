@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,9 +29,12 @@ class Run:
     @classmethod
     def open(cls, path: Path) -> "Run":
         """Read a run directory. Raises UsageError if it is none."""
-        if not ((path / "config.yaml").is_file() and (path / "manifest.json").is_file()):
+        if not _is_run(path):
             raise UsageError(f"{path}: not a run directory", "a run directory is what `seq2attn train --out` wrote")
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        try:
+            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UsageError(f"{path / 'manifest.json'}: damaged: {error}", "start again with --overwrite") from error
         return cls(path, load_config(path / "config.yaml"), manifest)
 
     @property
@@ -64,17 +66,28 @@ def resolved(config: Config, old: Run | None, where: torch.device) -> Config:
 def _existing(out: Path) -> Run | None:
     if out.is_file():
         raise UsageError(f"{out}: not a folder", "choose another --out")
-    if not out.exists() or not any(out.iterdir()):
+    if not out.exists():
+        above = next(folder for folder in out.resolve().parents if folder.exists())
+        if not (above.is_dir() and os.access(above, os.W_OK)):
+            raise UsageError(f"{out}: cannot be made, {above} cannot be written", "choose another --out")
         return None
-    if (out / "config.yaml").exists() and (out / "manifest.json").exists():
+    if {path.name for path in out.iterdir()} <= {"manifest.json", ".manifest.json.writing"}:
+        return None  # empty, or stopped before the config, which is written last
+    if _is_run(out):
         return Run.open(out)
     raise UsageError(f"{out}: not empty, and not a run directory", "choose another --out")
 
 
-def remove(out: Path) -> None:
-    """Remove a run directory, and nothing else."""
-    _existing(out)  # never remove what no run wrote
-    shutil.rmtree(out)
+def _is_run(out: Path) -> bool:
+    return (out / "config.yaml").is_file() and (out / "manifest.json").is_file()
+
+
+def check_removable(out: Path) -> None:
+    """Raises UsageError unless `out` is free or a run directory: what no run wrote is never removed."""
+    if out.is_file():
+        raise UsageError(f"{out}: not a folder", "choose another --out")
+    if out.exists() and any(out.iterdir()) and not _is_run(out):
+        raise UsageError(f"{out}: not empty, and not a run directory", "choose another --out")
 
 
 def _check_same(old: Run, config: Config) -> None:

@@ -71,6 +71,11 @@ class Embedding(nn.Module):
         self.positions = positions
         self.dropout = Dropout(dropout)
 
+    @property
+    def longest(self) -> int | None:
+        """The most tokens that it can embed; None: any number."""
+        return len(self.positions.table) if isinstance(self.positions, Learned) else None
+
     def forward(self, tokens: Int[Tensor, "B T"], start: int = 0) -> Float[Tensor, "B T D"]:
         """Embed tokens whose first stands at position `start`."""
         embedded = self.table(tokens) * math.sqrt(self.width)

@@ -32,11 +32,24 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class TargetEmbedding(Protocol):
+    """An embedding of target tokens."""
+
+    @property
+    def longest(self) -> int | None:
+        """The most tokens that it can embed; None: any number."""
+
+
+@runtime_checkable
 class Decoder(Protocol):
     """Writes a target, one step at a time or all steps at once.
 
     It returns features of the size of the target embeddings, not logits: projection and loss belong together.
     """
+
+    @property
+    def embedding(self) -> "TargetEmbedding":
+        """What embeds the tokens written so far."""
 
     def remember(self, encoded: Encoded) -> Tree:
         """What depends on the source alone, leaves "B …": made once, never reordered in search."""
@@ -76,6 +89,11 @@ class Seq2Seq(nn.Module):
     def logits(self, features: Float[Tensor, "*N D"]) -> Float[Tensor, "*N V"]:
         """Scores of every target token."""
         return nn.functional.linear(features, self.output, self.bias)
+
+    @property
+    def longest_target(self) -> int | None:
+        """The most tokens that the decoder can write; None: any number."""
+        return self.decoder.embedding.longest
 
     @property
     def parameter_count(self) -> int:

@@ -1,5 +1,6 @@
 """From lines of text to lines of text: order kept, one result for each line."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -60,7 +61,8 @@ class Translator:
     ) -> list[list[Translation]]:
         device = self._model.output.device
         source = pad_sequence([torch.tensor(encoded[i]) for i in batch], batch_first=True, padding_value=PAD).to(device)
-        limits = torch.tensor([2 * len(encoded[i]) + 10 for i in batch], device=device)
+        longest = self._model.longest_target or sys.maxsize
+        limits = torch.tensor([min(2 * len(encoded[i]) + 10, longest) for i in batch], device=device)
         found = self._search(self._model, source, limits, [window[i][0] for i in batch])
         texts = iter(self._tokenizer.decode_target([h.tokens for hypotheses in found for h in hypotheses]))
         return [[Translation(next(texts), h.score) for h in hypotheses] for hypotheses in found]

@@ -22,7 +22,7 @@ class Metrics:
     def write(self, event: str, update: int, **values: float) -> None:
         """Append one event and flush it."""
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": event, "update": update, **values}) + "\n")
+            file.write(json.dumps({"event": event, "update": update, **values}, allow_nan=False) + "\n")
 
     def size(self) -> int:
         """Bytes so far."""
@@ -31,7 +31,12 @@ class Metrics:
     def cut(self, size: int) -> None:
         """Forget everything after `size` bytes."""
         if self.path.exists():
-            os.truncate(self.path, size)
+            os.truncate(self.path, min(size, self.size()))
+
+    def sync(self) -> None:
+        """Make durable what is written."""
+        with self.path.open("rb+") as file:
+            os.fsync(file.fileno())
 
 
 class TrainLog:
@@ -49,7 +54,7 @@ class TrainLog:
         self._tokens += step.tokens
         self._seconds += step.seconds
         self._rate = step.learning_rate
-        if trainer.position.update % self._every == 0:
+        if trainer.position.update % self._every == 0 and self._tokens:
             self._write(trainer)
 
     def at_end(self, trainer: Trainer) -> None:

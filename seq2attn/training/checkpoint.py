@@ -87,7 +87,7 @@ class Checkpoints:
         for file in [*aside.iterdir(), aside]:
             _sync(file)
         final = self.path(update)
-        shutil.rmtree(final, ignore_errors=True)
+        self._drop(final)
         os.replace(aside, final)
         _sync(self.folder)
 
@@ -96,7 +96,15 @@ class Checkpoints:
         wanted = set(updates)
         for update in self.updates():
             if update not in wanted:
-                shutil.rmtree(self.path(update))
+                self._drop(self.path(update))
+
+    def _drop(self, path: Path) -> None:
+        """Rename before removing: a crash never leaves half a checkpoint under its name."""
+        if path.exists():
+            gone = path.with_name(f".{path.name}.gone")
+            shutil.rmtree(gone, ignore_errors=True)
+            os.replace(path, gone)
+            shutil.rmtree(gone)
 
     def state(self, update: int) -> dict[str, Any]:
         """The JSON part of a checkpoint."""

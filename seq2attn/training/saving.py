@@ -67,6 +67,7 @@ class Saving:
         """Write one checkpoint, then remove those that are neither new nor good."""
         update = trainer.position.update
         self._metrics.write("checkpoint", update)
+        self._metrics.sync()
         state = {
             "position": vars(trainer.position),
             "seconds": trainer.seconds,

@@ -51,7 +51,7 @@ class Schedule:
 
 
 class Plateau:
-    """Multiply the rate by `factor` whenever `metric` has not improved for more than `patience` validations."""
+    """Multiply the rate by `factor` whenever `metric` has not improved for `patience` validations."""
 
     def __init__(self, peak: float, *, warmup: int, factor: float, patience: int, metric: str) -> None:
         self._rate = constant(peak, warmup)
@@ -71,7 +71,7 @@ class Plateau:
             self._best, self._bad = value, 0
             return
         self._bad += 1
-        if self._bad > self._patience:
+        if self._bad >= self._patience:
             self._scale, self._bad = self._scale * self._factor, 0
 
     def state(self) -> dict[str, float]:

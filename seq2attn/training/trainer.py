@@ -60,6 +60,7 @@ class Position:
     update: int = 0
     epoch: int = 0
     batch: int = 0
+    skipped: int = 0  # updates in a row whose gradient was not finite
 
 
 class Trainer:
@@ -79,7 +80,7 @@ class Trainer:
         *,
         max_updates: int,
         accumulation: int,
-        clip_norm: float | None,
+        clip_norm: float,
         label_smoothing: float,
         autocast: Callable[[], AbstractContextManager[Any]],
     ) -> None:
@@ -93,11 +94,10 @@ class Trainer:
         self.stop = False
         self._epochs = epochs
         self._accumulation = accumulation
-        self._clip_norm = clip_norm or math.inf
+        self._clip_norm = clip_norm
         self._label_smoothing = label_smoothing
         self._autocast = autocast
         self._epoch: tuple[int, Epoch] | None = None
-        self._skipped = 0
 
     def run(self, callbacks: Sequence[Callback]) -> None:
         """Train until `max_updates`, or until a callback sets `stop`."""
@@ -129,8 +129,9 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._clip_norm)
         if math.isfinite(nll) and math.isfinite(float(norm)):
             self.optimizer.step()
-            self._skipped = 0
+            self.position.skipped = 0
         else:
+            nll, tokens = 0.0, 0
             self._skip(batches, rate)
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.perf_counter() - started
@@ -161,8 +162,8 @@ class Trainer:
         return batch
 
     def _skip(self, batches: list[Batch], rate: float) -> None:
-        self._skipped += 1
-        if self._skipped >= MAX_SKIPPED:
+        self.position.skipped += 1
+        if self.position.skipped >= min(MAX_SKIPPED, self.max_updates):
             sentences = [int(i) for batch in batches for i in batch.indices[:5]]
             raise DivergedError(
                 f"update {self.position.update}: {MAX_SKIPPED} updates in a row had no finite gradient (learning rate "

@@ -12,6 +12,7 @@ import torch
 from seq2attn.errors import UsageError
 from seq2attn.experiment import run as module
 from seq2attn.experiment.config import Config
+from seq2attn.experiment.load import load_config
 from seq2attn.experiment.run import InterruptedRunError, plan_text, train
 from seq2attn.experiment.run_directory import Run
 from seq2attn.training.checkpoint import MODEL, Checkpoints, read_tensors

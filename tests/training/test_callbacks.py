@@ -109,7 +109,7 @@ def test_validation_comes_every_so_often_and_once_at_the_end(metrics: Metrics) -
 
 
 def test_validation_tells_the_schedule_and_leaves_the_random_state_alone(metrics: Metrics) -> None:
-    own = trainer([], schedule=Plateau(1.0, warmup=0, factor=0.5, patience=1, metric="loss"))
+    own = trainer([], schedule=Plateau(1.0, warmup=0, factor=0.5, patience=2, metric="loss"))
     before = torch.get_rng_state()
     validated([Validation(losses(1.0, 2.0, 3.0), metrics, 1, silent)], own, range(1, 4))
     assert own.schedule.rate(4) == 0.5

@@ -1,5 +1,6 @@
 """A small fp64 model, two batches, and a trainer of them."""
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -39,7 +40,7 @@ def trainer(
         **{
             "max_updates": 4,
             "accumulation": 1,
-            "clip_norm": None,
+            "clip_norm": math.inf,
             "label_smoothing": 0.1,
             "autocast": nullcontext,
             **settings,

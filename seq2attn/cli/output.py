@@ -1,0 +1,42 @@
+"""Output files: checked before any work is done for them, and written whole."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from seq2attn.errors import UsageError
+
+_HINT = "choose another --output"
+
+
+def check_output(path: Path) -> None:
+    """Raises UsageError if `path` cannot be written."""
+    folder = path.resolve().parent
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder", _HINT)
+    if not folder.is_dir():
+        raise UsageError(f"{path}: there is no folder {folder}", "make it first, or choose another --output")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"{path}: cannot be written: permission denied", _HINT)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[TextIO]:
+    """A text file that appears when it is whole; what is no regular file (a pipe, a device) is written directly."""
+    target = path.resolve()  # a link stays a link
+    direct = target.exists() and not target.is_file()
+    place = target if direct else target.with_name(f".{target.name}.writing")
+    try:
+        with place.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        if not direct:
+            place.replace(target)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}", _HINT) from error
+    finally:
+        if not direct:
+            place.unlink(missing_ok=True)
