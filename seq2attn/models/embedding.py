@@ -30,10 +30,11 @@ class Sinusoidal(nn.Module):
         if width % 2:
             raise ValueError(f"sinusoidal positions need an even width, not {width}")
         exponents = torch.arange(0, width, 2, dtype=torch.float64) / width
-        self.register_buffer("frequencies", 10000.0**-exponents, persistent=False)
+        # fp32, which every device has, so that a loaded model computes what the trained one did
+        self.register_buffer("frequencies", (10000.0**-exponents).float(), persistent=False)
 
     def forward(self, positions: Int[Tensor, " T"]) -> Float[Tensor, "T D"]:
-        """The encodings of `positions`, counted from 0, in the default precision's range: fp64 in, fp64 out."""
+        """The encodings of `positions`, counted from 0."""
         angles = positions[:, None].to(self.frequencies.dtype) * self.frequencies
         return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
 
