@@ -60,6 +60,7 @@ format: install  ## Bring the code into style
 bench: install  ## Measure the speed of training and translation
 	$(BIN)/python scripts/bench_training.py
 	$(BIN)/python scripts/bench_translation.py
+	$(BIN)/python scripts/bench_kernels.py
 
 multi30k: install  ## Train and compare all four systems on Multi30k into runs/multi30k
 	$(BIN)/seq2attn compare $(MULTI30K) --out runs/multi30k $(if $(DATA),$(addprefix --set ,$(LOCAL)))

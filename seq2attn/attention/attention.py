@@ -92,7 +92,7 @@ class Attention(nn.Module):
         """Attend in every group.
 
         The fused kernel computes scaled dot + softmax where nobody wants to see the weights; not in bf16 on a CPU, where its
-        backward takes three to eight times as long as the composed path's.
+        backward takes several times as long as the composed path's (scripts/bench_kernels.py).
         """
         legal = self.span.legal(memory.mask, positions)
         rate = self.dropout if self.training else 0.0

@@ -18,7 +18,7 @@ from seq2attn.experiment import build, machine
 from seq2attn.experiment.config import Config
 from seq2attn.experiment.contestants import Contestant, Entry, choose_baseline, contestants, shared_test
 from seq2attn.experiment.corpora import load_corpora
-from seq2attn.experiment.hypotheses import translated, write_whole
+from seq2attn.experiment.hypotheses import translated
 from seq2attn.experiment.progress import say
 from seq2attn.experiment.report.novelty import novelty
 from seq2attn.experiment.report.page import examples_of, to_html, to_markdown
@@ -34,7 +34,7 @@ from seq2attn.experiment.report.results import (
 )
 from seq2attn.experiment.report.significance import largest_p
 from seq2attn.experiment.run import train
-from seq2attn.experiment.run_directory import Run, check
+from seq2attn.experiment.run_directory import Run, check, write_whole
 
 
 @dataclass(frozen=True)

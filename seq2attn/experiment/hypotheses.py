@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import seq2attn
 from seq2attn.experiment.config import Config
 from seq2attn.experiment.model import load
 from seq2attn.experiment.progress import say
+from seq2attn.experiment.run_directory import write_whole
 
 
 def translated(
@@ -64,10 +64,3 @@ def model_hash(folder: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes aside and renames, so that a reader sees the old file or the new one."""
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(aside, path)

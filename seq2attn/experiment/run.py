@@ -18,8 +18,9 @@ from seq2attn.experiment.config import Config, to_yaml
 from seq2attn.experiment.corpora import Corpora, load_corpora
 from seq2attn.experiment.export import export
 from seq2attn.experiment.progress import Progress, say
-from seq2attn.experiment.run_directory import Run, check, check_removable, resolved, source, write_json
+from seq2attn.experiment.run_directory import Run, check, check_removable, resolved, source, write_json, write_whole
 from seq2attn.experiment.validation import validator
+from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
 from seq2attn.training.checkpoint import MODEL, Checkpoints, average, read_tensors
 from seq2attn.training.saving import Saving
@@ -99,7 +100,7 @@ class _Session:
         started = time.monotonic()
         self.out.mkdir(parents=True, exist_ok=True)
         write_json(self.out / "manifest.json", self.manifest)
-        (self.out / "config.yaml").write_text(to_yaml(self.config), encoding="utf-8")
+        write_whole(self.out / "config.yaml", to_yaml(self.config))
         training, checkpoints = self.config.training, Checkpoints(self.out / "checkpoints")
         metrics = Metrics(self.out / "metrics.jsonl")
         first = (checkpoints.updates() or [0])[-1]
@@ -202,7 +203,7 @@ class _Session:
         }
 
 
-def _network(config: Config, corpora: Corpora) -> Any:
+def _network(config: Config, corpora: Corpora) -> Seq2Seq:
     tokenizer = corpora.tokenizer
     return build.seq2seq(
         config.model,
@@ -212,7 +213,7 @@ def _network(config: Config, corpora: Corpora) -> Any:
     )
 
 
-def _description(config: Config, corpora: Corpora, model: Any, where: torch.device) -> list[str]:
+def _description(config: Config, corpora: Corpora, model: Seq2Seq, where: torch.device) -> list[str]:
     encoder, decoder = config.model.encoder.type, config.model.decoder.type
     tokenizer, training = corpora.tokenizer, config.training
     sizes = (

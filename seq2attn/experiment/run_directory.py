@@ -71,7 +71,7 @@ def _existing(out: Path) -> Run | None:
         if not (above.is_dir() and os.access(above, os.W_OK)):
             raise UsageError(f"{out}: cannot be made, {above} cannot be written", "choose another --out")
         return None
-    if {path.name for path in out.iterdir()} <= {"manifest.json", ".manifest.json.writing"}:
+    if {path.name for path in out.iterdir()} <= {"manifest.json", ".manifest.json.writing", ".config.yaml.writing"}:
         return None  # empty, or stopped before the config, which is written last
     if _is_run(out):
         return Run.open(out)
@@ -121,7 +121,12 @@ def source(config: Config, role: Role) -> Source:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write aside and rename."""
+    """As indented JSON."""
+    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write aside and rename, so that a reader sees the old file or the new one."""
     aside = path.with_name(f".{path.name}.writing")
-    aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    aside.write_text(text, encoding="utf-8", newline="\n")
     os.replace(aside, path)

@@ -43,7 +43,7 @@ class BahdanauDecoder(nn.Module):
 
     def start(self, encoded: Encoded, width: int) -> LstmState:
         """The bridge's state, once for each hypothesis; leaves "B W L H"."""
-        return LstmState(*(leaf[:, None].expand(-1, width, -1, -1) for leaf in self.bridge(encoded.final)))
+        return self.bridge.hypotheses(encoded.final, width)
 
     def step(
         self, token: Int[Tensor, "B W"], state: LstmState, memory: Memory

@@ -11,7 +11,7 @@ class Dropout(nn.Module):
     """In training, each number becomes 0 with probability `rate`, else it is divided by 1 − rate (Srivastava et al. 2014).
 
     On a CPU the rate is rounded to a multiple of 2⁻¹⁶, and one 64-bit draw decides four numbers: PyTorch's own dropout makes
-    one draw for each, which was a fifth of a Transformer's training time.
+    one draw for each (scripts/bench_kernels.py).
     """
 
     def __init__(self, rate: float) -> None:

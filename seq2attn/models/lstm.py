@@ -55,6 +55,10 @@ class Bridge(nn.Module):
         state = state.to(self.projection.weight.dtype)  # recurrent state stays in full precision under autocast
         return LstmState(state[:, 0], state[:, 1])
 
+    def hypotheses(self, vector: Float[Tensor, "B F"], width: int) -> LstmState:
+        """The initial state of `width` equal hypotheses; leaves "B W L H"."""
+        return LstmState(*(leaf[:, None].expand(-1, width, -1, -1) for leaf in self(vector)))
+
 
 class Stepper:
     """Steps a `nn.LSTM` whose input is [known; fed]: `known` (embeddings) for all T steps beforehand, `fed` at each step.

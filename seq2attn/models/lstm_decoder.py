@@ -49,7 +49,7 @@ class LstmDecoder(nn.Module):
 
     def start(self, encoded: Encoded, width: int) -> LstmState:
         """The bridge's state, once for each hypothesis; leaves "B W L H"."""
-        return LstmState(*(leaf[:, None].expand(-1, width, -1, -1) for leaf in self.bridge(self.vector(encoded))))
+        return self.bridge.hypotheses(self.vector(encoded), width)
 
     def step(
         self, token: Int[Tensor, "B W"], state: LstmState, memory: Float[Tensor, "B Z"]

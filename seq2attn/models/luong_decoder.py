@@ -55,7 +55,7 @@ class LuongDecoder(nn.Module):
 
     def start(self, encoded: Encoded, width: int) -> LuongState:
         """The bridge's state and zero features, once for each hypothesis; leaves "B W …"."""
-        state = LstmState(*(leaf[:, None].expand(-1, width, -1, -1) for leaf in self.bridge(encoded.final)))
+        state = self.bridge.hypotheses(encoded.final, width)
         return LuongState(state, state.hidden.new_zeros(len(encoded.final), width, self.embedding.width))
 
     def step(

@@ -166,7 +166,7 @@ class Trainer:
         if self.position.skipped >= min(MAX_SKIPPED, self.max_updates):
             sentences = [int(i) for batch in batches for i in batch.indices[:5]]
             raise DivergedError(
-                f"update {self.position.update}: {MAX_SKIPPED} updates in a row had no finite gradient (learning rate "
+                f"update {self.position.update}: {self.position.skipped} updates in a row had no finite gradient (learning rate "
                 f"{rate:.2g}; the last batch held the training pairs {', '.join(map(str, sentences))}, …)",
                 "lower training.optimizer.learning_rate or lengthen training.schedule.warmup, then start again with --overwrite",
             )
