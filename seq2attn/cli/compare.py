@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seq2attn.cli.numbers import whole_numbers
 from seq2attn.errors import UsageError
 
 
@@ -43,10 +44,7 @@ def compare(
 
 def parse_seeds(text: str) -> tuple[int, ...]:
     """The seeds of "1,2,3"; none for an empty text. Raises UsageError for anything but distinct whole numbers."""
-    try:
-        seeds = tuple(int(part) for part in text.split(",")) if text.strip() else ()
-    except ValueError as error:
-        raise UsageError(f"--seeds {text}: not a list of whole numbers", "for example --seeds 1,2,3") from error
+    seeds = whole_numbers(text, option="--seeds", example="1,2,3")
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"--seeds {text}: a seed occurs twice", "for example --seeds 1,2,3")
     return seeds

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seq2attn.cli.numbers import whole_numbers
 from seq2attn.errors import DataError
 
 
@@ -13,11 +14,19 @@ def corpus(
     pairs: Annotated[int, typer.Option("--pairs", help="Training pairs.")] = 30_000,
     max_words: Annotated[int, typer.Option("--max-words", help="Most English words in a sentence.")] = 50,
     seed: Annotated[int, typer.Option("--seed", help="Another seed gives another corpus.")] = 1,
+    shares: Annotated[
+        str, typer.Option(help="Training pairs by length (3-10, 11-20, … words), in proportion: 15,4,4,4,3.")
+    ] = "",
 ) -> None:
     """Write OUT/{train,validation,test}.{en,de,align}: sentence pairs of a grammar, with word alignments (i-j, from 0)."""
     from seq2attn.data.grammar import generate
 
-    made = generate(pairs=pairs, max_words=max_words, seed=seed)
+    made = generate(
+        pairs=pairs,
+        max_words=max_words,
+        seed=seed,
+        shares=whole_numbers(shares, option="--shares", example="15,4,4,4,3") or None,
+    )
     try:
         out.mkdir(parents=True, exist_ok=True)
         for role, split in made._asdict().items():

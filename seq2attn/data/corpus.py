@@ -9,7 +9,6 @@ from typing import Any, overload
 
 from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.sources import Pair, Source
-from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.errors import DataError
 
 _FORMAT = "corpus 1"  # part of every key: raise it when what is written changes
@@ -33,7 +32,6 @@ class Corpus:
     target: Sequence[str]
     fingerprint: str
     dropped: Mapping[str, int]
-    synthetic: bool
     first: Mapping[str, str] = field(default_factory=dict)
     where: Callable[[int], str] = _row
 
@@ -62,7 +60,6 @@ def load_corpus(source: Source, *, clean: bool) -> Corpus:
         target=_Column(table.column("target")),
         fingerprint=fingerprint,
         dropped=about["dropped"],
-        synthetic=isinstance(source, GrammarSplit),
         first={reason: source.where(line) for reason, line in about["first"].items()},
         where=lambda index: source.where(lines[index].as_py()),
     )

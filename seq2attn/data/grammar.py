@@ -1,5 +1,6 @@
 """The embedded corpus: English–German sentence pairs from a synchronous grammar, with gold word alignments."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -61,19 +62,23 @@ def buckets(max_words: int) -> list[tuple[int, int]]:
     return [(first, last) for first, last in zip([FEWEST_WORDS, *(edge + 1 for edge in edges)], edges, strict=False)]
 
 
-def shares(pairs: int, count: int) -> list[int]:
-    """Training pairs for each bucket: half in the shortest, a tenth in the longest, the rest even between them."""
-    if count == 1:
-        return [pairs]
-    longest = pairs // 10
-    middle = [pairs * 2 // 5 // max(1, count - 2)] * (count - 2)
-    return [pairs - sum(middle) - longest, *middle, longest]
+def usual_shares(count: int) -> list[int]:
+    """Half of the training pairs in the shortest of `count` buckets, a tenth in the longest, the rest even between them."""
+    middle = count - 2
+    return [5 * middle, *[4] * middle, middle] if middle > 0 else [9, 1][:count]
 
 
-def generate(*, pairs: int, max_words: int, seed: int) -> GrammarCorpus:
+def divide(pairs: int, shares: Sequence[int]) -> list[int]:
+    """Pairs for each bucket in proportion to its share, rounded down; the first bucket has what rounding leaves."""
+    counts = [pairs * share // sum(shares) for share in shares]
+    return [counts[0] + pairs - sum(counts), *counts[1:]]
+
+
+def generate(*, pairs: int, max_words: int, seed: int, shares: Sequence[int] | None = None) -> GrammarCorpus:
     """A corpus of `pairs` distinct training pairs of up to max_words English words, and its validation and test sets.
 
-    The same arguments give the same corpus. Validation and test have 40 and 200 sentences in each length bucket.
+    The same arguments give the same corpus. `shares` divides the training pairs among the length buckets (`buckets`), in
+    proportion; None: `usual_shares`. Validation and test have 40 and 200 sentences in each bucket.
     Raises DataError for arguments out of range and where there are too few different sentences.
     """
     if not 1 <= pairs <= MOST_PAIRS:
@@ -85,8 +90,15 @@ def generate(*, pairs: int, max_words: int, seed: int) -> GrammarCorpus:
     random = Random(f"seq2attn grammar {seed}")
     limits = buckets(max_words)
     seen: set[str] = set()
+    shares = usual_shares(len(limits)) if shares is None else shares
+    if len(shares) != len(limits) or min(shares, default=0) < 0 or not any(shares):
+        ranges = ", ".join(f"{first}-{last}" for first, last in limits)
+        raise DataError(
+            f"shares {', '.join(map(str, shares))}: not {len(limits)} whole numbers, one for each length in words: {ranges}",
+            f"for example --shares {','.join(map(str, usual_shares(len(limits))))}, or `shares` in a config",
+        )
     splits = []
-    for wanted in ([TEST_SENTENCES] * len(limits), [VALIDATION_SENTENCES] * len(limits), shares(pairs, len(limits))):
+    for wanted in ([TEST_SENTENCES] * len(limits), [VALIDATION_SENTENCES] * len(limits), divide(pairs, shares)):
         found = _fill(random, limits, wanted, seen)
         random.shuffle(found)
         splits.append(found)

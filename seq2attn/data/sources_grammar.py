@@ -13,14 +13,13 @@ from seq2attn.resources import resource
 
 @dataclass(frozen=True)
 class GrammarSplit:
-    """One split of the English–German grammar's corpus of `size` training pairs; either language may be the source."""
+    """One split of the English–German grammar's corpus of `size` training pairs."""
 
     role: Literal["train", "validation", "test"]
     size: int
     max_words: int
     seed: int
-    source: str = "en"
-    target: str = "de"
+    shares: tuple[int, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -36,14 +35,16 @@ class GrammarSplit:
         return f"grammar {self.role}:{line}"
 
     def _files(self) -> TextFiles:
-        key = hashlib.sha256(f"{self.size} {self.max_words} {self.seed} {_version()}".encode()).hexdigest()
+        key = hashlib.sha256(
+            f"{self.size} {self.max_words} {self.seed} {self.shares} {_version()}".encode()
+        ).hexdigest()
         folder = build_once(cache_folder() / "grammar" / key, self._write)
-        return TextFiles(str(folder / self.role), self.source, self.target)
+        return TextFiles(str(folder / self.role), "en", "de")
 
     def _write(self, folder: Path) -> None:
         from seq2attn.data.grammar import generate
 
-        corpus = generate(pairs=self.size, max_words=self.max_words, seed=self.seed)
+        corpus = generate(pairs=self.size, max_words=self.max_words, seed=self.seed, shares=self.shares)
         for role, pairs in corpus._asdict().items():
             for language, lines in (("en", [pair.source for pair in pairs]), ("de", [pair.target for pair in pairs])):
                 text = "".join(f"{line}\n" for line in lines)

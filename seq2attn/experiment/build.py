@@ -51,7 +51,7 @@ def source(section: cd.SourceConfig, role: Role, data: cd.DataConfig) -> Source:
                 section.target_field,
             )
         case cd.GrammarConfig():
-            return GrammarSplit(role, section.pairs, section.max_words, section.seed, data.source, data.target)
+            return GrammarSplit(role, section.pairs, section.max_words, section.seed, section.shares)
         case _:
             assert_never(section)
 

@@ -57,6 +57,11 @@ class GrammarConfig(Section):
     )
     max_words: int = Field(default=50, ge=10, le=80, description="Longest sentence, in words")
     seed: int = Field(default=1, ge=0, description="The same seed gives the same corpus")
+    shares: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        default=None,
+        description="Training pairs for each length bucket (3-10, 11-20, … words), in proportion; null: half of them in "
+        "the shortest, a tenth in the longest",
+    )
 
 
 SourceConfig = TextConfig | TsvConfig | JsonLinesConfig | HuggingFaceConfig | GrammarConfig

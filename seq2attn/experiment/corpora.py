@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.corpus import Corpus, describe_dropped, load_corpus
 from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
 from seq2attn.data.tokenizer import Tokenizer
+from seq2attn.errors import DataError
 from seq2attn.experiment import build
 from seq2attn.experiment.config import Config
 
@@ -79,12 +81,27 @@ def load_corpora(config: Config) -> Corpora:
         )
         if text
     ]
-    return Corpora(train, validation, tokenizer, encoded, encode_corpus(validation, tokenizer, max_length=None), notes)
+    encoded_validation = encode_corpus(validation, tokenizer, max_length=None)
+    if "learned" in {getattr(part, "positions", None) for part in (config.model.encoder, config.model.decoder)}:
+        _check_lengths(validation, encoded_validation, data.max_length)
+    return Corpora(train, validation, tokenizer, encoded, encoded_validation, notes)
+
+
+def _check_lengths(corpus: Corpus, encoded: EncodedCorpus, longest: int) -> None:
+    """Raises DataError for a pair with more subwords than learned positions can tell apart."""
+    lengths = np.maximum(encoded.source_lengths, encoded.target_lengths)
+    if lengths.max() > longest:
+        pair = int(np.argmax(lengths > longest))
+        raise DataError(
+            f"{corpus.where(pair)}: {lengths[pair]} subwords, but positions are learned up to data.max_length: {longest}",
+            "raise data.max_length, or choose `positions: sinusoidal`",
+        )
 
 
 def _tokenizer(config: Config, train: Corpus) -> Tokenizer:
     section = config.data.tokenizer
-    key = f"{train.fingerprint} {config.data.vocab_size} {section.model_copy(update={'sampling': None})}"
+    learner = f"sentencepiece {version('sentencepiece')}"
+    key = f"{learner} {train.fingerprint} {config.data.vocab_size} {section.model_copy(update={'sampling': None})}"
     learn = partial(
         Tokenizer.train,
         train.source,

@@ -85,7 +85,7 @@ def test_demo_compares_the_configs_that_ship(asked: dict[str, Any], arguments: t
     assert result.stdout.endswith("Report: runs/demo/report.html\n")
 
 
-@pytest.mark.parametrize("text", ["1,x", "1,,2", "1,2,1"])
+@pytest.mark.parametrize("text", ["1,x", "1,,2", "1,2,1", "-1", "1,-2"])
 def test_seeds_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=f"--seeds {text}"):
         parse_seeds(text)

@@ -1,5 +1,7 @@
 """`seq2attn translate`: lines in, lines out."""
 
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,4 +106,20 @@ def test_an_error_halfway_leaves_the_old_output(command: Command, trained: Path,
     assert command("translate", trained, "-o", out, stdin=b"ka\nm\xffi\n").code == 2
     assert out.read_text() == "precious\n"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert command("translate", trained, "-o", tmp_path / "no" / "where", stdin=b"ka\n").code == 2
+
+
+def test_an_output_that_cannot_be_is_refused_before_any_work(command: Command, tmp_path: Path) -> None:
+    for out, says in ((tmp_path / "no" / "where", "there is no folder"), (tmp_path, "is a folder")):
+        done = command("translate", "no-model-is-loaded", "-o", out, stdin=b"ka\n")
+        assert done.code == 2
+        assert f"{out}: {says}" in done.err
+
+
+def test_a_pipe_with_a_name_is_written_directly(command: Command, trained: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert command("translate", trained, "-o", pipe, stdin=b"ka mi\n\n").code == 0
+        printed, _ = reader.communicate(timeout=60)
+    assert printed.count(b"\n") == 2
+    assert pipe.is_fifo()

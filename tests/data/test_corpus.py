@@ -223,10 +223,7 @@ def test_the_grammar_is_generated_once_for_all_splits(cache: Path) -> None:
     }
     assert len(list((cache / "grammar").iterdir())) == 1
     assert len(corpora["train"].source) == 200
-    assert all(corpus.synthetic for corpus in corpora.values())
     assert not set(corpora["train"].source) & set(corpora["test"].source)
-    backwards = load_corpus(GrammarSplit("test", 200, 20, 1, source="de", target="en"), clean=False)
-    assert list(backwards.source) == list(corpora["test"].target)
 
 
 def test_another_seed_is_another_grammar_corpus() -> None:

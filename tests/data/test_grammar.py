@@ -11,7 +11,7 @@ import sacrebleu
 
 from seq2attn.cli.corpus import corpus
 from seq2attn.data import grammar
-from seq2attn.data.grammar import GrammarCorpus, GrammarPair, buckets, generate, translate
+from seq2attn.data.grammar import GrammarCorpus, GrammarPair, buckets, divide, generate, translate, usual_shares
 from seq2attn.data.grammar_draw import sentence
 from seq2attn.data.grammar_english import english
 from seq2attn.data.grammar_index import index
@@ -193,6 +193,29 @@ def test_sizes_out_of_range_are_refused(pairs: int, max_words: int) -> None:
     with pytest.raises(DataError, match="must be between") as error:
         generate(pairs=pairs, max_words=max_words, seed=1)
     assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, [1000]), (2, [900, 100]), (3, [500, 400, 100]), (5, [502, 133, 133, 133, 99])]
+)
+def test_half_of_the_training_pairs_are_short_and_a_tenth_long(count: int, expected: list[int]) -> None:
+    counts = divide(1000, usual_shares(count))
+    assert sum(counts) == 1000
+    assert counts == pytest.approx(expected, abs=1)
+
+
+def test_the_shares_set_how_many_training_pairs_each_length_has() -> None:
+    made = generate(pairs=100, max_words=30, seed=1, shares=[1, 0, 3])
+    lengths = [words(pair) for pair in made.train]
+    assert [sum(low <= length <= high for length in lengths) for low, high in buckets(30)] == [25, 0, 75]
+    assert [words(pair) for pair in made.test] == [words(pair) for pair in generate(pairs=1, max_words=30, seed=1).test]
+
+
+@pytest.mark.parametrize("shares", [[], [1], [1, 2, 3, 4], [0, 0, 0], [1, -1, 1]])
+def test_shares_that_fit_no_buckets_are_refused(shares: list[int]) -> None:
+    with pytest.raises(DataError, match="one for each length in words: 3-10, 11-20, 21-30") as error:
+        generate(pairs=10, max_words=30, seed=1, shares=shares)
+    assert "--shares 5,4,1" in error.value.hint
 
 
 def test_too_few_different_sentences_end_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

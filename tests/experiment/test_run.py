@@ -1,6 +1,7 @@
 """Runs: exact resuming (law 9), what is refused, and what a run directory holds."""
 
 import json
+import math
 import shutil
 import signal
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 import torch
 
-from seq2attn.errors import UsageError
+from seq2attn.data.batches import Batch
+from seq2attn.errors import DataError, Seq2attnError, UsageError
 from seq2attn.experiment import run as module
 from seq2attn.experiment.config import Config
 from seq2attn.experiment.load import load_config
 from seq2attn.experiment.run import InterruptedRunError, plan_text, train
 from seq2attn.experiment.run_directory import Run
 from seq2attn.training.checkpoint import MODEL, Checkpoints, read_tensors
+from seq2attn.training.loss import Loss
 from seq2attn.training.trainer import Step, Trainer
 from tests.runs import TRAINED, config_file, timeless, tiny, write_corpus
 
@@ -195,6 +198,48 @@ def test_overwrite_removes_the_run_that_is_there(run: Path, corpus: Path) -> Non
     assert Checkpoints(run / "checkpoints").updates() == [2]
     assert {event["update"] for event in Run.open(run).events()} == {2}
     assert Run.open(run).manifest["seed"] == 5
+
+
+def test_overwrite_keeps_the_old_run_if_anything_of_the_new_one_is_wrong(run: Path, corpus: Path) -> None:
+    before = weights_of(run)
+    for override in ("data.train=no/where", "data.vocab_size=30000", "model.embedding.width=-1"):
+        with pytest.raises(Seq2attnError):
+            train(tiny(corpus, override), run, device="cpu", overwrite=True)
+        assert weights_of(run) == before
+
+
+def test_a_damaged_manifest_is_named(run: Path, corpus: Path) -> None:
+    (run / "manifest.json").write_text('{"finished": tr')
+    with pytest.raises(UsageError, match=r"manifest\.json: damaged") as caught:
+        train(tiny(corpus, *TRAINED), run, device="cpu")
+    assert "--overwrite" in caught.value.hint
+
+
+def test_a_skipped_update_leaves_no_nan_in_the_metrics(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Trainer.loss
+
+    def broken(self: Trainer, batch: Batch) -> Loss:
+        loss = step(self, batch)
+        return loss._replace(nll=loss.nll * math.nan) if self.position.update == 5 else loss
+
+    monkeypatch.setattr(Trainer, "loss", broken)
+    train(tiny(corpus, "training.log_every=1"), tmp_path, device="cpu")
+    logged = [event for event in Run.open(tmp_path).events() if event["event"] == "train"]
+    assert [event["update"] for event in logged] == [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12]
+    assert all(math.isfinite(event["loss"]) for event in logged)
+
+
+def test_a_validation_pair_longer_than_the_learned_positions_is_named_before_training(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    for language in ("en", "de"):
+        with (corpus / f"validation.{language}").open("a") as file:
+            file.write("ka " * 60 + "\n")
+    encoder = "model.encoder={type: transformer, layers: 1, feedforward: 8, positions: learned}"
+    with pytest.raises(DataError, match=r"validation\.en:11: 6\d subwords, but positions are learned up to .*: 50"):
+        train(tiny(corpus, encoder, "data.max_length=50"), tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
 
 
 STOPPING = (

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2attn.data.tokenizer import Tokenizer
+from seq2attn.data.tokenizer import EOS, Tokenizer
 from seq2attn.experiment import build
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search, Translator
@@ -88,6 +88,20 @@ def test_a_translation_may_have_twice_the_subwords_and_ten(model: Seq2Seq, token
     encoded = tokenizer.encode_source(LINES)
     real = [number for number, line in enumerate(LINES) if line.strip()]
     assert echo.limits == {number: 2 * len(encoded[number]) + 10 for number in real}  # numbered over all windows
+
+
+def test_a_translation_ends_where_the_learned_positions_do(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    decoder = "model.decoder={type: transformer, layers: 1, feedforward: 8, positions: learned}"
+    config = tiny(write_corpus(tmp_path), decoder)
+    model = build.seq2seq(config.model, source_size=40, target_size=40, max_length=7).double().eval()
+    with torch.no_grad():
+        model.bias[EOS] = -1e9  # it would never end
+    assert model.longest_target == 7
+    for search in (Greedy(), Beam(3)):
+        echo = Echo()
+        texts(model, tokenizer, echo, LINES)
+        assert max(echo.limits.values()) == 7
+        assert all(texts(model, tokenizer, search, ["ka mi lo tu se po ra ni do ve"]))
 
 
 def test_results_come_before_the_next_window_is_read(model: Seq2Seq, tokenizer: Tokenizer) -> None:
