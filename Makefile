@@ -63,7 +63,7 @@ bench: install  ## Measure the speed of training and translation
 	$(BIN)/python scripts/bench_kernels.py
 
 multi30k: install  ## Train and compare all four systems on Multi30k into runs/multi30k
-	$(BIN)/seq2attn compare $(MULTI30K) --out runs/multi30k $(if $(DATA),$(addprefix --set ,$(LOCAL)))
+	$(BIN)/seq2attn compare $(MULTI30K) --out runs/multi30k --jobs 2 $(if $(DATA),$(addprefix --set ,$(LOCAL)))
 
 clean:  ## Remove .venv/, builds and tool caches; runs/ stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -20,6 +20,7 @@ def compare(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Systems to train at a time, which share the threads.")] = 1,
 ) -> None:
     """Train what is missing, test all systems on the same test set, and write report.html, report.md and report.json.
 
@@ -37,6 +38,7 @@ def compare(
         overrides=overrides or (),
         device=device,
         threads=threads,
+        jobs=jobs,
         after_each=lambda state: tell_growth(len(state.systems), len(state.pending), out),
     )
     typer.echo(terminal_text(comparison, out / "report.html"))

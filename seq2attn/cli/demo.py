@@ -17,6 +17,7 @@ def demo(
     quick: Annotated[bool, typer.Option("--quick", help="The baseline and Bahdanau only, in a few minutes.")] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder of the report and the runs.")] = Path("runs/demo"),
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Systems to train at a time, which share the threads.")] = 2,
 ) -> None:
     """Train an LSTM without attention, Bahdanau, Luong and a Transformer, and show what attention changes.
 
@@ -31,6 +32,7 @@ def demo(
         [str(folder / f"{name}.yaml") for name in (QUICK if quick else SYSTEMS)],
         out,
         threads=threads,
+        jobs=jobs,
         command=shlex.join(words),
         after_each=lambda state: tell_growth(len(state.systems), len(state.pending), out),
     )

@@ -2,7 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from seq2attn.experiment.config import Config
 from seq2attn.experiment.contestants import Contestant, Entry, choose_baseline, contestants, shared_test
 from seq2attn.experiment.corpora import load_corpora
 from seq2attn.experiment.hypotheses import translated
+from seq2attn.experiment.parallel import trainings
 from seq2attn.experiment.progress import say
 from seq2attn.experiment.report.novelty import novelty
 from seq2attn.experiment.report.page import examples_of, to_html, to_markdown
@@ -47,7 +49,6 @@ class _Task:
     fingerprint: str
     scoring: Mapping[str, Any]
     device: str
-    threads: int | None
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,16 @@ def compare(
     overrides: Sequence[str] = (),
     device: str = "auto",
     threads: int | None = None,
+    jobs: int = 1,
     command: str | None = None,
     after_each: Callable[[Comparison], None] | None = None,
 ) -> Comparison:
     """Trains the configs among `systems` into `out`/runs, tests all on one test set, and writes the report.
 
     `out`/report.html, report.md and report.json grow with each finished system, and `after_each` sees every state. Runs
-    that are given are never trained. `command` is what the report names to reproduce it. Raises UsageError before
-    anything is trained if names clash, a run of another config is in the way, the baseline is unknown, or the systems
-    cannot be compared.
+    that are given are never trained. `jobs` are trained at a time and share the `threads`. `command` is what the report
+    names to reproduce it. Raises UsageError before anything is trained if names clash, a run of another config is in the
+    way, the baseline is unknown, or the systems cannot be compared.
     """
     entrants = contestants(systems, out, seeds=seeds, overrides=overrides)
     if (seeds or overrides) and any(entry.given for entrant in entrants for entry in entrant.entries):
@@ -96,7 +98,6 @@ def compare(
         fingerprint=source.fingerprint(),
         scoring=_scoring(entrants[0].config),
         device=device,
-        threads=threads,
     )
     metric = bleu_metric(**task.scoring)  # a tokenizer that is missing shows before hours of training
     _announce({entrant.name: _parameters(entrant.entries[0]) for entrant in entrants})
@@ -104,27 +105,42 @@ def compare(
     done: dict[str, _Tested] = {}
     significance: dict[str, Significance] = {}
     comparison = Comparison(described, (), chosen)
-    for entrant in entrants:
-        done[entrant.name] = _tested(task, entrant)
-        for name in done if chosen in done else ():
-            if name != chosen and name not in significance:
-                ours, theirs = done[name], done[chosen]
-                p_value = largest_p(theirs.translations, ours.translations, task.references, metric=metric)
-                significance[name] = Significance(chosen, name, ours.result.bleu - theirs.result.bleu, p_value)
-        comparison = Comparison(
-            test=described,
-            systems=tuple(tested.result for tested in done.values()),
-            baseline=chosen,
-            significance=tuple(significance[name] for name in done if name in significance),
-            examples=examples_of(task.sources, task.references, _first_translations(done)),
-            pending=tuple(later.name for later in entrants if later.name not in done),
-            command=command or _command(systems, out, seeds, test, baseline, overrides),
-            version=seq2attn.__version__,
-        )
-        write_report(comparison, out)
-        if after_each is not None:
-            after_each(comparison)
+    with _training(entrants, jobs, device, threads) as trained:
+        for entrant in entrants:
+            done[entrant.name] = _tested(task, entrant, trained)
+            for name in done if chosen in done else ():
+                if name != chosen and name not in significance:
+                    ours, theirs = done[name], done[chosen]
+                    p_value = largest_p(theirs.translations, ours.translations, task.references, metric=metric)
+                    significance[name] = Significance(chosen, name, ours.result.bleu - theirs.result.bleu, p_value)
+            comparison = Comparison(
+                test=described,
+                systems=tuple(tested.result for tested in done.values()),
+                baseline=chosen,
+                significance=tuple(significance[name] for name in done if name in significance),
+                examples=examples_of(task.sources, task.references, _first_translations(done)),
+                pending=tuple(later.name for later in entrants if later.name not in done),
+                command=command or _command(systems, out, seeds, test, baseline, overrides, jobs),
+                version=seq2attn.__version__,
+            )
+            write_report(comparison, out)
+            if after_each is not None:
+                after_each(comparison)
     return comparison
+
+
+@contextmanager
+def _training(
+    entrants: Sequence[Contestant], jobs: int, device: str, threads: int | None
+) -> Iterator[Callable[[Entry], None]]:
+    """A function that returns when an entry is trained: here and now, or in processes beside this one."""
+    if jobs == 1:
+        yield lambda entry: train(entry.config, entry.path, device=device, threads=threads)
+        return
+    entries = [entry for entrant in entrants for entry in entrant.entries if not entry.given]
+    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))  # testing takes its share too
+    with trainings(entries, jobs=jobs, device=device, threads=torch.get_num_threads()) as trained:
+        yield trained
 
 
 def write_report(comparison: Comparison, out: Path) -> None:
@@ -183,14 +199,14 @@ def _novelty(task: _Task, config: Config) -> Novelty:
     return novelty((pair.target for pair in training.pairs()), task.references)
 
 
-def _tested(task: _Task, entrant: Contestant) -> _Tested:
-    """Trains what is missing of one system and tests all its seeds."""
+def _tested(task: _Task, entrant: Contestant, trained: Callable[[Entry], None]) -> _Tested:
+    """Waits until one system is trained and tests all its seeds."""
     translations: dict[int, list[str]] = {}
     runs = []
     for entry in entrant.entries:
         seed = entry.config.seed
         if not entry.given:
-            train(entry.config, entry.path, device=task.device, threads=task.threads)
+            trained(entry)
         translations[seed] = translated(
             entry.path,
             entry.config,
@@ -248,9 +264,11 @@ def _command(
     test: str | None,
     baseline: str | None,
     overrides: Sequence[str],
+    jobs: int,
 ) -> str:
     words = ["seq2attn", "compare", *systems, "--out", str(out)]
     words += ["--seeds", ",".join(map(str, seeds))] if seeds else []
     words += [] if test is None else ["--test", test]
     words += [] if baseline is None else ["--baseline", baseline]
+    words += [] if jobs == 1 else ["--jobs", str(jobs)]
     return shlex.join([*words, *(word for override in overrides for word in ("--set", override))])

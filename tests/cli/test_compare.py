@@ -55,6 +55,8 @@ def test_compare_passes_its_options_on(asked: dict[str, Any]) -> None:
         "a.b=c",
         "--threads",
         "2",
+        "--jobs",
+        "3",
     ]
     run(compare, "a.yaml", "runs/b", "--out", "o", *options)
     assert asked == {
@@ -66,6 +68,7 @@ def test_compare_passes_its_options_on(asked: dict[str, Any]) -> None:
         "overrides": ["seed=3", "a.b=c"],
         "device": "auto",
         "threads": 2,
+        "jobs": 3,
     }
 
 

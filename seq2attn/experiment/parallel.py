@@ -1,0 +1,93 @@
+"""Several trainings at a time, each in a process of its own with its share of the CPU threads.
+
+Small models use few threads well: two of them side by side on two cores are done sooner than one after the other.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from seq2attn.errors import Seq2attnError
+from seq2attn.experiment.config import to_yaml
+from seq2attn.experiment.contestants import Entry
+from seq2attn.experiment.progress import say
+
+_ERROR, _HINT = "seq2attn: error: ", "hint: "
+
+
+class TrainingFailedError(Seq2attnError):
+    """A training process ended with an error, which is told here with its exit code."""
+
+    def __init__(self, message: str, hint: str, exit_code: int) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code
+
+
+@contextmanager
+def trainings(entries: Sequence[Entry], *, jobs: int, device: str, threads: int) -> Iterator[Callable[[Entry], None]]:
+    """Starts training the entries in their order, `jobs` at a time with `threads` threads each.
+
+    Gives a function that returns when an entry is trained and raises TrainingFailedError if it cannot be. On leaving, what
+    still trains is asked to save a checkpoint and to end.
+    """
+    team = _Team(device, threads)
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = {entry.path: pool.submit(team.train, entry) for entry in entries}
+        try:
+            yield lambda entry: futures[entry.path].result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            team.dismiss()
+
+
+class _Team:
+    """The processes that train, so that all of them can be stopped."""
+
+    def __init__(self, device: str, threads: int) -> None:
+        self._options = ["--device", device, "--threads", str(threads)]
+        self._lock = Lock()
+        self._working: set[subprocess.Popen[str]] = set()
+        self._dismissed = False
+
+    def train(self, entry: Entry) -> None:
+        """Run `seq2attn train` to its end; what it says on stderr is passed on, but for its error, which is raised."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "config.yaml"
+            file.write_text(to_yaml(entry.config), encoding="utf-8")
+            command = [sys.executable, "-m", "seq2attn", "train", str(file), "--out", str(entry.path), *self._options]
+            with self._lock:
+                if self._dismissed:
+                    return
+                # a session of its own: Ctrl-C reaches this process alone, which then asks each of them once to end
+                process = subprocess.Popen(
+                    command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+                )
+                self._working.add(process)
+            message, hint = f"{entry.path}: training ended without a word", "see the lines above"
+            with process:
+                for line in process.stderr or ():
+                    text = line.rstrip("\n")
+                    if text.startswith(_ERROR):
+                        message = text.removeprefix(_ERROR)
+                    elif text.startswith(_HINT):
+                        hint = text.removeprefix(_HINT)
+                    else:
+                        say(text)
+            with self._lock:
+                self._working.remove(process)
+        if process.returncode and self._dismissed:
+            say(message)  # nobody asks for the result any more
+        elif process.returncode:
+            raise TrainingFailedError(message, hint, max(1, process.returncode))
+
+    def dismiss(self) -> None:
+        """Ask all to end, once."""
+        with self._lock:
+            self._dismissed = True
+            for process in self._working:
+                process.terminate()

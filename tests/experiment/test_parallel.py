@@ -1,0 +1,56 @@
+"""Trainings side by side: real processes, tiny models."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from seq2attn.experiment.contestants import Entry
+from seq2attn.experiment.parallel import TrainingFailedError, trainings
+from seq2attn.experiment.run_directory import Run
+from seq2attn.training.checkpoint import MODEL, Checkpoints
+from tests.runs import TRAINED, tiny
+
+
+def test_trained_side_by_side_is_trained_alike(
+    trained: Path, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    same = Entry(tiny(corpus, *TRAINED), tmp_path / "same/seed-1", given=False)
+    other = Entry(tiny(corpus, "training.max_updates=2"), tmp_path / "other/seed-1", given=False)
+    with trainings([same, other], jobs=2, device="cpu", threads=1) as wait:
+        wait(same)
+        assert (same.path / "model" / MODEL).read_bytes() == (trained / "model" / MODEL).read_bytes()
+        wait(other)
+    assert Run.open(other.path).manifest["updates"] == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "same/seed-1: update 60/60: validation BLEU" in err
+    assert "other/seed-1: update 2/2: validation BLEU" in err
+
+
+def test_what_cannot_be_trained_is_told_by_whoever_waits_for_it(corpus: Path, tmp_path: Path) -> None:
+    wrong = Entry(tiny(corpus, "data.train=no/where"), tmp_path / "wrong", given=False)
+    right = Entry(tiny(corpus, "training.max_updates=1"), tmp_path / "right", given=False)
+    with trainings([wrong, right], jobs=1, device="cpu", threads=1) as wait:
+        with pytest.raises(TrainingFailedError, match=r"no/where\.en") as caught:
+            wait(wrong)
+        wait(right)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint
+
+
+def test_leaving_asks_for_checkpoints_and_starts_nothing_more(corpus: Path, tmp_path: Path) -> None:
+    endless = tiny(corpus, "training.max_updates=100000", "training.validate_every=100000")
+    running, waiting = (Entry(endless, tmp_path / name, given=False) for name in ("running", "waiting"))
+
+    def interrupted() -> None:
+        with trainings([running, waiting], jobs=1, device="cpu", threads=1):
+            while not (running.path / "metrics.jsonl").exists():
+                time.sleep(0.1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    [update] = Checkpoints(running.path / "checkpoints").updates()
+    assert update >= 1
+    assert not waiting.path.exists()
