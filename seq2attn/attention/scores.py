@@ -1,7 +1,7 @@
 """Scores: how well does a query fit a key? `keys` is computed once for each source, the score for each query.
 
-Every score maps query "B G Q D" and keys "B G S K" to "B G Q S". One whose value is a scaled dot product of query and key
-says so by `dot_scale`, and a fused kernel may then compute it.
+Every score maps query "… Q D" and keys "… S K" to "… Q S", whatever stands before. One whose value is a scaled dot product
+of query and key says so by `dot_scale`, and a fused kernel may then compute it.
 """
 
 from typing import Protocol, runtime_checkable
@@ -19,10 +19,10 @@ class Score(Protocol):
     def dot_scale(self) -> float | None:
         """The factor, if score = factor · queryᵀ key; None for any other form."""
 
-    def keys(self, states: Float[Tensor, "B G S D"]) -> Float[Tensor, "B G S K"]:
+    def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S K"]:
         """What to keep of the source, computed once."""
 
-    def __call__(self, query: Float[Tensor, "B G Q D"], keys: Float[Tensor, "B G S K"]) -> Float[Tensor, "B G Q S"]:
+    def __call__(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S K"]) -> Float[Tensor, "*R Q S"]:
         """The score of every query with every key."""
 
 
@@ -36,11 +36,11 @@ class Dot(nn.Module):
         super().__init__()
         self.dot_scale = scale
 
-    def keys(self, states: Float[Tensor, "B G S D"]) -> Float[Tensor, "B G S D"]:
+    def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S D"]:
         """The states themselves."""
         return states
 
-    def forward(self, query: Float[Tensor, "B G Q D"], keys: Float[Tensor, "B G S D"]) -> Float[Tensor, "B G Q S"]:
+    def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S D"]) -> Float[Tensor, "*R Q S"]:
         """Score every query with every key."""
         return (query @ keys.mT) * self.dot_scale
 
@@ -55,11 +55,11 @@ class General(nn.Module):
         self.weight = nn.Linear(key_width, query_width, bias=False)
         nn.init.xavier_uniform_(self.weight.weight)
 
-    def keys(self, states: Float[Tensor, "B G S D"]) -> Float[Tensor, "B G S K"]:
+    def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S K"]:
         """W k."""
         return self.weight(states)
 
-    def forward(self, query: Float[Tensor, "B G Q K"], keys: Float[Tensor, "B G S K"]) -> Float[Tensor, "B G Q S"]:
+    def forward(self, query: Float[Tensor, "*R Q K"], keys: Float[Tensor, "*#R S K"]) -> Float[Tensor, "*R Q S"]:
         """Score every query with every key."""
         return query @ keys.mT
 
@@ -81,11 +81,11 @@ class Additive(nn.Module):
             nn.init.xavier_uniform_(matrix)
         nn.init.zeros_(self.key.bias)
 
-    def keys(self, states: Float[Tensor, "B G S D"]) -> Float[Tensor, "B G S K"]:
+    def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S K"]:
         """U k + b."""
         return self.key(states)
 
-    def forward(self, query: Float[Tensor, "B G Q D"], keys: Float[Tensor, "B G S K"]) -> Float[Tensor, "B G Q S"]:
+    def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S K"]) -> Float[Tensor, "*R Q S"]:
         """Score every query with every key."""
         hidden = torch.tanh(self.query(query).unsqueeze(-2) + keys.unsqueeze(-3))
         return nn.functional.linear(hidden, self.vector).squeeze(-1)

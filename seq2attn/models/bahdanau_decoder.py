@@ -1,16 +1,26 @@
 """Bahdanau's decoder: it attends before its step, with the state before it."""
 
+from typing import Any, NamedTuple
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention import AttentionModule, Memory
+from seq2attn.attention import AttentionModule
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm, run
 from seq2attn.models.projection import projection
 from seq2attn.models.seq2seq import Encoded
-from seq2attn.tensors import fold, unfold
+from seq2attn.tensors import Tree, fold, unfold
+
+
+class BahdanauState(NamedTuple):
+    """The recurrent state, the next target step, and what the attention has to know of the steps before."""
+
+    lstm: LstmState
+    position: Int[Tensor, "*N"]
+    history: Tree
 
 
 class BahdanauDecoder(nn.Module):
@@ -37,25 +47,28 @@ class BahdanauDecoder(nn.Module):
         self.readout = projection(width + attention.context_width + embedding.width, embedding.width)
         self.dropout = Dropout(dropout)
 
-    def remember(self, encoded: Encoded) -> Memory:
+    def remember(self, encoded: Encoded) -> Any:
         """The attention's keys and values."""
         return self.attention.remember(encoded.states, encoded.mask, encoded.values)
 
-    def start(self, encoded: Encoded, width: int) -> LstmState:
-        """The bridge's state, once for each hypothesis; leaves "B W L H"."""
-        return self.bridge.hypotheses(encoded.final, width)
+    def start(self, encoded: Encoded, width: int) -> BahdanauState:
+        """The bridge's state, once for each hypothesis; leaves "B W …"."""
+        position = torch.zeros(len(encoded.mask), width, dtype=torch.long, device=encoded.mask.device)
+        history = self.attention.start(encoded.mask, width)
+        return BahdanauState(self.bridge.hypotheses(encoded.final, width), position, history)
 
     def step(
-        self, token: Int[Tensor, "B W"], state: LstmState, memory: Memory
-    ) -> tuple[Float[Tensor, "B W D"], LstmState]:
+        self, token: Int[Tensor, "B W"], state: BahdanauState, memory: Any
+    ) -> tuple[Float[Tensor, "B W D"], BahdanauState]:
         """One step of every hypothesis."""
         width = token.shape[1]
         embedded = self.embedding(token)
-        context = self.attention(state.hidden[:, :, -1], memory).context
-        inputs = torch.cat([embedded, context.to(embedded.dtype)], 2).reshape(-1, 1, self.lstm.input_size)
-        _, after = run(self.lstm, inputs, LstmState(*fold(state)))
-        state = LstmState(*unfold(after, width))
-        return self._features(state.hidden[:, :, -1], context, embedded), state
+        found = self.attention(state.lstm.hidden[:, :, -1], memory, state.position[0], past=state.history)
+        inputs = torch.cat([embedded, found.context.to(embedded.dtype)], 2).reshape(-1, 1, self.lstm.input_size)
+        _, after = run(self.lstm, inputs, LstmState(*fold(state.lstm)))
+        after = LstmState(*unfold(after, width))
+        features = self._features(after.hidden[:, :, -1], found.context, embedded)
+        return features, BahdanauState(after, state.position + 1, found.history)
 
     def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
         """Teacher forcing: only attention and recurrence step; embeddings and readout take all steps at once."""
@@ -63,9 +76,12 @@ class BahdanauDecoder(nn.Module):
         embedded = self.embedding(previous)
         stepper = Stepper(self.lstm, embedded)
         state = self.bridge(encoded.final)
+        history = self.attention.start(encoded.mask, 1)
+        positions = torch.arange(previous.shape[1], device=previous.device)
         hidden, contexts = [], []
-        for _ in range(previous.shape[1]):
-            context = self.attention(state.hidden[:, -1:], memory).context.squeeze(1)
+        for position in positions.unsqueeze(1):
+            found = self.attention(state.hidden[:, -1:], memory, position, past=history)
+            history, context = found.history, found.context.squeeze(1)
             state = stepper.step(context, state)
             hidden.append(state.hidden[:, -1])
             contexts.append(context)

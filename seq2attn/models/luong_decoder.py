@@ -1,32 +1,37 @@
 """Luong's decoder: it attends after its step, with the state it has just reached."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention import AttentionModule, Memory
+from seq2attn.attention import AttentionModule, Sentinel
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm, run
 from seq2attn.models.projection import projection
 from seq2attn.models.seq2seq import Encoded
-from seq2attn.tensors import fold, unfold
+from seq2attn.tensors import Tree, fold, unfold
 
 
 class LuongState(NamedTuple):
-    """The recurrent state, and the features of the last step (fed back with input feeding)."""
+    """The recurrent state, the features of the last step (fed back with input feeding), the next target step, and what the
+    attention has to know of the steps before.
+    """
 
     lstm: LstmState
     features: Float[Tensor, "*N D"]
+    position: Int[Tensor, "*N"]
+    history: Tree
 
 
 class LuongDecoder(nn.Module):
     """s_t = LSTM(E y_{t-1}, s_{t-1}); c_t = attention(s_t); features_t = tanh(W_c [c_t; s_t]) (Luong et al. 2015, eq. 5).
 
     With `input_feeding` the step reads [E y_{t-1}; features_{t-1}] (§3.3). Without it all steps run in one fused call and one
-    batched attention. The features have the size of the embeddings, so the two can be tied.
+    batched attention. A `sentinel` offers adaptive attention the decoder's own memory; its cells are known only step by step.
+    The features have the size of the embeddings, so the two can be tied.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class LuongDecoder(nn.Module):
         layers: int,
         input_feeding: bool,
         dropout: float,
+        sentinel: bool = False,
     ) -> None:
         super().__init__()
         self.embedding = embedding
@@ -48,18 +54,24 @@ class LuongDecoder(nn.Module):
         self.lstm = lstm(embedding.width * (2 if input_feeding else 1), width, layers, dropout)
         self.combine = projection(attention.context_width + width, embedding.width)
         self.dropout = Dropout(dropout)
+        self.sentinel = Sentinel(input_width=self.lstm.input_size, width=width) if sentinel else None
 
-    def remember(self, encoded: Encoded) -> Memory:
+    def remember(self, encoded: Encoded) -> Any:
         """The attention's keys and values."""
         return self.attention.remember(encoded.states, encoded.mask, encoded.values)
 
     def start(self, encoded: Encoded, width: int) -> LuongState:
         """The bridge's state and zero features, once for each hypothesis; leaves "B W …"."""
         state = self.bridge.hypotheses(encoded.final, width)
-        return LuongState(state, state.hidden.new_zeros(len(encoded.final), width, self.embedding.width))
+        return LuongState(
+            state,
+            state.hidden.new_zeros(len(encoded.final), width, self.embedding.width),
+            torch.zeros(len(encoded.final), width, dtype=torch.long, device=encoded.final.device),
+            self.attention.start(encoded.mask, width),
+        )
 
     def step(
-        self, token: Int[Tensor, "B W"], state: LuongState, memory: Memory
+        self, token: Int[Tensor, "B W"], state: LuongState, memory: Any
     ) -> tuple[Float[Tensor, "B W D"], LuongState]:
         """One step of every hypothesis."""
         width = token.shape[1]
@@ -68,27 +80,47 @@ class LuongDecoder(nn.Module):
             inputs = torch.cat([inputs, state.features.to(inputs.dtype)], 2)
         _, after = run(self.lstm, inputs.reshape(-1, 1, self.lstm.input_size), LstmState(*fold(state.lstm)))
         after = LstmState(*unfold(after, width))
-        features = self._features(after.hidden[:, :, -1], memory)
-        return features, LuongState(after, features)
+        own = None
+        if self.sentinel is not None:
+            own = self.sentinel(inputs, state.lstm.hidden[:, :, -1], after.cell[:, :, -1])
+        features, history = self._attend(after.hidden[:, :, -1], memory, state.position[0], state.history, own)
+        return features, LuongState(after, features, state.position + 1, history)
 
     def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
-        """Teacher forcing: steps only with input feeding."""
+        """Teacher forcing: steps only with input feeding or a sentinel."""
         memory = self.remember(encoded)
         embedded = self.embedding(previous)
         state = self.bridge(encoded.final)
-        if not self.input_feeding:
+        positions = torch.arange(previous.shape[1], device=previous.device)
+        if not self.input_feeding and self.sentinel is None:
             hidden, _ = run(self.lstm, embedded, state)
-            return self._features(hidden, memory)
+            return self._attend(hidden, memory, positions)[0]
         stepper = Stepper(self.lstm, embedded)
-        features = state.hidden.new_zeros(len(previous), 1, self.embedding.width)
+        history = self.attention.start(encoded.mask, 1)
+        fed = state.hidden.new_zeros(len(previous), 1, self.embedding.width if self.input_feeding else 0)
         steps = []
-        for _ in range(previous.shape[1]):
-            state = stepper.step(features.squeeze(1), state)
-            features = self._features(state.hidden[:, -1:], memory)
+        for position in positions.unsqueeze(1):
+            before, own = state.hidden[:, -1:], None
+            state = stepper.step(fed.squeeze(1), state)
+            if self.sentinel is not None:
+                inputs = torch.cat([embedded[:, position], fed.to(embedded.dtype)], 2)
+                own = self.sentinel(inputs, before, state.cell[:, -1:])
+            features, history = self._attend(state.hidden[:, -1:], memory, position, history, own)
+            fed = features if self.input_feeding else fed
             steps.append(features)
         return torch.cat(steps, 1)
 
-    def _features(self, hidden: Float[Tensor, "B Q H"], memory: Memory) -> Float[Tensor, "B Q D"]:
+    def _attend(
+        self,
+        hidden: Float[Tensor, "B Q H"],
+        memory: Any,
+        positions: Int[Tensor, " Q"],
+        past: Tree | None = None,
+        own: Float[Tensor, "B Q H"] | None = None,
+    ) -> tuple[Float[Tensor, "B Q D"], Tree]:
+        """The features of each state, and the attention's history after it."""
         hidden = self.dropout(hidden)
-        context = self.attention(hidden, memory).context
-        return self.dropout(torch.tanh(self.combine(torch.cat([context.to(hidden.dtype), hidden], 2))))
+        found = self.attention(hidden, memory, positions, past=past, sentinel=own)
+        query = hidden if found.query is None else found.query
+        read = torch.cat([found.context.to(hidden.dtype), query.to(hidden.dtype)], 2)
+        return self.dropout(torch.tanh(self.combine(read))), found.history

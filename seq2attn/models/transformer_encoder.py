@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -24,8 +25,10 @@ class TransformerEncoderLayer(nn.Module):
     def forward(self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
         """One layer."""
 
+        positions = torch.arange(states.shape[1], device=states.device)
+
         def attend(x: Tensor) -> Tensor:
-            return self.attention(x, self.attention.remember(x, mask)).context
+            return self.attention(x, self.attention.remember(x, mask), positions).context
 
         return self.around_feedforward(self.around_attention(states, attend), self.feedforward)
 

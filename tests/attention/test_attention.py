@@ -123,7 +123,7 @@ def test_multi_head_equals_pytorchs_with_the_same_weights(causal: bool, trace: b
         query, source, source, key_padding_mask=~mask(), attn_mask=past, average_attn_weights=False
     )
     positions = torch.arange(S) if causal else None
-    found = own(query, own.remember(source, mask()), positions, trace)
+    found = own(query, own.remember(source, mask()), positions, trace=trace)
     torch.testing.assert_close(found.context, expected, rtol=0, atol=1e-12)
     if found.weights is not None:
         torch.testing.assert_close(found.weights, weights, rtol=0, atol=1e-12)

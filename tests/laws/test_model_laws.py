@@ -124,7 +124,7 @@ def test_weights_sum_to_one_over_legal_positions_and_are_zero_elsewhere(name: st
     for call in attention_calls(system(name)):
         weights = call.attention(call.query, call.memory, call.positions, trace=True).weights
         one_head = getattr(call.attention, "attention", call.attention)
-        legal = one_head.span.legal(call.memory.mask, call.positions).expand_as(weights)
+        legal = one_head.span(call.query[:, None], call.memory.mask, call.positions).legal.expand_as(weights)
         assert (weights >= 0).all()
         assert (weights[~legal] == 0).all()
         torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]), **EXACT)

@@ -1,0 +1,62 @@
+"""Hierarchical attention: first to the words of each segment, then to the segments."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from seq2attn.attention.attention import Attention, AttentionOutput, Memory
+from seq2attn.tensors import Tree
+
+
+class Segments(nn.Module):
+    """r_j = Σ_{i in segment j} α_ji · value_i; context = Σ_j β_j · r_j (Yang et al. 2016; Miculicich et al. 2018, eqs. 3 to 6).
+
+    Segments are `length` consecutive positions of the sentence. α = normalizer(score(q, key_i)) within each segment, by
+    `words`; β = normalizer(score(q, r_j)) over the segments that have a word, by `segments`. Traced weights are β_j · α_ji.
+    """
+
+    def __init__(self, words: Attention, segments: Attention, *, length: int) -> None:
+        super().__init__()
+        self.words = words
+        self.segments = segments
+        self.length = length
+        self.context_width = words.context_width
+
+    def remember(
+        self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"], values: Float[Tensor, "B S V"] | None = None
+    ) -> Memory:
+        """The words' keys and values, padded to whole segments."""
+        memory = self.words.remember(states, mask, values)
+        missing = -states.shape[1] % self.length
+        return Memory(
+            pad(memory.keys, (0, 0, 0, missing)), pad(memory.values, (0, 0, 0, missing)), pad(mask, (0, missing))
+        )
+
+    def start(self, mask: Bool[Tensor, "B S"], width: int) -> Tree:
+        """No history."""
+        return ()
+
+    def forward(
+        self,
+        query: Float[Tensor, "B Q D"],
+        memory: Memory,
+        positions: Int[Tensor, " Q"] | None = None,
+        *,
+        past: Tree | None = None,
+        sentinel: Float[Tensor, "B Q X"] | None = None,
+        trace: bool = False,
+    ) -> AttentionOutput:
+        """Attend within every segment, then over the segments."""
+        queries = query[:, None]
+        legal = memory.mask.unflatten(1, (-1, self.length))[:, None, None]  # B 1 1 N M
+        scores = self.words.score(queries, memory.keys).unflatten(3, (-1, self.length))
+        alpha = self.words.normalizer(scores, legal)
+        values = memory.values.unflatten(2, (-1, self.length))  # B 1 N M V
+        summaries = torch.einsum("bgqnm,bgnmv->bgqnv", alpha.to(values.dtype), values)
+        keys = self.segments.score.keys(summaries[:, 0])[:, None]  # B 1 Q N K
+        over = self.segments.score(queries[..., None, :], keys)[..., 0, :]
+        beta = self.segments.normalizer(over, legal.any(-1))
+        context = (beta.to(summaries.dtype)[..., None, :] @ summaries)[..., 0, :]
+        weights = (beta[..., None] * alpha).flatten(3) if trace else None
+        return AttentionOutput(context[:, 0], weights)
