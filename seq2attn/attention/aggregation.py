@@ -1,16 +1,46 @@
-"""Aggregation: from weights to what is averaged. Soft attention averages all positions, hard attention chooses one."""
+"""Aggregation: from weights to what is averaged. Soft attention averages all positions, hard attention chooses one.
 
+Where a row of weights is all 0 (no legal position) every aggregation keeps it so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Float
-from torch import Tensor
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from seq2attn.attention.normalizers import softmax
+
+
+class Mixture(NamedTuple):
+    """M alternatives for each query, and the logarithms of their probabilities, which sum to 1."""
+
+    values: Float[Tensor, "B Q M V"]
+    log_weights: Float[Tensor, "B Q M"]
 
 
 class Choice(NamedTuple):
-    """What hard attention drew: log α of the position drawn, and the entropy of α in nats, for each query."""
+    """What hard attention drew for each query, by which policy: log α of the position, the entropy of α in nats.
+
+    `drawn` is False where the query's sentence used the soft weights instead.
+    """
 
     log_probability: Float[Tensor, "B Q"]
     entropy: Float[Tensor, "B Q"]
+    drawn: Bool[Tensor, "B Q"]
+    policy: "Reinforce"
+
+
+def joined(choices: Sequence[Choice]) -> Choice:
+    """The choices of successive steps as one."""
+    return Choice(
+        torch.cat([choice.log_probability for choice in choices], 1),
+        torch.cat([choice.entropy for choice in choices], 1),
+        torch.cat([choice.drawn for choice in choices], 1),
+        choices[0].policy,
+    )
 
 
 @runtime_checkable
@@ -20,9 +50,83 @@ class Aggregation(Protocol):
     def __call__(
         self, weights: Float[Tensor, "B G Q M"], training: bool
     ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
-        """The weights that the values are averaged with, and what was drawn, if anything was."""
+        """The weights that the values are averaged with, and what was drawn, if a policy has to learn from it."""
 
 
 def expectation(weights: Float[Tensor, "B G Q M"], training: bool) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
     """Soft attention: the weights themselves (Bahdanau et al. 2015, eq. 5)."""
     return weights, None
+
+
+@dataclass(frozen=True)
+class Gumbel:
+    """Straight-through Gumbel-softmax: y = softmax((log α + g) / τ), g ~ Gumbel(0, 1) (Jang et al. 2017, eq. 2 and §2.2).
+
+    In training the position argmax y is chosen, which is a draw from α, and the gradient goes through y as if y had been
+    used: it is biased, but varies little. At test the position argmax α is chosen. τ is constant, not annealed.
+    """
+
+    temperature: float = 0.5
+
+    def __call__(
+        self, weights: Float[Tensor, "B G Q M"], training: bool
+    ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
+        """One-hot weights."""
+        if not training:
+            return _one_hot(weights, weights.argmax(-1, keepdim=True)), None
+        gumbel = -torch.empty_like(weights).exponential_().log()
+        relaxed = softmax((logarithm(weights) + gumbel) / self.temperature, weights > 0)
+        return _one_hot(weights, relaxed.argmax(-1, keepdim=True)) + (relaxed - relaxed.detach()), None
+
+
+class Reinforce(nn.Module):
+    """One position z ~ Cat(α) in training, argmax α at test (Xu et al. 2015, §4.1); one head.
+
+    What `training.policy` minimizes beside the likelihood: −weight · (R − b) · log α_z − entropy · H(α), summed over the
+    draws; neither factor is annealed. With probability `soft_mix` a whole sentence uses the soft weights, and the policy learns
+    nothing from it. The baseline b is a running mean of R. Raises ValueError for more than one head.
+    """
+
+    baseline: Float[Tensor, ""]
+
+    def __init__(self, *, weight: float = 1.0, entropy: float = 0.01, soft_mix: float = 0.5) -> None:
+        super().__init__()
+        self.weight = weight
+        self.entropy = entropy
+        self.soft_mix = soft_mix
+        self.register_buffer("baseline", torch.zeros(()))
+        self._soft: Tensor | None = None  # which sentences of this batch are soft, in all of their steps
+
+    def forward(
+        self, weights: Float[Tensor, "B G Q M"], training: bool
+    ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
+        """One-hot weights, but for the soft sentences, and in training what was drawn."""
+        if not training:
+            return _one_hot(weights, weights.argmax(-1, keepdim=True)), None
+        if weights.shape[1] != 1:
+            raise ValueError(f"a policy draws one position, not one for each of {weights.shape[1]} heads")
+        if self._soft is None or len(self._soft) != len(weights):
+            self._soft = torch.rand(len(weights), device=weights.device) < self.soft_mix
+        # The least of independent exponential times with rates α is that of z with probability α_z.
+        place = (weights.detach() / torch.empty_like(weights).exponential_()).argmax(-1, keepdim=True)
+        used = torch.where(self._soft[:, None, None, None], weights, _one_hot(weights, place))
+        logs = logarithm(weights)
+        drawn = ~self._soft[:, None].expand(-1, weights.shape[2])
+        return used, Choice(logs.gather(3, place)[:, 0, :, 0], -(weights * logs).sum(3)[:, 0], drawn, self)
+
+    @torch.no_grad()
+    def observe(self, rewards: Float[Tensor, " N"]) -> None:
+        """A batch is over: b ← 0.9 b + 0.1 mean R, unless nothing finite was earned; the next draws its soft sentences anew."""
+        mean = rewards.mean()
+        self.baseline.copy_(torch.where(mean.isfinite(), 0.9 * self.baseline + 0.1 * mean, self.baseline))
+        self._soft = None
+
+
+def logarithm(weights: Float[Tensor, "*R M"]) -> Float[Tensor, "*R M"]:
+    """log α; at α = 0 a very low number, and no gradient, instead of −∞ and NaN."""
+    return weights.clamp_min(torch.finfo(weights.dtype).tiny).log()
+
+
+def _one_hot(weights: Float[Tensor, "*R M"], place: Int[Tensor, "*R 1"]) -> Float[Tensor, "*R M"]:
+    """1 at `place`, if that is legal."""
+    return torch.zeros_like(weights).scatter(-1, place, 1.0) * (weights > 0)

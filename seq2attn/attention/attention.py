@@ -35,7 +35,7 @@ class AttentionOutput(NamedTuple):
     `sentinel`: the weight β of an adaptive attention's sentinel, with a trace. `choice`: what hard attention drew.
     """
 
-    context: Float[Tensor, "B Q V"]
+    context: Float[Tensor, "B Q V"] | Any  # a Mixture from Marginal; only a decoder that can read one is given it
     weights: Float[Tensor, "B G Q S"] | None = None
     history: Tree = ()
     query: Float[Tensor, "B Q D"] | None = None

@@ -24,7 +24,9 @@ class LocalMonotonic(nn.Module):
         """The window of each query; `positions` (target steps, from 0) are required."""
         if positions is None:
             raise ValueError("local-m needs the queries' positions")
-        center = torch.minimum(positions[None, :], mask.sum(1, keepdim=True) - 1).to(query.dtype)
+        center = torch.minimum(positions[None, :], mask.sum(1, keepdim=True) - 1)
+        # bf16 cannot tell positions above 256 apart.
+        center = center.to(torch.promote_types(query.dtype, torch.float32))
         return _around(center, mask, self.window, gaussian=self.gaussian, pick=self.gathered)
 
 

@@ -14,7 +14,8 @@ class MultiHead(nn.Module):
 
     `attention` works on rows of width / heads. With `groups` < heads, heads / groups heads share each key and value
     (Ainslie et al. 2023; one group: Shazeer 2019), which divides the memory. `rotary` turns queries and keys by their positions
-    (Su et al. 2021). Raises ValueError if the heads do not divide the width, or the groups the heads.
+    (Su et al. 2021). Raises ValueError if the heads do not divide the width, or the groups the heads, or if temporal heads share
+    keys.
     """
 
     def __init__(
@@ -35,6 +36,8 @@ class MultiHead(nn.Module):
             raise ValueError(f"{heads} heads do not divide a width of {width}")
         if heads % groups:
             raise ValueError(f"{groups} groups do not divide {heads} heads")
+        if attention.temporal and groups < heads:
+            raise ValueError("temporal attention needs a group for each head: every head has a history of its own")
         self.attention = attention
         self.heads = heads
         self.groups = groups

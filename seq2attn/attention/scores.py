@@ -10,6 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from seq2attn.errors import DataError
+
+HIDDEN_AT_ONCE = 2**24  # numbers of an additive score's hidden layer at a time, in inference
+
 
 @runtime_checkable
 class Score(Protocol):
@@ -29,12 +33,13 @@ class Score(Protocol):
 class Dot(nn.Module):
     """Dot product: score = scale · qᵀ k (Luong et al. 2015, eq. 8, with scale 1; Vaswani et al. 2017, eq. 1, with scale 1/√d).
 
-    Query and key have the same size.
+    Query and key have the same size. With `learned`, `scale` is a parameter's first value.
     """
 
-    def __init__(self, *, scale: float = 1.0) -> None:
+    def __init__(self, *, scale: float = 1.0, learned: bool = False) -> None:
         super().__init__()
-        self.dot_scale = scale
+        self.scale = nn.Parameter(torch.tensor(scale)) if learned else scale
+        self.dot_scale = None if learned else scale
 
     def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S D"]:
         """The states themselves."""
@@ -42,7 +47,7 @@ class Dot(nn.Module):
 
     def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S D"]) -> Float[Tensor, "*R Q S"]:
         """Score every query with every key."""
-        return (query @ keys.mT) * self.dot_scale
+        return (query @ keys.mT) * self.scale
 
 
 class General(nn.Module):
@@ -67,7 +72,8 @@ class General(nn.Module):
 class Additive(nn.Module):
     """One hidden layer: score = vᵀ tanh(W q + U k + b) (Bahdanau et al. 2015, A.1.2; "concat" in Luong et al. 2015, eq. 8).
 
-    U k + b is computed once for each source. Memory is O(B·G·Q·S·width): the sum of every query with every key.
+    U k + b is computed once for each source. Training takes memory O(B·G·Q·S·width), the hidden layer of every query with
+    every key; inference a few queries at a time.
     """
 
     dot_scale: float | None = None
@@ -87,5 +93,55 @@ class Additive(nn.Module):
 
     def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S K"]) -> Float[Tensor, "*R Q S"]:
         """Score every query with every key."""
-        hidden = torch.tanh(self.query(query).unsqueeze(-2) + keys.unsqueeze(-3))
+        projected = self.query(query)
+        if torch.is_grad_enabled():
+            return self._score(projected, keys)
+        numbers = projected[..., :1, :].numel() * keys.shape[-2]  # in the hidden layer of one query of every row
+        pieces = projected.split(max(1, HIDDEN_AT_ONCE // numbers), -2)
+        return torch.cat([self._score(piece, keys) for piece in pieces], -2)
+
+    def _score(self, query: Float[Tensor, "*R Q K"], keys: Float[Tensor, "*#R S K"]) -> Float[Tensor, "*R Q S"]:
+        hidden = torch.tanh(query.unsqueeze(-2) + keys.unsqueeze(-3))
         return nn.functional.linear(hidden, self.vector).squeeze(-1)
+
+
+class Location(nn.Module):
+    """By position alone: score_s = (W q)_s for the first S of `max_source` rows of W (Luong et al. 2015, eq. 8).
+
+    Key s is the one at place s, so spans must not gather. More than `max_source` positions raise DataError.
+    """
+
+    dot_scale: float | None = None
+
+    def __init__(self, *, query_width: int, max_source: int) -> None:
+        super().__init__()
+        self.weight = nn.Linear(query_width, max_source, bias=False)
+        nn.init.xavier_uniform_(self.weight.weight)
+
+    def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S 0"]:
+        """Nothing but the number of positions."""
+        length, longest = states.shape[-2], self.weight.out_features
+        if length > longest:
+            raise DataError(
+                f"a source of {length} positions, but this model's location score has only {longest}",
+                "raise max_source of the score and train again, or choose another score",
+            )
+        return states[..., :0]
+
+    def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S 0"]) -> Float[Tensor, "*R Q S"]:
+        """Score every query with every position."""
+        return self.weight(query)[..., : keys.shape[-2]]
+
+
+class Uniform(nn.Module):
+    """score = 0 for every key, so that every normalizer gives equal weights: the control of all the others."""
+
+    dot_scale: float | None = None
+
+    def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S 0"]:
+        """Nothing but the number of positions."""
+        return states[..., :0]
+
+    def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S 0"]) -> Float[Tensor, "*R Q S"]:
+        """Zeros."""
+        return query.new_zeros(*query.shape[:-1], keys.shape[-2])

@@ -26,12 +26,9 @@ class Segments(nn.Module):
     def remember(
         self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"], values: Float[Tensor, "B S V"] | None = None
     ) -> Memory:
-        """The words' keys and values, padded to whole segments."""
+        """The words' keys and values; the values are padded to whole segments."""
         memory = self.words.remember(states, mask, values)
-        missing = -states.shape[1] % self.length
-        return Memory(
-            pad(memory.keys, (0, 0, 0, missing)), pad(memory.values, (0, 0, 0, missing)), pad(mask, (0, missing))
-        )
+        return memory._replace(values=pad(memory.values, (0, 0, 0, -states.shape[1] % self.length)))
 
     def start(self, mask: Bool[Tensor, "B S"], width: int) -> Tree:
         """No history."""
@@ -49,8 +46,10 @@ class Segments(nn.Module):
     ) -> AttentionOutput:
         """Attend within every segment, then over the segments."""
         queries = query[:, None]
-        legal = memory.mask.unflatten(1, (-1, self.length))[:, None, None]  # B 1 1 N M
-        scores = self.words.score(queries, memory.keys).unflatten(3, (-1, self.length))
+        length = memory.mask.shape[1]
+        missing = memory.values.shape[2] - length
+        legal = pad(memory.mask, (0, missing)).unflatten(1, (-1, self.length))[:, None, None]  # B 1 1 N M
+        scores = pad(self.words.score(queries, memory.keys), (0, missing)).unflatten(3, (-1, self.length))
         alpha = self.words.normalizer(scores, legal)
         values = memory.values.unflatten(2, (-1, self.length))  # B 1 N M V
         summaries = torch.einsum("bgqnm,bgnmv->bgqnv", alpha.to(values.dtype), values)
@@ -58,5 +57,5 @@ class Segments(nn.Module):
         over = self.segments.score(queries[..., None, :], keys)[..., 0, :]
         beta = self.segments.normalizer(over, legal.any(-1))
         context = (beta.to(summaries.dtype)[..., None, :] @ summaries)[..., 0, :]
-        weights = (beta[..., None] * alpha).flatten(3) if trace else None
+        weights = (beta[..., None] * alpha).flatten(3)[..., :length] if trace else None
         return AttentionOutput(context[:, 0], weights)

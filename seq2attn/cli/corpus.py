@@ -18,7 +18,10 @@ def corpus(
         str, typer.Option(help="Training pairs by length (3-10, 11-20, … words), in proportion: 15,4,4,4,3.")
     ] = "",
 ) -> None:
-    """Write OUT/{train,validation,test}.{en,de,align}: sentence pairs of a grammar, with word alignments (i-j, from 0)."""
+    """Write OUT/{train,validation,test}.{en,de,align,bits}: sentence pairs of a grammar.
+
+    With them come their word alignments (i-j, from 0) and their information: −log2 of the probability of their drawing.
+    """
     from seq2attn.data.grammar import generate
 
     made = generate(
@@ -31,11 +34,16 @@ def corpus(
         out.mkdir(parents=True, exist_ok=True)
         for role, split in made._asdict().items():
             links = [" ".join(f"{i}-{j}" for i, j in pair.alignment) for pair in split]
-            sides = {"en": [pair.source for pair in split], "de": [pair.target for pair in split], "align": links}
-            for suffix, lines in sides.items():
+            files = {
+                "en": [pair.source for pair in split],
+                "de": [pair.target for pair in split],
+                "align": links,
+                "bits": [f"{pair.bits:.2f}" for pair in split],
+            }
+            for suffix, lines in files.items():
                 text = "".join(f"{line}\n" for line in lines)
                 (out / f"{role}.{suffix}").write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise DataError(f"cannot write to {out}: {error.strerror}", "name a folder that can be written to") from error
     for role, split in made._asdict().items():
-        typer.echo(f"{out / role}.{{en,de,align}}: {len(split):,} pairs")
+        typer.echo(f"{out / role}.{{en,de,align,bits}}: {len(split):,} pairs")

@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seq2attn.cli.output import check_output, writing
 from seq2attn.cli.train import Device, Threads
+from seq2attn.errors import UsageError
+
+if TYPE_CHECKING:
+    from seq2attn.evaluation.noise import Replace
 
 
 def evaluate(
@@ -19,10 +23,17 @@ def evaluate(
     length_penalty: Annotated[float | None, typer.Option(min=0, help="Exponent; else the config's.")] = None,
     lowercase: Annotated[bool | None, typer.Option("--lowercase/--cased", help="BLEU without regard to case.")] = None,
     tokenize: Annotated[str | None, typer.Option(help="sacrebleu's tokenizer; auto follows the language.")] = None,
+    noise: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Test noisy sources too; replace: other subwords for some.")
+    ] = None,
+    rate: Annotated[
+        str, typer.Option(help="With --noise: the share of subwords it hits, or several: 0,0.05,0.15,0.30.")
+    ] = "0.15",
+    noise_seeds: Annotated[int, typer.Option(help="With --noise: how many times it is drawn.")] = 5,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Print BLEU, chrF2 and TER with their signatures, and BLEU by source length."""
+    """Print BLEU, chrF2 and TER with their signatures, BLEU by source length and, if asked, BLEU under source noise."""
     from seq2attn.data.sources import TextFiles
     from seq2attn.evaluation.bleu import bleu_metric
     from seq2attn.experiment import machine
@@ -31,6 +42,7 @@ def evaluate(
 
     if output is not None:
         check_output(output)
+    replace = None if noise is None else _noise(noise, rate, noise_seeds)
     machine.set_up(threads)
     loaded = load(model, device)
     data, settings = loaded.config.data, loaded.config.evaluation
@@ -46,8 +58,20 @@ def evaluate(
         length_penalty=settings.length_penalty if length_penalty is None else length_penalty,
         lowercase=lowercase,
         tokenize=tokenize,
+        noise=replace,
     )
     typer.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())
     if output is not None:
         with writing(output) as file:
             file.writelines(f"{line}\n" for line in evaluation.hypotheses)
+
+
+def _noise(kind: str, rates: str, seeds: int) -> "Replace":
+    from seq2attn.evaluation.noise import Replace
+
+    if kind != "replace":
+        raise UsageError(f"--noise {kind}: no such noise", "there is one: --noise replace")
+    try:
+        return Replace(tuple(float(rate) for rate in rates.split(",")), seeds)
+    except ValueError as error:
+        raise UsageError(f"--rate {rates}: not a list of numbers", "for example --rate 0,0.05,0.15,0.30") from error

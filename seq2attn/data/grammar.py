@@ -1,12 +1,13 @@
 """The embedded corpus: English–German sentence pairs from a synchronous grammar, with gold word alignments."""
 
 from collections.abc import Sequence
-from random import Random
+from math import nan
 from typing import NamedTuple
 
 from seq2attn.data.grammar_draw import sentence as draw
 from seq2attn.data.grammar_english import english
 from seq2attn.data.grammar_german import german
+from seq2attn.data.grammar_information import RecordingRandom
 from seq2attn.data.grammar_parser import parse
 from seq2attn.data.grammar_tree import Sentence, Token, written
 from seq2attn.errors import DataError
@@ -20,11 +21,19 @@ _PATIENCE = 20_000  # drafts in a row that add nothing
 
 
 class GrammarPair(NamedTuple):
-    """A sentence, its translation, and the (source word, target word) links, counted from 0."""
+    """A sentence, its translation, the (source word, target word) links, counted from 0, and its information in bits.
+
+    `bits` is −log2 of the product of the probabilities of all random choices that drew the sentence's tree, given the
+    number of words that the draft was asked for. Every choice counts, also one that leaves no trace in the sentence (how
+    words were shared out, a determiner that another replaced) and each try of a noun that was drawn again because it
+    equaled the subject; drafts that were thrown away whole count nothing. A sentence that can be drawn in several ways has
+    the bits of the way it was drawn, so at least its −log2 p. A tree that was not drawn has nan.
+    """
 
     source: str
     target: str
     alignment: tuple[tuple[int, int], ...]
+    bits: float
 
 
 class GrammarCorpus(NamedTuple):
@@ -37,10 +46,10 @@ class GrammarCorpus(NamedTuple):
 
 def pair(tree: Sentence) -> GrammarPair:
     """Both sides of a tree; words are linked that express the same part of it."""
-    return _linked(english(tree), german(tree))
+    return _linked(english(tree), german(tree), nan)
 
 
-def _linked(source_tokens: list[Token], target_tokens: list[Token]) -> GrammarPair:
+def _linked(source_tokens: list[Token], target_tokens: list[Token], bits: float) -> GrammarPair:
     source, source_parts = written(source_tokens)
     target, target_parts = written(target_tokens)
     places: dict[tuple[int, str], list[int]] = {}
@@ -48,7 +57,7 @@ def _linked(source_tokens: list[Token], target_tokens: list[Token]) -> GrammarPa
         for part in parts:
             places.setdefault(part, []).append(j)
     links = {(i, j) for i, parts in enumerate(source_parts) for part in parts for j in places.get(part, ())}
-    return GrammarPair(source, target, tuple(sorted(links)))
+    return GrammarPair(source, target, tuple(sorted(links)), bits)
 
 
 def translate(sentence: str) -> str:
@@ -87,7 +96,7 @@ def generate(*, pairs: int, max_words: int, seed: int, shares: Sequence[int] | N
         raise DataError(
             f"max_words must be between {SHORTEST} and {LONGEST}, not {max_words}", "change max_words or --max-words"
         )
-    random = Random(f"seq2attn grammar {seed}")
+    random = RecordingRandom(f"seq2attn grammar {seed}")
     limits = buckets(max_words)
     seen: set[str] = set()
     shares = usual_shares(len(limits)) if shares is None else shares
@@ -106,7 +115,9 @@ def generate(*, pairs: int, max_words: int, seed: int, shares: Sequence[int] | N
     return GrammarCorpus(train, validation, test)
 
 
-def _fill(random: Random, limits: list[tuple[int, int]], wanted: list[int], seen: set[str]) -> list[GrammarPair]:
+def _fill(
+    random: RecordingRandom, limits: list[tuple[int, int]], wanted: list[int], seen: set[str]
+) -> list[GrammarPair]:
     """As many new sentences of each bucket as wanted. A draft longer or shorter than meant counts where it falls."""
     missing = list(wanted)
     found: list[GrammarPair] = []
@@ -114,6 +125,7 @@ def _fill(random: Random, limits: list[tuple[int, int]], wanted: list[int], seen
     while any(missing):
         open_buckets = [i for i, count in enumerate(missing) if count]
         words = random.randint(*limits[random.choices(open_buckets, [missing[i] for i in open_buckets])[0]])
+        random.bits = 0.0
         tree = draw(random, round(words * (1 + words / 120)))  # the longer, the more of its words a draft leaves unused
         tokens = english(tree)
         source = written(tokens)[0]
@@ -122,7 +134,7 @@ def _fill(random: Random, limits: list[tuple[int, int]], wanted: list[int], seen
         idle += 1
         if bucket is not None and missing[bucket] and source not in seen:
             seen.add(source)
-            found.append(_linked(tokens, german(tree)))
+            found.append(_linked(tokens, german(tree), random.bits))
             missing[bucket] -= 1
             idle = 0
         if idle > _PATIENCE:

@@ -20,6 +20,7 @@ from seq2attn.data.grammar_entries import (
     TimePhrase,
     Verb,
 )
+from seq2attn.data.grammar_information import RecordingRandom
 from seq2attn.data.grammar_lexicon import lexicon
 
 T = TypeVar("T")
@@ -37,7 +38,11 @@ class Weighted(Generic[T]):
 
     def draw(self, random: Random) -> T:
         """One value, by weight."""
-        return self.values[bisect(self.sums, random.random() * self.sums[-1])]
+        place = bisect(self.sums, Random.random(random) * self.sums[-1])  # unrecorded: what it chooses is recorded here
+        if isinstance(random, RecordingRandom):
+            weight = self.sums[place] - (self.sums[place - 1] if place else 0)
+            random.record(weight / self.sums[-1])
+        return self.values[place]
 
 
 def zipf(entries: Sequence[T]) -> Weighted[T]:

@@ -115,6 +115,12 @@ class Tokenizer:
         text: str = self._target.decode([token for token in ids[:end] if token not in (PAD, BOS)])
         return text.translate(_CONTROL).strip(" ")
 
+    def source_pieces(self) -> list[int]:
+        """The ids of the pieces learned from source text: all but the special ones and the single bytes."""
+        model = self._source
+        others = (model.is_control, model.is_unknown, model.is_byte, model.is_unused)
+        return [token for token in range(self.source_size) if not any(other(token) for other in others)]
+
     def sample(
         self, source: Sequence[str], target: Sequence[str], *, seed: int, alpha: float
     ) -> tuple[list[list[int]], list[list[int]]]:

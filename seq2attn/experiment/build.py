@@ -6,10 +6,6 @@ from typing import Literal, assert_never
 import torch
 from torch import nn
 
-from seq2attn.attention import Additive, Attention, AttentionModule, Causal, Dot, General, Global, MultiHead, softmax
-from seq2attn.attention.normalizers import Normalizer
-from seq2attn.attention.scores import Score
-from seq2attn.attention.spans import Span
 from seq2attn.data.sources import JsonLines, Source, TextFiles, Tsv
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.data.sources_huggingface import HuggingFace
@@ -17,8 +13,11 @@ from seq2attn.experiment import config as c
 from seq2attn.experiment import config_data as cd
 from seq2attn.experiment import config_model as cm
 from seq2attn.experiment import config_training as ct
+from seq2attn.experiment.build_attention import attention
 from seq2attn.models.bahdanau_decoder import BahdanauDecoder
+from seq2attn.models.conv_encoder import ConvEncoder
 from seq2attn.models.embedding import Embedding, Learned, Sinusoidal, token_embedding
+from seq2attn.models.gates import ChannelGate, Gated, SpatialGate
 from seq2attn.models.lstm_decoder import LstmDecoder
 from seq2attn.models.lstm_encoder import LstmEncoder
 from seq2attn.models.luong_decoder import LuongDecoder
@@ -61,59 +60,6 @@ def test_source(config: c.Config) -> Source | None:
     return None if config.data.test is None else source(config.data.test, "test", config.data)
 
 
-# ---- attention
-
-
-def _score(section: cm.ScoreConfig, query_width: int, key_width: int) -> Score:
-    match section:
-        case cm.DotConfig():
-            return Dot()
-        case cm.ScaledDotConfig():
-            return Dot(scale=key_width**-0.5)
-        case cm.GeneralConfig():
-            return General(query_width=query_width, key_width=key_width)
-        case cm.AdditiveConfig():
-            return Additive(query_width=query_width, key_width=key_width, width=section.width or query_width)
-        case _:
-            assert_never(section)
-
-
-def _span(section: cm.SpanConfig) -> Span:
-    match section:
-        case cm.GlobalConfig():
-            return Global()
-        case cm.CausalConfig():
-            return Causal()
-        case _:
-            assert_never(section)
-
-
-def _normalizer(section: cm.NormalizerConfig) -> Normalizer:
-    match section:
-        case cm.SoftmaxConfig():
-            return softmax
-        case _:
-            assert_never(section)
-
-
-def attention(section: cm.AttentionConfig, *, query_width: int, key_width: int) -> AttentionModule:
-    """Attention of queries over keys that are also the values; with `heads`, on projections to the queries' width."""
-    heads = section.heads
-    query, key = (query_width, key_width) if heads is None else (query_width // heads, query_width // heads)
-    one = Attention(
-        score=_score(section.score, query, key),
-        span=_span(section.span),
-        normalizer=_normalizer(section.normalizer),
-        context_width=key,
-        dropout=section.dropout,
-    )
-    if heads is None:
-        return one
-    return MultiHead(
-        one, heads=heads, query_width=query_width, key_width=key_width, value_width=key_width, width=query_width
-    )
-
-
 # ---- the model
 
 
@@ -128,19 +74,31 @@ def seq2seq(model: cm.ModelConfig, *, source_size: int, target_size: int, max_le
     return Seq2Seq(encoder=encoder, decoder=decoder, output=output)
 
 
-def _positions(kind: cm.Positions, width: int, max_length: int) -> nn.Module | None:
+def _positions(kind: cm.SelfPositions, width: int, max_length: int) -> nn.Module | None:
     match kind:
         case "sinusoidal":
             return Sinusoidal(width)
         case "learned":
             return Learned(width, max_length)
-        case "none":
+        case "rotary" | "none":  # rotary positions are the self-attention's own
             return None
         case _:
             assert_never(kind)
 
 
 def _encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> Encoder:
+    encoder, gates = _plain_encoder(model, table, max_length), model.encoder.gates
+    if gates is None:
+        return encoder
+    channel, spatial = gates.channel, gates.spatial
+    chosen = [
+        *([] if channel is None else [ChannelGate(encoder.width, channel.reduction)]),
+        *([] if spatial is None else [SpatialGate(spatial.kernel)]),
+    ]
+    return Gated(encoder, chosen)
+
+
+def _plain_encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> Encoder:
     section, dropout, width = model.encoder, model.dropout, model.embedding.width
     match section:
         case cm.LSTMEncoderConfig():
@@ -157,10 +115,25 @@ def _encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> Enc
             return TransformerEncoder(
                 Embedding(table, dropout=dropout, positions=positions),
                 attentions=[
-                    attention(section.self_attention, query_width=width, key_width=width) for _ in range(section.layers)
+                    attention(
+                        section.self_attention,
+                        over="encoder",
+                        query_width=width,
+                        key_width=width,
+                        rotary=section.positions == "rotary",
+                    )
+                    for _ in range(section.layers)
                 ],
                 feedforward=section.feedforward,
                 pre=section.norm == "pre",
+                dropout=dropout,
+            )
+        case cm.ConvEncoderConfig():
+            positions = _positions(section.positions, width, max_length)
+            return ConvEncoder(
+                Embedding(table, dropout=dropout, positions=positions),
+                layers=section.layers,
+                kernel=section.kernel,
                 dropout=dropout,
             )
         case _:
@@ -185,7 +158,9 @@ def _decoder(
         case cm.BahdanauDecoderConfig():
             return BahdanauDecoder(
                 Embedding(table, dropout=dropout),
-                attention=attention(section.attention, query_width=section.width, key_width=source_width),
+                attention=attention(
+                    section.attention, over="source", query_width=section.width, key_width=source_width
+                ),
                 final_width=final_width,
                 width=section.width,
                 layers=section.layers,
@@ -194,11 +169,14 @@ def _decoder(
         case cm.LuongDecoderConfig():
             return LuongDecoder(
                 Embedding(table, dropout=dropout),
-                attention=attention(section.attention, query_width=section.width, key_width=source_width),
+                attention=attention(
+                    section.attention, over="source", query_width=section.width, key_width=source_width
+                ),
                 final_width=final_width,
                 width=section.width,
                 layers=section.layers,
                 input_feeding=section.input_feeding,
+                sentinel=section.attention.sentinel,
                 dropout=dropout,
             )
         case cm.TransformerDecoderConfig():
@@ -206,10 +184,17 @@ def _decoder(
             return TransformerDecoder(
                 Embedding(table, dropout=dropout, positions=positions),
                 self_attentions=[
-                    attention(section.self_attention, query_width=width, key_width=width) for _ in range(section.layers)
+                    attention(
+                        section.self_attention,
+                        over="decoder",
+                        query_width=width,
+                        key_width=width,
+                        rotary=section.positions == "rotary",
+                    )
+                    for _ in range(section.layers)
                 ],
                 attentions=[
-                    attention(section.attention, query_width=width, key_width=source_width)
+                    attention(section.attention, over="source", query_width=width, key_width=source_width)
                     for _ in range(section.layers)
                 ],
                 feedforward=section.feedforward,

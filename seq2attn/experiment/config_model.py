@@ -4,106 +4,37 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from seq2attn.experiment.config_attention import (
+    BahdanauAttentionConfig,
+    CausalAttentionConfig,
+    LuongAttentionConfig,
+    TransformerAttentionConfig,
+)
 from seq2attn.experiment.section import Count, Probability, Section, Variant
 
-# ---- attention: score → span → normalizer
-
-
-class DotConfig(Section):
-    """q · k (Luong et al. 2015, eq. 8)."""
-
-    type: Literal["dot"] = "dot"
-
-
-class ScaledDotConfig(Section):
-    """q · k / √width (Vaswani et al. 2017, eq. 1)."""
-
-    type: Literal["scaled_dot"] = "scaled_dot"
-
-
-class GeneralConfig(Section):
-    """q · W k (Luong et al. 2015, eq. 8)."""
-
-    type: Literal["general"] = "general"
-
-
-class AdditiveConfig(Section):
-    """v · tanh(W q + U k) (Bahdanau et al. 2015, appendix A.1.2), Luong's concat."""
-
-    type: Literal["additive"] = "additive"
-    width: Count | None = Field(default=None, description="Hidden units of the score; null: the decoder's width")
-
-
-ScoreConfig = DotConfig | ScaledDotConfig | GeneralConfig | AdditiveConfig
-_CONCAT = {"concat": "additive"}  # Luong's name for it
-ScoreSection = Annotated[ScoreConfig, Field(discriminator="type"), Variant(other_names=_CONCAT)]
-AdditiveByDefault = Annotated[ScoreConfig, Field(discriminator="type"), Variant("additive", _CONCAT)]
-GeneralByDefault = Annotated[ScoreConfig, Field(discriminator="type"), Variant("general", _CONCAT)]
-ScaledDotByDefault = Annotated[ScoreConfig, Field(discriminator="type"), Variant("scaled_dot", _CONCAT)]
-
-
-class GlobalConfig(Section):
-    """Every position of the sentence."""
-
-    type: Literal["global"] = "global"
-
-
-class CausalConfig(Section):
-    """Only this position and those before it; always and only in a decoder's self-attention."""
-
-    type: Literal["causal"] = "causal"
-
-
-SpanConfig = GlobalConfig | CausalConfig
-SpanSection = Annotated[SpanConfig, Field(discriminator="type"), Variant()]
-
-
-class SoftmaxConfig(Section):
-    """exp(score) / Σ exp(score)."""
-
-    type: Literal["softmax"] = "softmax"
-
-
-NormalizerConfig = SoftmaxConfig
-NormalizerSection = Annotated[NormalizerConfig, Variant(default="softmax")]
-
-
-class AttentionConfig(Section):
-    """Where a query looks: a score, the positions it may see, and what makes weights of the scores."""
-
-    score: ScoreSection = Field(description="How well a query and a key fit")
-    span: SpanSection = Field(default=GlobalConfig(), description="Positions that may be seen")
-    normalizer: NormalizerSection = Field(default=SoftmaxConfig(), description="What makes weights of the scores")
-    heads: Count | None = Field(default=None, description="Heads, each with projections of its own; null: one, without")
-    dropout: Probability = Field(default=0.0, description="Share of the weights dropped in training")
-
-
-class BahdanauAttentionConfig(AttentionConfig):
-    """Attention of the bahdanau decoder."""
-
-    score: AdditiveByDefault = Field(default=AdditiveConfig(), description="How well a query and a key fit")
-
-
-class LuongAttentionConfig(AttentionConfig):
-    """Attention of the luong decoder."""
-
-    score: GeneralByDefault = Field(default=GeneralConfig(), description="How well a query and a key fit")
-
-
-class TransformerAttentionConfig(AttentionConfig):
-    """A Transformer's attention over the source, or its encoder's over itself."""
-
-    score: ScaledDotByDefault = Field(default=ScaledDotConfig(), description="How well a query and a key fit")
-    heads: Count | None = Field(default=4, description="Heads, each with projections of its own; null: one, without")
-
-
-class CausalAttentionConfig(TransformerAttentionConfig):
-    """A Transformer decoder's attention over what it has written."""
-
-    span: SpanSection = Field(default=CausalConfig(), description="Positions that may be seen: causal")
-
-
 # ---- encoders
+
+
+class ChannelGateConfig(Section):
+    """A gate for each feature, from the mean over the sentence (Hu et al. 2018)."""
+
+    reduction: Count = Field(default=16, description="The gate's hidden layer is narrower by this factor")
+
+
+class SpatialGateConfig(Section):
+    """A gate for each position, from its mean and largest feature and its neighbours' (Woo et al. 2018)."""
+
+    kernel: Count = Field(default=7, description="Positions that a gate sees; odd")
+
+
+class GatesConfig(Section):
+    """Gates on the encoder's states: features first, then positions."""
+
+    channel: ChannelGateConfig | None = Field(default=None, description="Gate features; null: do not")
+    spatial: SpatialGateConfig | None = Field(default=None, description="Gate positions; null: do not")
+
+
+_GATES = "Gates on the states; null: none"
 
 
 class LSTMEncoderConfig(Section):
@@ -114,10 +45,12 @@ class LSTMEncoderConfig(Section):
     layers: Count = Field(default=1, description="Layers")
     bidirectional: bool = Field(default=True, description="Read from both ends; states are then 2 × width wide")
     reverse_source: bool = Field(default=False, description="Feed the source last word first (Sutskever et al. 2014)")
+    gates: GatesConfig | None = Field(default=None, description=_GATES)
 
 
 Norm = Literal["pre", "post"]
 Positions = Literal["sinusoidal", "learned", "none"]
+SelfPositions = Literal["sinusoidal", "learned", "rotary", "none"]  # rotary: only self-attention knows positions
 
 
 class TransformerEncoderConfig(Section):
@@ -127,13 +60,24 @@ class TransformerEncoderConfig(Section):
     layers: Count = Field(default=3, description="Layers")
     feedforward: Count = Field(default=1024, description="Hidden units of the position-wise network")
     norm: Norm = Field(default="pre", description="Layer normalization before or after each sublayer")
-    positions: Positions = Field(default="sinusoidal", description="How a position is told from another")
+    positions: SelfPositions = Field(default="sinusoidal", description="How a position is told from another")
     self_attention: TransformerAttentionConfig = Field(
         default=TransformerAttentionConfig(), description="Attention of the source over itself"
     )
+    gates: GatesConfig | None = Field(default=None, description=_GATES)
 
 
-EncoderConfig = LSTMEncoderConfig | TransformerEncoderConfig
+class ConvEncoderConfig(Section):
+    """Gated convolutions over the source (Gehring et al. 2017), as wide as the embedding."""
+
+    type: Literal["conv"] = "conv"
+    layers: Count = Field(default=6, description="Layers")
+    kernel: Count = Field(default=3, description="Words that a layer sees at once; odd")
+    positions: Positions = Field(default="sinusoidal", description="How a position is told from another")
+    gates: GatesConfig | None = Field(default=None, description=_GATES)
+
+
+EncoderConfig = LSTMEncoderConfig | TransformerEncoderConfig | ConvEncoderConfig
 EncoderSection = Annotated[EncoderConfig, Field(discriminator="type"), Variant()]
 
 
@@ -180,7 +124,7 @@ class TransformerDecoderConfig(Section):
     layers: Count = Field(default=3, description="Layers")
     feedforward: Count = Field(default=1024, description="Hidden units of the position-wise network")
     norm: Norm = Field(default="pre", description="Layer normalization before or after each sublayer")
-    positions: Positions = Field(default="sinusoidal", description="How a position is told from another")
+    positions: SelfPositions = Field(default="sinusoidal", description="How a position is told from another")
     attention: TransformerAttentionConfig = Field(
         default=TransformerAttentionConfig(), description="Attention over the source"
     )

@@ -1,28 +1,21 @@
 """What no single key can say: which values of different keys do not go together."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import assert_never
 
+from seq2attn.experiment.config_attention_rules import Place, Problem, attention_problems, nearest_divisor
 from seq2attn.experiment.config_data import DataConfig, GrammarConfig, SourceConfig, TextConfig
 from seq2attn.experiment.config_model import (
-    AttentionConfig,
-    DotConfig,
+    BahdanauDecoderConfig,
+    ConvEncoderConfig,
     LSTMDecoderConfig,
+    LSTMEncoderConfig,
+    LuongDecoderConfig,
     ModelConfig,
-    ScaledDotConfig,
     TransformerDecoderConfig,
     TransformerEncoderConfig,
 )
 from seq2attn.experiment.config_training import TrainingConfig
-
-
-class Problem(NamedTuple):
-    """An illegal value: its dotted key, the value, why it is illegal, and the nearest legal choice."""
-
-    key: str
-    value: object
-    reason: str
-    hint: str
 
 
 def problems(data: DataConfig, model: ModelConfig, training: TrainingConfig) -> Iterator[Problem]:
@@ -73,26 +66,46 @@ def _data(data: DataConfig) -> Iterator[Problem]:
 
 
 def _encoder(model: ModelConfig) -> Iterator[Problem]:
-    if isinstance(model.encoder, TransformerEncoderConfig):
-        encoder, key = model.encoder, "model.encoder"
-        yield from _width(model.embedding.width, encoder.positions)
-        yield from _span(f"{key}.self_attention", encoder.self_attention, "global")
-        yield from _heads(f"{key}.self_attention", encoder.self_attention, "model.embedding", model.embedding.width)
+    encoder, key, width = model.encoder, "model.encoder", model.embedding.width
+    if not isinstance(encoder, LSTMEncoderConfig):
+        yield from _width(width, encoder.positions)
+    if isinstance(encoder, ConvEncoderConfig):
+        yield from _odd(f"{key}.kernel", encoder.kernel)
+    if isinstance(encoder, TransformerEncoderConfig):
+        place = Place("encoder", "transformer", "model.embedding", width, width, encoder.positions)
+        yield from attention_problems(f"{key}.self_attention", encoder.self_attention, place)
+    if encoder.gates is not None and encoder.gates.channel is not None:
+        reduction, states = encoder.gates.channel.reduction, model.source_width
+        if states % reduction:
+            reason = f"does not divide the width of the encoder's states, which is {states}"
+            yield Problem(
+                f"{key}.gates.channel.reduction", reduction, reason, f"use {nearest_divisor(states, reduction)}"
+            )
+    if encoder.gates is not None and encoder.gates.spatial is not None:
+        yield from _odd(f"{key}.gates.spatial.kernel", encoder.gates.spatial.kernel)
 
 
 def _decoder(model: ModelConfig) -> Iterator[Problem]:
-    decoder, key = model.decoder, "model.decoder"
-    owner, width = "model.embedding", model.embedding.width
-    if isinstance(decoder, TransformerDecoderConfig):
-        yield from _width(width, decoder.positions)
-        yield from _span(f"{key}.self_attention", decoder.self_attention, "causal")
-        yield from _heads(f"{key}.self_attention", decoder.self_attention, owner, width)
-    elif not isinstance(decoder, LSTMDecoderConfig):
-        owner, width = key, decoder.width
-    if not isinstance(decoder, LSTMDecoderConfig):
-        yield from _span(f"{key}.attention", decoder.attention, "global")
-        yield from _heads(f"{key}.attention", decoder.attention, owner, width)
-        yield from _widths(f"{key}.attention", decoder.attention, owner, width, model.source_width)
+    decoder, key, width = model.decoder, "model.decoder", model.embedding.width
+    match decoder:
+        case LSTMDecoderConfig():
+            return
+        case TransformerDecoderConfig():
+            yield from _width(width, decoder.positions)
+            own = Place("decoder", "transformer", "model.embedding", width, width, decoder.positions)
+            yield from attention_problems(f"{key}.self_attention", decoder.self_attention, own)
+            place = Place("source", "transformer", "model.embedding", width, model.source_width)
+        case LuongDecoderConfig():
+            fed = decoder.input_feeding
+            place = Place("source", "luong", key, decoder.width, model.source_width, input_feeding=fed)
+        case BahdanauDecoderConfig():
+            place = Place("source", "bahdanau", key, decoder.width, model.source_width)
+        case _:
+            assert_never(decoder)
+    yield from attention_problems(f"{key}.attention", decoder.attention, place)
+    if decoder.attention.latent is not None and isinstance(model.encoder, ConvEncoderConfig):
+        reason = "makes keys and values of the same vector, but the conv encoder gives different ones"
+        yield Problem(f"{key}.attention.latent", "set", reason, "use another encoder, or leave out latent")
 
 
 def _width(width: int, positions: str) -> Iterator[Problem]:
@@ -100,30 +113,9 @@ def _width(width: int, positions: str) -> Iterator[Problem]:
         yield Problem("model.embedding.width", width, "must be even for sinusoidal positions", f"use {width + 1}")
 
 
-def _span(key: str, attention: AttentionConfig, legal: str) -> Iterator[Problem]:
-    span = attention.span.type
-    if span != legal:
-        reason = "would see words not yet written" if legal == "causal" else "would hide the rest of the source"
-        yield Problem(f"{key}.span", span, reason, f"use {legal}")
-
-
-def _heads(key: str, attention: AttentionConfig, owner: str, width: int) -> Iterator[Problem]:
-    heads = attention.heads
-    if heads is not None and width % heads:
-        divisors = [count for count in range(1, width + 1) if width % count == 0]
-        nearest = min(divisors, key=lambda count: (abs(count - heads), count))
-        yield Problem(f"{key}.heads", heads, f"does not divide {owner}.width, which is {width}", f"use {nearest}")
-
-
-def _widths(key: str, attention: AttentionConfig, owner: str, queries: int, keys: int) -> Iterator[Problem]:
-    score = attention.score
-    if isinstance(score, DotConfig | ScaledDotConfig) and attention.heads is None and queries != keys:
-        yield Problem(
-            f"{key}.score",
-            score.type,
-            f"needs queries as wide as keys, but the decoder has {queries} and the encoder's states {keys}",
-            f"use general, or set {owner}.width to {keys}",
-        )
+def _odd(key: str, kernel: int) -> Iterator[Problem]:
+    if kernel % 2 == 0:
+        yield Problem(key, kernel, "must be odd: as many words before as after", f"use {kernel + 1}")
 
 
 def _training(data: DataConfig, training: TrainingConfig) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from seq2attn.experiment.config import Config
 from seq2attn.experiment.corpora import Corpora
 from seq2attn.models.seq2seq import PAD, Seq2Seq
 from seq2attn.search import Greedy, Translator
-from seq2attn.training.loss import cross_entropy
+from seq2attn.training.loss import sequence_loss
 
 
 def validator(model: Seq2Seq, corpora: Corpora, config: Config) -> Callable[[], Mapping[str, float]]:
@@ -26,10 +26,9 @@ def validator(model: Seq2Seq, corpora: Corpora, config: Config) -> Callable[[], 
         nll, tokens = 0.0, 0
         for batch in batches:
             target = batch.target.to(model.output.device)
-            real = target != PAD
             features = model(batch.source.to(target.device), target)
-            nll += float(cross_entropy(features[real], model.output, model.bias, target[real]).nll)
-            tokens += int(real.sum())
+            nll += float(sequence_loss(features, model.output, model.bias, target).nll)
+            tokens += int((target != PAD).sum())
         hypotheses = [best[0].text for best in translator.translate(corpora.validation.source)]
         scores = score(
             hypotheses,

@@ -7,11 +7,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seq2attn.attention import AttentionModule
+from seq2attn.attention.marginal import Marginal
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm, run
 from seq2attn.models.projection import projection
-from seq2attn.models.seq2seq import Encoded
+from seq2attn.models.seq2seq import Drawn, Encoded, with_choices
 from seq2attn.tensors import Tree, fold, unfold
 
 
@@ -26,7 +27,8 @@ class BahdanauState(NamedTuple):
 class BahdanauDecoder(nn.Module):
     """c_t = attention(s_{t-1}); s_t = LSTM([E y_{t-1}; c_t], s_{t-1}); features_t = tanh(W_r [s_t; c_t; E y_{t-1}]).
 
-    Bahdanau et al. 2015, §3.1 and A.2.2 (LSTM for GRU, tanh for maxout). The query is the top layer's state.
+    Bahdanau et al. 2015, §3.1 and A.2.2 (LSTM for GRU, tanh for maxout). The query is the top layer's state. Raises ValueError
+    for a mixture of contexts, which no single state can read.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class BahdanauDecoder(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
+        if isinstance(attention, Marginal):
+            raise ValueError("a mixture needs a state that does not depend on what was attended to")
         self.embedding = embedding
         self.attention = attention
         self.bridge = Bridge(final_width, width=width, layers=layers)
@@ -70,7 +74,7 @@ class BahdanauDecoder(nn.Module):
         features = self._features(after.hidden[:, :, -1], found.context, embedded)
         return features, BahdanauState(after, state.position + 1, found.history)
 
-    def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
+    def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"] | Drawn:
         """Teacher forcing: only attention and recurrence step; embeddings and readout take all steps at once."""
         memory = self.remember(encoded)
         embedded = self.embedding(previous)
@@ -78,14 +82,16 @@ class BahdanauDecoder(nn.Module):
         state = self.bridge(encoded.final)
         history = self.attention.start(encoded.mask, 1)
         positions = torch.arange(previous.shape[1], device=previous.device)
-        hidden, contexts = [], []
+        hidden, contexts, choices = [], [], []
         for position in positions.unsqueeze(1):
             found = self.attention(state.hidden[:, -1:], memory, position, past=history)
             history, context = found.history, found.context.squeeze(1)
             state = stepper.step(context, state)
             hidden.append(state.hidden[:, -1])
             contexts.append(context)
-        return self._features(torch.stack(hidden, 1), torch.stack(contexts, 1), embedded)
+            choices.append(found.choice)
+        features = self._features(torch.stack(hidden, 1), torch.stack(contexts, 1), embedded)
+        return with_choices(features, choices, recurrent=True)
 
     def _features(
         self, hidden: Float[Tensor, "B T H"], context: Float[Tensor, "B T V"], embedded: Float[Tensor, "B T E"]

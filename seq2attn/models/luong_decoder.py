@@ -7,11 +7,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seq2attn.attention import AttentionModule, Sentinel
+from seq2attn.attention.aggregation import Choice, Mixture
+from seq2attn.attention.marginal import Marginal
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm, run
 from seq2attn.models.projection import projection
-from seq2attn.models.seq2seq import Encoded
+from seq2attn.models.seq2seq import Drawn, Encoded, with_choices
 from seq2attn.tensors import Tree, fold, unfold
 
 
@@ -31,7 +33,8 @@ class LuongDecoder(nn.Module):
 
     With `input_feeding` the step reads [E y_{t-1}; features_{t-1}] (§3.3). Without it all steps run in one fused call and one
     batched attention. A `sentinel` offers adaptive attention the decoder's own memory; its cells are known only step by step.
-    The features have the size of the embeddings, so the two can be tied.
+    A mixture of contexts gives a mixture of features, one for each. The features have the size of the embeddings, so the two
+    can be tied. Raises ValueError if a mixture would have to be fed back.
     """
 
     def __init__(
@@ -47,6 +50,8 @@ class LuongDecoder(nn.Module):
         sentinel: bool = False,
     ) -> None:
         super().__init__()
+        if isinstance(attention, Marginal) and (input_feeding or sentinel):
+            raise ValueError("a mixture needs a state that does not depend on what was attended to")
         self.embedding = embedding
         self.attention = attention
         self.input_feeding = input_feeding
@@ -72,7 +77,7 @@ class LuongDecoder(nn.Module):
 
     def step(
         self, token: Int[Tensor, "B W"], state: LuongState, memory: Any
-    ) -> tuple[Float[Tensor, "B W D"], LuongState]:
+    ) -> tuple[Float[Tensor, "B W D"] | Mixture, LuongState]:
         """One step of every hypothesis."""
         width = token.shape[1]
         inputs = self.embedding(token)
@@ -83,10 +88,11 @@ class LuongDecoder(nn.Module):
         own = None
         if self.sentinel is not None:
             own = self.sentinel(inputs, state.lstm.hidden[:, :, -1], after.cell[:, :, -1])
-        features, history = self._attend(after.hidden[:, :, -1], memory, state.position[0], state.history, own)
-        return features, LuongState(after, features, state.position + 1, history)
+        features, history, _ = self._attend(after.hidden[:, :, -1], memory, state.position[0], state.history, own)
+        fed = features if isinstance(features, Tensor) else state.features
+        return features, LuongState(after, fed, state.position + 1, history)
 
-    def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
+    def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"] | Mixture | Drawn:
         """Teacher forcing: steps only with input feeding or a sentinel."""
         memory = self.remember(encoded)
         embedded = self.embedding(previous)
@@ -94,21 +100,24 @@ class LuongDecoder(nn.Module):
         positions = torch.arange(previous.shape[1], device=previous.device)
         if not self.input_feeding and self.sentinel is None:
             hidden, _ = run(self.lstm, embedded, state)
-            return self._attend(hidden, memory, positions)[0]
+            features, _, choice = self._attend(hidden, memory, positions)
+            return features if isinstance(features, Mixture) else with_choices(features, [choice], recurrent=False)
         stepper = Stepper(self.lstm, embedded)
         history = self.attention.start(encoded.mask, 1)
         fed = state.hidden.new_zeros(len(previous), 1, self.embedding.width if self.input_feeding else 0)
-        steps = []
+        steps, choices = [], []
         for position in positions.unsqueeze(1):
             before, own = state.hidden[:, -1:], None
             state = stepper.step(fed.squeeze(1), state)
             if self.sentinel is not None:
                 inputs = torch.cat([embedded[:, position], fed.to(embedded.dtype)], 2)
                 own = self.sentinel(inputs, before, state.cell[:, -1:])
-            features, history = self._attend(state.hidden[:, -1:], memory, position, history, own)
+            features, history, choice = self._attend(state.hidden[:, -1:], memory, position, history, own)
+            assert isinstance(features, Tensor)
             fed = features if self.input_feeding else fed
             steps.append(features)
-        return torch.cat(steps, 1)
+            choices.append(choice)
+        return with_choices(torch.cat(steps, 1), choices, recurrent=self.input_feeding)
 
     def _attend(
         self,
@@ -117,10 +126,16 @@ class LuongDecoder(nn.Module):
         positions: Int[Tensor, " Q"],
         past: Tree | None = None,
         own: Float[Tensor, "B Q H"] | None = None,
-    ) -> tuple[Float[Tensor, "B Q D"], Tree]:
-        """The features of each state, and the attention's history after it."""
+    ) -> tuple[Float[Tensor, "B Q D"] | Mixture, Tree, Choice | None]:
+        """The features of each state, the attention's history after it, and what it drew."""
         hidden = self.dropout(hidden)
         found = self.attention(hidden, memory, positions, past=past, sentinel=own)
-        query = hidden if found.query is None else found.query
-        read = torch.cat([found.context.to(hidden.dtype), query.to(hidden.dtype)], 2)
-        return self.dropout(torch.tanh(self.combine(read))), found.history
+        query = hidden if found.query is None else found.query.to(hidden.dtype)
+        context = found.context
+        if isinstance(context, Mixture):
+            each = query[:, :, None].expand(-1, -1, context.values.shape[2], -1)
+            return Mixture(self._features(context.values, each), context.log_weights), found.history, None
+        return self._features(context, query), found.history, found.choice
+
+    def _features(self, context: Float[Tensor, "*N V"], query: Float[Tensor, "*N H"]) -> Float[Tensor, "*N D"]:
+        return self.dropout(torch.tanh(self.combine(torch.cat([context.to(query.dtype), query], -1))))

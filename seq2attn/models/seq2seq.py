@@ -1,11 +1,14 @@
 """The protocols between encoder, decoder and search, and the model that joins them."""
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from seq2attn.attention.aggregation import Choice, Mixture, joined
 from seq2attn.tensors import Tree
 
 PAD, BOS = 0, 2
@@ -18,6 +21,25 @@ class Encoded(NamedTuple):
     mask: Bool[Tensor, "B S"]  # True = real
     final: Float[Tensor, "B F"]  # the whole sentence in one vector: the last state, or a pooled one
     values: Float[Tensor, "B S V"] | None = None  # None: the states
+
+
+class Drawn(NamedTuple):
+    """Features of a decoder in training whose attention drew positions, and what it drew.
+
+    `recurrent`: whether the position of one step enters the state of the next, so that it has a part in all later tokens.
+    """
+
+    features: Float[Tensor, "B T D"]
+    choice: Choice
+    recurrent: bool
+
+
+def with_choices(
+    features: Float[Tensor, "B T D"], choices: Sequence[Choice | None], *, recurrent: bool
+) -> Float[Tensor, "B T D"] | Drawn:
+    """The features with the choices of all steps, in order; the features alone where nothing was drawn."""
+    made = [choice for choice in choices if choice is not None]
+    return Drawn(features, joined(made), recurrent) if made else features
 
 
 @runtime_checkable
@@ -44,7 +66,8 @@ class TargetEmbedding(Protocol):
 class Decoder(Protocol):
     """Writes a target, one step at a time or all steps at once.
 
-    It returns features of the size of the target embeddings, not logits: projection and loss belong together.
+    It returns features of the size of the target embeddings, not logits: projection and loss belong together. Instead of one
+    feature vector for each step it may return a Mixture of several; the token's distribution is then the mixture of theirs.
     """
 
     @property
@@ -57,10 +80,10 @@ class Decoder(Protocol):
     def start(self, encoded: Encoded, width: int) -> Tree:
         """The state of `width` equal hypotheses before the first token: a tree whose leaves begin "B W"."""
 
-    def step(self, token: Int[Tensor, "B W"], state: Any, memory: Any) -> tuple[Float[Tensor, "B W D"], Any]:
+    def step(self, token: Int[Tensor, "B W"], state: Any, memory: Any) -> tuple[Float[Tensor, "B W D"] | Mixture, Any]:
         """Features for the token after `token`, and the state that has read it; state and memory are this decoder's own."""
 
-    def __call__(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
+    def __call__(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"] | Mixture | Drawn:
         """Teacher forcing: the features of every step, given the gold token before it. Equals repeated `step`."""
 
 
@@ -81,13 +104,19 @@ class Seq2Seq(nn.Module):
         self.output = output.weight
         self.bias = nn.Parameter(torch.zeros(output.num_embeddings))
 
-    def forward(self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
+    def forward(
+        self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]
+    ) -> Float[Tensor, "B T D"] | Mixture | Drawn:
         """Features of every target step under teacher forcing."""
         previous = torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], 1)
         return self.decoder(previous, self.encoder(source))
 
-    def logits(self, features: Float[Tensor, "*N D"]) -> Float[Tensor, "*N V"]:
-        """Scores of every target token."""
+    def logits(self, features: Float[Tensor, "*N D"] | Mixture) -> Float[Tensor, "*N V"]:
+        """Scores of every target token; of a mixture log Σ_m w_m p_m, added up one m at a time."""
+        if isinstance(features, Mixture):
+            log_weights = features.log_weights[..., None].unbind(-2)
+            components = zip(log_weights, features.values.unbind(-2), strict=True)
+            return reduce(torch.logaddexp, (log_w + self.logits(own).log_softmax(-1) for log_w, own in components))
         return nn.functional.linear(features, self.output, self.bias)
 
     @property

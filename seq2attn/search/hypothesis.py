@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seq2attn.attention.aggregation import Mixture
 from seq2attn.data.tokenizer import BOS, PAD, UNK
 from seq2attn.models.seq2seq import Seq2Seq
 
@@ -28,7 +29,7 @@ class Search(Protocol):
         """The hypotheses of each sentence, best first, none longer than its limit; `lines` numbers the sentences."""
 
 
-def next_logits(model: Seq2Seq, features: Float[Tensor, "B W D"]) -> Float[Tensor, "B W V"]:
+def next_logits(model: Seq2Seq, features: Float[Tensor, "B W D"] | Mixture) -> Float[Tensor, "B W V"]:
     """Logits of the next token; tokens that never stand in a translation (padding, unknown, begin) are impossible."""
     logits = model.logits(features)
     logits[..., [PAD, UNK, BOS]] = -torch.inf

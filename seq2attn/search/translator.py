@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from seq2attn.data.tokenizer import PAD, Tokenizer
+from seq2attn.data.tokenizer import EOS, PAD, Tokenizer
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search.hypothesis import Search
 
@@ -37,32 +37,39 @@ class Translator:
 
     def translate(self, lines: Iterable[str]) -> Iterator[list[Translation]]:
         """The hypotheses of each line, best first; a blank line gives one empty translation."""
-        numbered = enumerate(lines)
+        return self.translate_encoded(self.encode(lines))
+
+    def encode(self, lines: Iterable[str]) -> Iterator[list[int]]:
+        """The source ids of each line, EOS last; those of a blank line are EOS alone."""
+        return (self._tokenizer.encode_source([line])[0] if line.strip() else [EOS] for line in lines)
+
+    def translate_encoded(self, sources: Iterable[list[int]]) -> Iterator[list[Translation]]:
+        """The hypotheses of each source, best first; ids as `encode` gives them, and EOS alone gives an empty translation."""
+        numbered = enumerate(sources)
         was_training = self._model.training
         self._model.eval()
         while window := list(islice(numbered, self._window)):
             yield from self._translate_window(window)
         self._model.train(was_training)
 
-    def _translate_window(self, window: list[tuple[int, str]]) -> list[list[Translation]]:
+    def _translate_window(self, window: list[tuple[int, list[int]]]) -> list[list[Translation]]:
         results = [[Translation("", 0.0)] for _ in window]
-        encoded = self._tokenizer.encode_source([line for _, line in window])
-        waiting = sorted((i for i, (_, line) in enumerate(window) if line.strip()), key=lambda i: (len(encoded[i]), i))
+        lengths = [len(ids) for _, ids in window]
+        waiting = sorted((i for i, length in enumerate(lengths) if length > 1), key=lambda i: (lengths[i], i))
         while waiting:
             # the longest first, so that running out of memory happens at once or not at all
-            size = max(1, self._batch_tokens // len(encoded[waiting[-1]]))
+            size = max(1, self._batch_tokens // lengths[waiting[-1]])
             batch, waiting = waiting[-size:], waiting[:-size]
-            for i, hypotheses in zip(batch, self._search_batch(batch, encoded, window), strict=True):
+            for i, hypotheses in zip(batch, self._search_batch([window[i] for i in batch]), strict=True):
                 results[i] = hypotheses
         return results
 
-    def _search_batch(
-        self, batch: list[int], encoded: list[list[int]], window: list[tuple[int, str]]
-    ) -> list[list[Translation]]:
+    def _search_batch(self, batch: list[tuple[int, list[int]]]) -> list[list[Translation]]:
         device = self._model.output.device
-        source = pad_sequence([torch.tensor(encoded[i]) for i in batch], batch_first=True, padding_value=PAD).to(device)
+        numbers, encoded = [number for number, _ in batch], [ids for _, ids in batch]
+        source = pad_sequence([torch.tensor(ids) for ids in encoded], batch_first=True, padding_value=PAD).to(device)
         longest = self._model.longest_target or sys.maxsize
-        limits = torch.tensor([min(2 * len(encoded[i]) + 10, longest) for i in batch], device=device)
-        found = self._search(self._model, source, limits, [window[i][0] for i in batch])
+        limits = torch.tensor([min(2 * len(ids) + 10, longest) for ids in encoded], device=device)
+        found = self._search(self._model, source, limits, numbers)
         texts = iter(self._tokenizer.decode_target([h.tokens for hypotheses in found for h in hypotheses]))
         return [[Translation(next(texts), h.score) for h in hypotheses] for hypotheses in found]

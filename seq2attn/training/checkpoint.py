@@ -18,20 +18,26 @@ MODEL, OPTIMIZER, RANDOM, STATE = "model.safetensors", "optimizer.safetensors", 
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
-    """Every trained parameter once: tied ones under their first name."""
-    return {name: parameter.detach().cpu().contiguous() for name, parameter in model.named_parameters()}
+    """Every trained parameter once, tied ones under their first name; and what modules keep beside (a policy's baseline)."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in _kept(model).items()}
+
+
+def _kept(model: nn.Module) -> dict[str, Tensor]:
+    lasting = model.state_dict().keys()
+    buffers = {name: buffer for name, buffer in model.named_buffers() if name in lasting}
+    return dict(model.named_parameters()) | buffers
 
 
 @torch.no_grad()
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
     """Copy weights into `model`; names and shapes must be exactly the model's own."""
-    parameters = dict(model.named_parameters())
-    wrong = [n for n in parameters if n not in tensors] + [n for n in tensors if n not in parameters]
-    wrong += [n for n, p in parameters.items() if n in tensors and p.shape != tensors[n].shape]
+    kept = _kept(model)
+    wrong = [n for n in kept if n not in tensors] + [n for n in tensors if n not in kept]
+    wrong += [n for n, t in kept.items() if n in tensors and t.shape != tensors[n].shape]
     if wrong:
         raise Seq2attnError(f"{where}: does not fit the config's model: {wrong[0]!r} and {len(wrong) - 1} more differ")
-    for name, parameter in parameters.items():
-        parameter.copy_(tensors[name])
+    for name, tensor in kept.items():
+        tensor.copy_(tensors[name])
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:

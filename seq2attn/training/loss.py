@@ -7,16 +7,40 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import Function, FunctionCtx
 
+from seq2attn.attention.aggregation import Mixture
+from seq2attn.models.seq2seq import PAD, Drawn
 from seq2attn.tensors import compute_dtype
+from seq2attn.training.policy import policy_loss
 
 LOGITS_AT_ONCE = 1 << 21  # numbers; 8 MiB in fp32, which stays in a CPU's cache
 
 
 class Loss(NamedTuple):
-    """Sums over tokens: what is minimized (label-smoothed), and the negative log-likelihood in nats."""
+    """Sums over tokens: what is minimized (label-smoothed, with a policy's loss), and the negative log-likelihood in nats."""
 
     smoothed: Float[Tensor, ""]
     nll: Float[Tensor, ""]
+
+
+def sequence_loss(
+    features: Float[Tensor, "B T D"] | Mixture | Drawn,
+    weight: Float[Tensor, "V D"],
+    bias: Float[Tensor, " V"],
+    target: Int[Tensor, "B T"],
+    *,
+    smoothing: float = 0.0,
+) -> Loss:
+    """The loss of the real tokens of `target`, given what a decoder returned for them."""
+    real = target != PAD
+    gold = target[real]
+    if isinstance(features, Mixture):
+        values, log_weights = (part[real] for part in features)
+        return mixture_cross_entropy(values, log_weights, weight, bias, gold, smoothing=smoothing)
+    if isinstance(features, Drawn):
+        smoothed, nll = _cross_entropies(features.features[real], weight, bias, gold, smoothing)
+        log_p = nll.new_zeros(target.shape).masked_scatter(real, -nll)
+        return Loss(smoothed + policy_loss(features, log_p, real), nll.sum())
+    return cross_entropy(features[real], weight, bias, gold, smoothing=smoothing)
 
 
 def cross_entropy(
@@ -31,8 +55,34 @@ def cross_entropy(
 
     The gradient is computed with the loss, a few rows of logits at a time: N·V numbers are never stored.
     """
+    smoothed, nll = _cross_entropies(features, weight, bias, target, smoothing)
+    return Loss(smoothed, nll.sum())
+
+
+def mixture_cross_entropy(
+    values: Float[Tensor, "N M D"],
+    log_weights: Float[Tensor, "N M"],
+    weight: Float[Tensor, "V D"],
+    bias: Float[Tensor, " V"],
+    target: Int[Tensor, " N"],
+    *,
+    smoothing: float = 0.0,
+) -> Loss:
+    """The same of log p_n = logsumexp_m(log_weights_nm + log softmax(W values_nm + b)) (Shankar et al. 2018, §3).
+
+    The gradient is computed with the loss, a few rows of logits at a time.
+    """
+    inputs = (values, log_weights, weight, bias)
+    with_gradient = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
+    return Loss(*_MixtureCrossEntropy.apply(*inputs, target, smoothing, with_gradient))
+
+
+def _cross_entropies(
+    features: Tensor, weight: Tensor, bias: Tensor, target: Tensor, smoothing: float
+) -> tuple[Float[Tensor, ""], Float[Tensor, " N"]]:
+    """The smoothed loss of all tokens, and the negative log-likelihood of each, without gradient."""
     with_gradient = torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad)
-    return Loss(*_CrossEntropy.apply(features, weight, bias, target, smoothing, with_gradient))
+    return _CrossEntropy.apply(features, weight, bias, target, smoothing, with_gradient)
 
 
 class _CrossEntropy(Function):
@@ -50,7 +100,8 @@ class _CrossEntropy(Function):
         with torch.autocast(features.device.type, enabled=False):
             rows, matrix = features.to(dtype), weight.to(dtype)
             vocabulary = weight.shape[0]
-            smoothed, nll = (torch.zeros((), dtype=exact, device=features.device) for _ in range(2))
+            smoothed = torch.zeros((), dtype=exact, device=features.device)
+            nll = torch.empty(len(rows), dtype=exact, device=features.device)
             d_rows = torch.empty_like(rows) if with_gradient else None
             d_weight, d_bias = torch.zeros_like(weight), torch.zeros_like(bias)
             step = max(1, LOGITS_AT_ONCE // vocabulary)
@@ -58,9 +109,8 @@ class _CrossEntropy(Function):
                 piece, gold = rows[begin : begin + step], target[begin : begin + step, None]
                 logits = (piece @ matrix.T).to(exact).add_(bias)
                 log_z = logits.logsumexp(1, keepdim=True)
-                gold_nll = (log_z - logits.gather(1, gold)).sum()
-                nll += gold_nll
-                smoothed += (1 - smoothing) * gold_nll
+                nll[begin : begin + step] = (log_z - logits.gather(1, gold)).squeeze(1)
+                smoothed += (1 - smoothing) * nll[begin : begin + step].sum()
                 if smoothing:
                     smoothed += smoothing * (log_z.sum() - logits.mean(1).sum())
                 if d_rows is not None:
@@ -83,3 +133,45 @@ class _CrossEntropy(Function):
         d_rows, d_weight, d_bias = ctx.saved_tensors  # type: ignore[attr-defined]
         scaled = d_rows.to(ctx.features_dtype) * gradient  # type: ignore[attr-defined]
         return scaled, d_weight * gradient, d_bias * gradient, None, None, None
+
+
+class _MixtureCrossEntropy(Function):
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx,
+        values: Tensor,
+        log_weights: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        target: Tensor,
+        smoothing: float,
+        with_gradient: bool,
+    ) -> tuple[Tensor, Tensor]:
+        def leaf(tensor: Tensor) -> Tensor:
+            return tensor.detach().requires_grad_(with_gradient)
+
+        rows = max(1, LOGITS_AT_ONCE // (weight.shape[0] * values.shape[1]))
+        pieces = zip(values.split(rows), log_weights.split(rows), target.split(rows), strict=True)
+        losses, gradients = [], []
+        with torch.set_grad_enabled(with_gradient):
+            matrix, offset = leaf(weight), leaf(bias)
+            for piece, log_w, gold in pieces:
+                piece, log_w = leaf(piece), leaf(log_w)
+                logits = (piece @ matrix.T).to(weight.dtype) + offset
+                log_p = (log_w[:, :, None] + logits.log_softmax(2)).logsumexp(1)
+                nll = -log_p.gather(1, gold[:, None]).sum()
+                smoothed = (1 - smoothing) * nll - smoothing * log_p.mean(1).sum()
+                losses.append(torch.stack([smoothed, nll]).detach())
+                if with_gradient:
+                    smoothed.backward()
+                    gradients.append((piece.grad, log_w.grad))
+        if with_gradient:
+            d_values, d_log_weights = (torch.cat(parts) for parts in zip(*gradients, strict=True))
+            ctx.save_for_backward(d_values, d_log_weights, matrix.grad, offset.grad)  # type: ignore[arg-type]
+        smoothed, nll = torch.stack(losses).sum(0).unbind()
+        ctx.mark_non_differentiable(nll)
+        return smoothed, nll
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        return *(saved * gradient for saved in ctx.saved_tensors), None, None, None  # type: ignore[attr-defined]

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
 
 from seq2attn.data.batches import Batch
 from seq2attn.errors import DivergedError
 from seq2attn.models.seq2seq import PAD, Seq2Seq
-from seq2attn.training.loss import Loss, cross_entropy
+from seq2attn.training.loss import Loss, sequence_loss
 from seq2attn.training.schedule import Plateau, Schedule
 
 MAX_SKIPPED = 10  # updates in a row without a finite gradient that end a run
@@ -143,12 +142,9 @@ class Trainer:
         """The loss summed over the batch's real target tokens."""
         device = self.model.output.device
         source, target = batch.source.to(device, non_blocking=True), batch.target.to(device, non_blocking=True)
-        real = target != PAD
         with self._autocast():
-            features: Tensor = self.model(source, target)
-            return cross_entropy(
-                features[real], self.model.output, self.model.bias, target[real], smoothing=self._label_smoothing
-            )
+            features = self.model(source, target)
+            return sequence_loss(features, self.model.output, self.model.bias, target, smoothing=self._label_smoothing)
 
     def _next_batch(self) -> Batch:
         position = self.position

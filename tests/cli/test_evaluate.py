@@ -63,3 +63,49 @@ def test_a_misaligned_or_missing_test_set_is_named(
     unknown = command("evaluate", trained, "--test", corpus / "test", "--tokenize", "13b")
     assert unknown.code == 2
     assert "did you mean 13a?" in unknown.err
+
+
+def test_noise_is_a_table_and_a_key_beside_the_clean_figures(command: Command, trained: Path, corpus: Path) -> None:
+    arguments = ["evaluate", trained, "--test", corpus / "test", "--tokenize", "char"]
+    noise = ["--noise", "replace", "--rate", "0,0.15,0.3", "--noise-seeds", 3]
+    figures = json.loads(command(*arguments, *noise, "--json").out)
+    found = figures.pop("noise")
+    assert figures == json.loads(command(*arguments, "--json").out)
+    assert (found["kind"], found["seeds"]) == ("replace", 3)
+    assert [rate["rate"] for rate in found["rates"]] == [0.0, 0.15, 0.3]
+    for rate in found["rates"]:
+        assert set(rate) == {"rate", "achieved", "bleu", "relative_drop"}
+        assert set(rate["bleu"]) == {"mean", "std", "by_seed"}
+    *_, header, none, _, most = command(*arguments, *noise).out.splitlines()
+    assert header.startswith("noise rate")
+    assert none.split()[:3] == ["0", "0.000", f"{figures['bleu']:.2f}"]
+    assert most.split()[2] == f"{found['rates'][2]['bleu']['mean']:.2f}"
+
+
+def test_the_noise_is_fifteen_percent_five_times_unless_said_otherwise(
+    command: Command, trained: Path, corpus: Path
+) -> None:
+    done = command("evaluate", trained, "--test", corpus / "test", "--noise", "replace", "--json", "--beam", 1)
+    found = json.loads(done.out)["noise"]
+    assert (found["seeds"], [rate["rate"] for rate in found["rates"]]) == (5, [0.15])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--noise", "shuffle"], "--noise shuffle"),
+        (["--noise", "replace", "--rate", "1.5"], "--rate 1.5"),
+        (["--noise", "replace", "--rate", "0.1,-0.1"], "--rate -0.1"),
+        (["--noise", "replace", "--rate", "some"], "--rate some"),
+        (["--noise", "replace", "--rate", ""], "--rate"),
+        (["--noise", "replace", "--noise-seeds", "0"], "--noise-seeds 0"),
+    ],
+)
+def test_noise_that_makes_no_sense_is_refused_before_the_model_is_read(
+    command: Command, arguments: list[str], says: str
+) -> None:
+    done = command("evaluate", "nowhere", "--test", "nowhere", *arguments)
+    assert (done.code, done.out) == (2, "")
+    error, hint = done.err.splitlines()
+    assert says in error
+    assert hint.startswith("hint: ")

@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from seq2attn.experiment.config import Config, differences, schema_json, to_yaml
-from seq2attn.experiment.config_data import HuggingFaceConfig, JsonLinesConfig, TextConfig
-from seq2attn.experiment.config_model import (
+from seq2attn.experiment.config_attention import (
     AdditiveConfig,
-    BahdanauDecoderConfig,
     CausalConfig,
     GeneralConfig,
     GlobalConfig,
-    LuongDecoderConfig,
     ScaledDotConfig,
+)
+from seq2attn.experiment.config_data import HuggingFaceConfig, JsonLinesConfig, TextConfig
+from seq2attn.experiment.config_model import (
+    BahdanauDecoderConfig,
+    LuongDecoderConfig,
     TransformerDecoderConfig,
     TransformerEncoderConfig,
 )
@@ -66,7 +68,14 @@ def test_defaults_are_those_of_the_documentation() -> None:
         "model": {
             "embedding": {"width": 256, "tied": "two_way"},
             "dropout": 0.1,
-            "encoder": {"type": "lstm", "width": 256, "layers": 1, "bidirectional": True, "reverse_source": False},
+            "encoder": {
+                "type": "lstm",
+                "width": 256,
+                "layers": 1,
+                "bidirectional": True,
+                "reverse_source": False,
+                "gates": None,
+            },
             "decoder": {"type": "lstm", "width": 512, "layers": 1, "bottleneck": 256, "vector": "initial"},
         },
         "training": {
@@ -141,7 +150,7 @@ def test_splits_and_fields_follow_the_role_and_the_languages() -> None:
     assert made.test == JsonLinesConfig(path="x.jsonl", source_field="en", target_field="translation.de")
 
 
-ENCODERS = [("lstm", 512), ({"type": "lstm", "bidirectional": False}, 256), ("transformer", 128)]
+ENCODERS = [("lstm", 512), ({"type": "lstm", "bidirectional": False}, 256), ("transformer", 128), ("conv", 128)]
 
 
 @pytest.mark.parametrize(("encoder", "width"), ENCODERS)
@@ -225,7 +234,7 @@ def test_the_schema_describes_every_key() -> None:
 def test_the_schema_allows_bare_strings_and_no_other_key() -> None:
     schema = json.loads(schema_json())
     encoder = schema["$defs"]["ModelConfig"]["properties"]["encoder"]
-    assert encoder["anyOf"][0] == {"enum": ["lstm", "transformer"]}
+    assert encoder["anyOf"][0] == {"enum": ["lstm", "transformer", "conv"]}
     assert encoder["anyOf"][1] == {"$ref": "#/$defs/LSTMEncoderConfig"}
     assert all(section["additionalProperties"] is False for section in (schema, *schema["$defs"].values()))
 

@@ -3,11 +3,10 @@ from pathlib import Path
 import pytest
 
 from seq2attn.experiment.config import Config
+from seq2attn.experiment.config_attention import AdditiveConfig, DotConfig
 from seq2attn.experiment.config_data import GrammarConfig, TextConfig
 from seq2attn.experiment.config_model import (
-    AdditiveConfig,
     BahdanauDecoderConfig,
-    DotConfig,
     LSTMEncoderConfig,
     LuongDecoderConfig,
     TransformerEncoderConfig,

@@ -48,6 +48,81 @@ MODELS: dict[str, dict[str, object]] = {
     "transformer encoder, luong decoder": {"encoder": TRANSFORMER, "decoder": {"type": "luong", "width": 12}},
     "transformer encoder, lstm decoder": {"encoder": TRANSFORMER, "decoder": {"type": "lstm", "width": 7}},
     "lstm encoder, transformer decoder": {"encoder": LSTM, "decoder": TRANSFORMER | {"attention": HEADS}},
+    "uniform": _rnn("luong", attention={"score": "uniform"}),
+    "location": _rnn("luong", attention={"score": {"type": "location", "max_source": 30}}),
+    "learned scale, temperature": _rnn(
+        "bahdanau",
+        attention={
+            "score": {"type": "scaled_dot", "scale": "learned"},
+            "normalizer": {"type": "softmax", "temperature": 0.5},
+        },
+    ),
+    "sparsemax": _rnn("bahdanau", attention={"normalizer": "sparsemax"}),
+    "entmax": _rnn("luong", attention={"score": "scaled_dot", "normalizer": {"type": "entmax", "alpha": 1.5}}),
+    "learned entmax heads": _rnn(
+        "luong", attention={"score": "scaled_dot", "heads": 2, "normalizer": {"type": "entmax", "alpha": "learned"}}
+    ),
+    "local-m": _rnn("luong", attention={"span": {"type": "local_monotonic", "window": 2}}),
+    "local-m gathered, before the step": _rnn(
+        "bahdanau", attention={"span": {"type": "local_monotonic", "window": 1, "gaussian": True, "gathered": True}}
+    ),
+    "local-p": _rnn("luong", attention={"span": {"type": "local_predictive", "window": 2}}),
+    "local-p gathered": _rnn(
+        "luong", input_feeding=False, attention={"span": {"type": "local_predictive", "window": 2, "gathered": True}}
+    ),
+    "temporal": _rnn("bahdanau", attention={"temporal": True}),
+    "temporal in parallel": _rnn("luong", input_feeding=False, attention={"temporal": True}),
+    "temporal heads": _rnn("luong", attention={"score": "scaled_dot", "heads": 2, "temporal": True}),
+    "adaptive": _rnn("luong", input_feeding=False, attention={"score": "additive", "sentinel": True}),
+    "adaptive with input feeding": _rnn("luong", layers=2, attention={"score": "general", "sentinel": True}),
+    "three hops": _rnn("luong", attention={"score": "dot", "memory": {"hops": 3}}),
+    "adjacent hops": _rnn(
+        "luong", input_feeding=False, attention={"score": "dot", "memory": {"hops": 2, "tying": "adjacent"}}
+    ),
+    "segments": _rnn("luong", attention={"hierarchical": {"length": 3}}),
+    "gumbel": _rnn("bahdanau", attention={"aggregation": "gumbel"}),
+    "reinforce": _rnn("luong", input_feeding=False, attention={"aggregation": "reinforce"}),
+    "marginal": _rnn("luong", input_feeding=False, attention={"aggregation": {"type": "marginal", "top_k": 3}}),
+    "window and strides": {
+        "encoder": TRANSFORMER | {"self_attention": HEADS | {"span": {"type": "strided", "stride": 2}}},
+        "decoder": TRANSFORMER
+        | {"attention": HEADS, "self_attention": HEADS | {"span": {"type": "window", "radius": 2}}},
+    },
+    "window and strides, gathered": {
+        "encoder": TRANSFORMER
+        | {"self_attention": HEADS | {"span": {"type": "window", "radius": 2, "gathered": True}}},
+        "decoder": TRANSFORMER
+        | {
+            "attention": HEADS,
+            "self_attention": HEADS | {"span": {"type": "strided", "stride": 2, "gathered": True}},
+        },
+    },
+    "grouped heads, rotary": {
+        "encoder": TRANSFORMER
+        | {"positions": "rotary", "self_attention": {"score": "scaled_dot", "heads": 4, "groups": 2}},
+        "decoder": TRANSFORMER
+        | {
+            "positions": "rotary",
+            "attention": {"score": "scaled_dot", "heads": 4, "groups": 1},
+            "self_attention": {"score": "dot", "heads": 4, "groups": 2},
+        },
+    },
+    "latent": {
+        "encoder": TRANSFORMER | {"self_attention": HEADS | {"latent": {"width": 5, "rotary": 2}}},
+        "decoder": TRANSFORMER
+        | {
+            "attention": HEADS | {"latent": {"width": 6, "query": 3}},
+            "self_attention": HEADS | {"latent": {"rotary": 4, "norm": False}},
+        },
+    },
+    "convolutions": {
+        "encoder": {"type": "conv", "layers": 2, "gates": {"channel": {"reduction": 2}, "spatial": {"kernel": 3}}},
+        "decoder": {"type": "luong", "width": 12},
+    },
+    "convolutions, transformer decoder": {
+        "encoder": {"type": "conv", "layers": 2},
+        "decoder": TRANSFORMER | {"attention": HEADS},
+    },
 }
 
 

@@ -6,51 +6,66 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seq2attn.attention import Attention, AttentionOutput, Memory, MultiHead
+from seq2attn.attention import (
+    Adaptive,
+    Attention,
+    AttentionOutput,
+    Hops,
+    Latent,
+    Marginal,
+    Memory,
+    MultiHead,
+    Segments,
+)
 from seq2attn.models.seq2seq import BOS, PAD, Seq2Seq
 from seq2attn.tensors import Tree, map_tree, select
-from seq2attn.training.loss import cross_entropy
+from seq2attn.training.loss import sequence_loss
 from tests.laws.systems import MODELS, sentences, system
 
 EXACT = {"rtol": 0.0, "atol": 1e-10}
 every_model = pytest.mark.parametrize("name", MODELS)
 
 
+def at_once(model: Seq2Seq, source: Tensor, target: Tensor) -> Tensor:
+    """log p of every token at every step "B T V", by teacher forcing."""
+    return model.logits(model(source, target)).log_softmax(-1)
+
+
 def steps(model: Seq2Seq, source: Tensor, target: Tensor) -> Tensor:
-    """Features of every step, one step at a time."""
+    """The same, one step at a time."""
     encoded = model.encoder(source)
     memory, state = model.decoder.remember(encoded), model.decoder.start(encoded, 1)
-    token, features = torch.full_like(target[:, :1], BOS), []
+    token, found = torch.full_like(target[:, :1], BOS), []
     for step in range(target.shape[1]):
-        output, state = model.decoder.step(token, state, memory)
-        features.append(output)
+        features, state = model.decoder.step(token, state, memory)
+        found.append(model.logits(features).log_softmax(-1))
         token = target[:, step : step + 1]
-    return torch.cat(features, 1)
+    return torch.cat(found, 1)
 
 
 @every_model
 def test_padding_and_batch_composition_are_invisible(name: str) -> None:
     model = system(name)
     lengths, targets = [4, 1, 9], [5, 2, 7]
-    together = model(sentences(lengths, padding=3), sentences(targets, padding=2))
+    together = at_once(model, sentences(lengths, padding=3), sentences(targets, padding=2))
     for row, (length, target_length) in enumerate(zip(lengths, targets, strict=True)):
         source = sentences(lengths)[row : row + 1, :length]
         target = sentences(targets)[row : row + 1, :target_length]
-        torch.testing.assert_close(model(source, target)[0], together[row, :target_length], **EXACT)
+        torch.testing.assert_close(at_once(model, source, target)[0], together[row, :target_length], **EXACT)
 
 
 @every_model
 def test_teacher_forcing_equals_stepping(name: str) -> None:
     model = system(name)
     source, target = sentences([3, 8, 5], padding=1), sentences([6, 2, 4])
-    torch.testing.assert_close(model(source, target), steps(model, source, target), **EXACT)
+    torch.testing.assert_close(at_once(model, source, target), steps(model, source, target), **EXACT)
 
 
 @every_model
 def test_gradients_of_teacher_forcing_equal_those_of_stepping_through_autograd(name: str) -> None:
     model = system(name)
     source, target = sentences([3, 6], padding=1), sentences([5, 5])
-    model(source, target).square().sum().backward()
+    at_once(model, source, target).square().sum().backward()
     fused = {key: p.grad.clone() for key, p in model.named_parameters() if p.grad is not None}
     model.zero_grad(set_to_none=True)
     steps(model, source, target).square().sum().backward()
@@ -69,7 +84,7 @@ def test_select_commutes_with_step(name: str) -> None:
     _, state = model.decoder.step(tokens, model.decoder.start(encoded, 3), memory)
     features, after = model.decoder.step(tokens.flip(1), state, memory)
     chosen, chosen_after = model.decoder.step(tokens.flip(1).gather(1, parents), select(state, parents), memory)
-    torch.testing.assert_close(chosen, select(features, parents), **EXACT)
+    torch.testing.assert_close(model.logits(chosen), model.logits(select(features, parents)), **EXACT)
     for a, b in zip(leaves(chosen_after), leaves(select(after, parents)), strict=True):
         torch.testing.assert_close(a, b, **EXACT)
 
@@ -80,8 +95,8 @@ def test_later_target_tokens_do_not_matter(name: str) -> None:
     source, target = sentences([5, 3]), sentences([7, 7])
     changed = target.clone()
     changed[:, 4:] = 4
-    torch.testing.assert_close(model(source, target)[:, :5], model(source, changed)[:, :5], **EXACT)
-    assert not torch.allclose(model(source, target)[:, 5:], model(source, changed)[:, 5:])
+    torch.testing.assert_close(at_once(model, source, target)[:, :5], at_once(model, source, changed)[:, :5], **EXACT)
+    assert not torch.allclose(at_once(model, source, target)[:, 5:], at_once(model, source, changed)[:, 5:])
 
 
 @every_model
@@ -90,29 +105,33 @@ def test_the_source_matters(name: str) -> None:
     source, target = sentences([5]), sentences([4])
     changed = source.clone()
     changed[0, 2] = 4 if source[0, 2] != 4 else 5
-    assert not torch.allclose(model(source, target), model(changed, target))
+    assert not torch.allclose(at_once(model, source, target), at_once(model, changed, target))
+
+
+ATTENTIONS = (Adaptive, Attention, Hops, Latent, Marginal, MultiHead, Segments)
 
 
 class Call(NamedTuple):
     """One use of an attention inside a model."""
 
     attention: nn.Module
-    query: Tensor
-    memory: Memory
-    positions: Tensor | None
-    context: Tensor
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+    output: AttentionOutput
+
+    def traced(self) -> AttentionOutput:
+        """The same again, with its weights."""
+        return self.attention(*self.arguments, **self.options | {"trace": True})
 
 
 def attention_calls(model: Seq2Seq) -> list[Call]:
     """Every attention that a forward pass of `model` uses, with what it was given."""
     calls: list[Call] = []
-
-    def record(module: nn.Module, arguments: tuple[Any, ...], output: AttentionOutput) -> None:
-        query, memory, *rest = arguments
-        calls.append(Call(module, query, memory, rest[0] if rest else None, output.context))
-
-    attentions = [module for module in model.modules() if isinstance(module, Attention | MultiHead)]
-    hooks = [module.register_forward_hook(record) for module in attentions]
+    attentions = [module for module in model.modules() if isinstance(module, ATTENTIONS)]
+    hooks = [
+        module.register_forward_hook(lambda *call: calls.append(Call(call[0], *call[1:])), with_kwargs=True)
+        for module in attentions
+    ]
     model(sentences([2, 7], padding=2), sentences([5, 3]))
     for hook in hooks:
         hook.remove()
@@ -120,21 +139,33 @@ def attention_calls(model: Seq2Seq) -> list[Call]:
 
 
 @every_model
-def test_weights_sum_to_one_over_legal_positions_and_are_zero_elsewhere(name: str) -> None:
+def test_weights_sum_to_one_and_are_zero_at_padding(name: str) -> None:
     for call in attention_calls(system(name)):
-        weights = call.attention(call.query, call.memory, call.positions, trace=True).weights
-        one_head = getattr(call.attention, "attention", call.attention)
-        legal = one_head.span(call.query[:, None], call.memory.mask, call.positions).legal.expand_as(weights)
+        output, memory = call.traced(), call.arguments[1]
+        weights = output.weights
+        mask = memory.mask if isinstance(memory, Memory) else memory[0].mask
+        assert weights is not None
         assert (weights >= 0).all()
-        assert (weights[~legal] == 0).all()
-        torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]), **EXACT)
+        assert (weights[~mask[:, None, None].expand_as(weights)] == 0).all()
+        total = weights.sum(-1) if output.sentinel is None else weights.sum(-1) + output.sentinel[:, None]
+        inside = getattr(call.attention, "attention", call.attention)
+        if getattr(getattr(inside, "span", None), "gaussian", False):
+            assert (total <= 1 + 1e-10).all()
+            assert (total > 0).all()
+        else:  # a padded query of a sequence's own may be too far from every real key
+            astray = (
+                ~mask[:, None] & (total == 0)
+                if weights.shape[2] == mask.shape[1]
+                else total.new_zeros((), dtype=torch.bool)
+            )
+            torch.testing.assert_close(total.masked_fill(astray, 1.0), torch.ones_like(total), **EXACT)
 
 
 @every_model
 def test_asking_for_a_trace_changes_nothing(name: str) -> None:
     for call in attention_calls(system(name)):
-        traced = call.attention(call.query, call.memory, call.positions, trace=True)
-        torch.testing.assert_close(traced.context, call.context, **EXACT)
+        for traced, plain in zip(leaves(call.traced().context), leaves(call.output.context), strict=True):
+            torch.testing.assert_close(traced, plain, **EXACT)
 
 
 @every_model
@@ -145,9 +176,8 @@ def test_accumulated_batches_equal_one_large_batch(name: str) -> None:
     def gradients(parts: list[slice]) -> dict[str, Tensor]:
         model.zero_grad(set_to_none=True)
         for part in parts:
-            real = target[part] != PAD
-            features = model(source[part], target[part])[real]
-            loss = cross_entropy(features, model.output, model.bias, target[part][real], smoothing=0.1).smoothed
+            features = model(source[part], target[part])
+            loss = sequence_loss(features, model.output, model.bias, target[part], smoothing=0.1).smoothed
             (loss / (target != PAD).sum()).backward()
         return {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
 

@@ -183,8 +183,8 @@ def test_the_end_is_saved_once(tmp_path: Path, metrics: Metrics) -> None:
     ]
 
 
-def dropping() -> Trainer:
-    model = system("luong", dropout=0.3)
+def dropping(name: str) -> Trainer:
+    model = system(name, dropout=0.3)
     return trainer(
         [batch(0, 1), batch(2), batch(3, 0)],
         model=model,
@@ -212,14 +212,15 @@ def callbacks_of(folder: Path, own: Trainer) -> tuple[list[Any], Saving]:
     return [log, validation, last], last
 
 
+@pytest.mark.parametrize("name", ["luong", "reinforce"])
 @pytest.mark.parametrize("cut", [1, 2, 5, 7])
-def test_stopping_and_resuming_equals_not_stopping(tmp_path: Path, cut: int) -> None:
+def test_stopping_and_resuming_equals_not_stopping(tmp_path: Path, cut: int, name: str) -> None:
     torch.manual_seed(4)
-    whole = dropping()
+    whole = dropping(name)
     torch.manual_seed(4)
     whole.run(callbacks_of(tmp_path / "whole", whole)[0])
 
-    first = dropping()
+    first = dropping(name)
     torch.manual_seed(4)
     callbacks, last = callbacks_of(tmp_path / "parts", first)
     first.max_updates = cut
@@ -227,7 +228,7 @@ def test_stopping_and_resuming_equals_not_stopping(tmp_path: Path, cut: int) -> 
     last.save(first)
     last._metrics.write("train", 99, loss=0.0)  # written after the checkpoint: to be forgotten
 
-    second = dropping()
+    second = dropping(name)
     torch.manual_seed(1000)
     callbacks, last = callbacks_of(tmp_path / "parts", second)
     last.resume(second, cut)

@@ -1,0 +1,162 @@
+"""Multi-head latent attention: every head's keys and values come from one short vector, and only that is kept."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from seq2attn.attention.attention import Attended, Attention, AttentionOutput, Memory
+from seq2attn.attention.rotary import rotated
+from seq2attn.attention.scores import Dot
+from seq2attn.tensors import Tree
+
+
+class Latent(nn.Module):
+    """c = norm(W^DKV x); k_h = [W_h^UK c; RoPE(W^KR x)], v_h = W_h^UV c (DeepSeek-AI 2024, §2.1, eqs. 9 to 19).
+
+    Widths: `latent_width` c of the latent vector, `head_width` n of W_h^UK c, `rotary_width` r of the rotary key that all heads
+    share (0, for attention to another sequence: none), and v of v_h, the `context_width` of `attention`. With `query_latent`,
+    queries pass through a latent vector of that width. `norm` puts RMSNorm on latent vectors. The compression is linear and
+    deterministic.
+
+    There are two ways to compute one result, with these products for each head of Q queries and S keys:
+
+    - expanded, from k_h and v_h: S·c·(n + v) + Q·S·(n + r + v);
+    - absorbed, W_h^UK into the query and W_h^UV behind the sum over c: Q·c·(n + v) + Q·S·(2c + r).
+
+    So the few queries of a search are absorbed, and the many of teacher forcing are not. `attention` scores rows of n + r, by
+    Dot(scale=(n + r) ** -0.5), without history; its span may depend on positions but not on queries, and the heads share its
+    parameters. Raises ValueError for another score, for history, and if r is odd.
+    """
+
+    def __init__(
+        self,
+        attention: Attention,
+        *,
+        heads: int,
+        query_width: int,
+        key_width: int,
+        latent_width: int,
+        head_width: int,
+        rotary_width: int = 0,
+        query_latent: int | None = None,
+        norm: bool = True,
+    ) -> None:
+        super().__init__()
+        if rotary_width % 2:
+            raise ValueError(f"rotary positions turn pairs, and {rotary_width} is odd")
+        if not isinstance(attention.score, Dot) or attention.temporal:
+            raise ValueError("only a dot product, without history, can be absorbed")
+        self.attention = attention
+        self.heads = heads
+        self.latent_width = latent_width
+        self.head_width = head_width
+        self.rotary_width = rotary_width
+        self.context_width = query_width
+        down = [] if query_latent is None else [_linear(query_width, query_latent), _norm(query_latent, norm)]
+        self.query = nn.Sequential(*down, _linear(query_latent or query_width, heads * (head_width + rotary_width)))
+        self.down = _linear(key_width, latent_width + rotary_width)
+        self.norm = _norm(latent_width, norm)
+        self.key = _linear(latent_width, heads * head_width)
+        self.value = _linear(latent_width, heads * attention.context_width)
+        self.output = _linear(heads * attention.context_width, query_width)
+
+    def remember(
+        self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"], values: Float[Tensor, "B S V"] | None = None
+    ) -> Memory:
+        """[c; W^KR x] as the keys of one group, not rotated yet, and values of width 0: c is stored once.
+
+        Raises ValueError if there are `values`: keys and values come from the same c.
+        """
+        if values is not None:
+            raise ValueError("latent attention makes keys and values of the same states")
+        latent, shared = self.down(states).split([self.latent_width, self.rotary_width], -1)
+        keys = torch.cat([self.norm(latent), shared], -1)[:, None]
+        return Memory(keys, keys[..., :0], mask)
+
+    def start(self, mask: Bool[Tensor, "B S"], width: int) -> Tree:
+        """No history."""
+        return ()
+
+    def forward(
+        self,
+        query: Float[Tensor, "B Q D"],
+        memory: Memory,
+        positions: Int[Tensor, " Q"] | None = None,
+        *,
+        past: Tree | None = None,
+        sentinel: Float[Tensor, "B Q X"] | None = None,
+        trace: bool = False,
+    ) -> AttentionOutput:
+        """Attend with every head; `weights` are by head. Rotary keys and queries need `positions`."""
+        queries, keys = self._split(self.query(query)), memory.keys
+        if self.rotary_width:
+            if positions is None:
+                raise ValueError("rotary positions need the queries' positions")
+            queries = self._turned(queries, positions)
+            keys = self._turned(keys, torch.arange(keys.shape[2], device=keys.device))
+        memory = memory._replace(keys=keys)
+        attend = self._absorbed if self._absorbs(queries.shape[2], keys.shape[2]) else self._expanded
+        found = attend(queries, memory, positions, trace)
+        return AttentionOutput(self.output(found.context.transpose(1, 2).flatten(2)), found.weights)
+
+    def _expanded(
+        self, queries: Float[Tensor, "B H Q K"], memory: Memory, positions: Int[Tensor, " Q"] | None, trace: bool
+    ) -> Attended:
+        """Make every head's keys and values."""
+        latent, shared = memory.keys.split([self.latent_width, self.rotary_width], -1)
+        keys, values = self._split(self.key(latent[:, 0])), self._split(self.value(latent[:, 0]))
+        keys = torch.cat([keys, shared.expand(-1, self.heads, -1, -1)], -1)
+        return self.attention.attend(queries, Memory(keys, values, memory.mask), positions, trace=trace)
+
+    def _absorbed(
+        self, queries: Float[Tensor, "B H Q K"], memory: Memory, positions: Int[Tensor, " Q"] | None, trace: bool
+    ) -> Attended:
+        """qᵀ W c = (Wᵀ q)ᵀ c, and Σ α W c = W Σ α c: the heads are further queries against the one c."""
+        own, turned = queries.split([self.head_width, self.rotary_width], -1)
+        key_up, value_up = (up.weight.unflatten(0, (self.heads, -1)) for up in (self.key, self.value))
+        own = torch.einsum("bhqn,hnc->bhqc", own, key_up)
+        folded = torch.cat([own, turned], -1).flatten(1, 2)[:, None]
+        memory = memory._replace(values=memory.keys[..., : self.latent_width])
+        places = None if positions is None else positions.repeat(self.heads)
+        found = self.attention.attend(folded, memory, places, trace=trace)
+        context, weights = self._by_head(found.context), found.weights
+        weights = None if weights is None else self._by_head(weights)
+        return found._replace(context=torch.einsum("bhqc,hvc->bhqv", context, value_up), weights=weights)
+
+    def _absorbs(self, queries: int, keys: int) -> bool:
+        """Does absorbing take fewer products? r counts for both alike."""
+        both = self.head_width + self.attention.context_width
+        latent = self.latent_width
+        return queries * latent * both + queries * keys * 2 * latent < keys * latent * both + queries * keys * both
+
+    def _turned(self, states: Float[Tensor, "B G T K"], positions: Int[Tensor, " T"]) -> Float[Tensor, "B G T K"]:
+        """The last `rotary_width` features turned by their positions."""
+        fixed, turned = states.split([states.shape[-1] - self.rotary_width, self.rotary_width], -1)
+        return torch.cat([fixed, rotated(turned, positions)], -1)
+
+    def _split(self, states: Float[Tensor, "B Q D"]) -> Float[Tensor, "B H Q K"]:
+        return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def _by_head(self, folded: Float[Tensor, "B 1 HQ K"]) -> Float[Tensor, "B H Q K"]:
+        return folded[:, 0].unflatten(1, (self.heads, -1))
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs, bias=False)
+    nn.init.xavier_uniform_(layer.weight)
+    return layer
+
+
+def _norm(width: int, norm: bool) -> nn.Module:
+    return _RMSNorm(width) if norm else nn.Identity()
+
+
+class _RMSNorm(nn.Module):
+    """Computed in the precision of its gain: under autocast, what comes from a linear layer is narrower."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(width, eps=1e-6)
+
+    def forward(self, states: Float[Tensor, "*R D"]) -> Float[Tensor, "*R D"]:
+        return self.norm(states.to(self.norm.weight.dtype)).to(states.dtype)

@@ -1,0 +1,62 @@
+"""Rotary positions against complex numbers, and what they promise."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from seq2attn.attention.rotary import rotated
+
+B, G, T, D = 2, 3, 5, 6
+EXACT = {"rtol": 0, "atol": 1e-12}
+
+
+def states(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def at(state: Tensor, position: int) -> Tensor:
+    """One vector turned by its position."""
+    return rotated(state[None, None, None], torch.tensor([position]))[0, 0, 0]
+
+
+def test_two_pairs_by_hand() -> None:
+    found = at(torch.tensor([1.0, 0, 0, 1], dtype=torch.float64), 1)  # by 1 and by 0.01
+    assert found.tolist() == pytest.approx([0.540302, 0.841471, -0.010000, 0.999950], abs=5e-7)
+
+
+def test_pairs_are_complex_numbers_and_turning_is_multiplication() -> None:
+    given, positions = states(B, G, T, D), torch.tensor([0, 1, 7, 3, 1000])
+    frequencies = torch.tensor([10000 ** (-2 * j / D) for j in range(D // 2)], dtype=torch.float64)
+    angles = positions[:, None] * frequencies
+    numbers = torch.view_as_complex(given.unflatten(-1, (-1, 2))) * torch.polar(torch.ones_like(angles), angles)
+    torch.testing.assert_close(rotated(given, positions), torch.view_as_real(numbers).flatten(-2), **EXACT)
+
+
+def test_the_product_of_query_and_key_depends_on_their_distance_alone() -> None:
+    query, key = states(D), states(D, seed=1)
+    for distance in (-4, 0, 1, 9):
+        products = [(at(query, distance + r) @ at(key, r)).item() for r in (4, 5, 50, 900)]
+        assert products == [pytest.approx(products[0], abs=1e-12)] * 4
+        assert products[0] != pytest.approx((query @ key).item(), abs=1e-3) or distance == 0
+
+
+def test_no_vector_changes_its_length() -> None:
+    given = states(B, G, T, D)
+    found = rotated(given, torch.tensor([0, 1, 7, 3, 1000]))
+    torch.testing.assert_close(found.norm(dim=-1), given.norm(dim=-1), **EXACT)
+
+
+def test_the_first_position_changes_nothing() -> None:
+    given = states(B, G, T, D)
+    assert torch.equal(rotated(given, torch.zeros(T, dtype=torch.long)), given)
+    assert not torch.allclose(rotated(given, torch.ones(T, dtype=torch.long)), given)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_the_type_stays_and_far_positions_are_exact_to_it(dtype: torch.dtype) -> None:
+    given, positions = states(B, G, T, D).to(dtype), torch.arange(T) + 4000
+    found = rotated(given, positions)
+    assert found.dtype == dtype
+    torch.testing.assert_close(
+        found, rotated(given.double(), positions).to(dtype), rtol=torch.finfo(dtype).eps, atol=1e-6
+    )
