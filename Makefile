@@ -16,10 +16,10 @@ MULTI30K := $(patsubst %,configs/multi30k/%.yaml,lstm bahdanau luong transformer
 LOCAL := data.train=$(DATA)/train data.validation=$(DATA)/val data.test=$(DATA)/test_2016_flickr
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench multi30k clean
+.PHONY: help install demo test lint format bench multi30k mechanisms test-oracles clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "install takes PYTHON=/path/to/python, multi30k takes DATA=FOLDER (files that are there already)."
 
@@ -64,6 +64,13 @@ bench: install  ## Measure the speed of training and translation
 
 multi30k: install  ## Train and compare all four systems on Multi30k into runs/multi30k
 	$(BIN)/seq2attn compare $(MULTI30K) --out runs/multi30k --jobs 2 $(if $(DATA),$(addprefix --set ,$(LOCAL)))
+
+mechanisms: install  ## Train every attention mechanism briefly on the embedded corpus into runs/mechanisms
+	$(BIN)/seq2attn compare configs/demo/lstm.yaml configs/attention/*.yaml --out runs/mechanisms --jobs 2 --set training.max_updates=1000
+
+test-oracles: install  ## Hold the mechanisms against other libraries (installs entmax, keras and transformers)
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[oracles]'
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/oracles
 
 clean:  ## Remove .venv/, builds and tool caches; runs/ stays
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
