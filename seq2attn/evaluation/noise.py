@@ -123,9 +123,7 @@ def noise_curve(
         replaced, scores = 0, []
         for seed in range(1, noise.seeds + 1):
             noised = [noise(ids, pieces, rate=rate, seed=seed, line=line) for line, ids in enumerate(sources)]
-            changes = sum(
-                a != b for old, new in zip(sources, noised, strict=True) for a, b in zip(old, new, strict=True)
-            )
+            changes = sum(map(_differences, sources, noised))
             scores.append(bleu(noised) if changes else clean_bleu)
             replaced += changes
         points.append(NoisyBleu(rate, replaced / max(1, subwords * noise.seeds), tuple(scores)))
