@@ -1,4 +1,7 @@
+import ast
 import re
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -170,6 +173,18 @@ def test_sampling_depends_on_its_seed_alone(tokenizer: Tokenizer) -> None:
     sentencepiece.set_random_generator_seed(99)
     assert tokenizer.sample(ENGLISH, GERMAN, seed=1, alpha=0.3) == first
     assert other != first
+
+
+def test_sampling_is_the_same_in_every_process(tmp_path: Path) -> None:
+    train(tmp_path)
+    script = (
+        "import sys; from pathlib import Path; from seq2attn.data.tokenizer import Tokenizer\n"
+        "print(Tokenizer.load(Path(sys.argv[1])).sample(['a small dog runs'] * 20, [], seed=1, alpha=0.1))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    first, second = (subprocess.run(command, capture_output=True, check=True, text=True).stdout for _ in range(2))
+    assert first == second
+    assert len(set(map(str, ast.literal_eval(first)[0]))) > 1
 
 
 def test_sampled_segmentations_vary_but_keep_the_text(tokenizer: Tokenizer) -> None:
