@@ -212,7 +212,7 @@ def _tested(task: _Task, entrant: Contestant, trained: Callable[[Entry], None]) 
             entry.config,
             task.sources,
             fingerprint=task.fingerprint,
-            file=task.out / "hypotheses" / entrant.name / f"seed-{seed}.txt",
+            file=task.out / "hypotheses" / entrant.names[0] / f"seed-{seed}.txt",
             device=task.device,
         )
         runs.append(_run_result(task, entry, translations[seed]))

@@ -1,7 +1,7 @@
 """Who takes part in a comparison: configs and finished runs, each system under its name."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +24,19 @@ class Entry:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A system: its name, where its config was read, and one entry for each seed."""
+    """A system: its names, where its config was read, and one entry for each seed.
 
-    name: str
+    Several names are several config files that say the same. The first one names folders.
+    """
+
+    names: tuple[str, ...]
     origin: str
     entries: tuple[Entry, ...]
+
+    @property
+    def name(self) -> str:
+        """All its names: "additive = soft"."""
+        return " = ".join(self.names)
 
     @property
     def config(self) -> Config:
@@ -42,7 +50,8 @@ def contestants(
     """The systems in the order given. Configs are to be trained into `out`/runs/NAME/seed-N; folders are runs.
 
     A config is called by its stem, a run by its folder, or by the folder above where its own is called seed-N: runs
-    beside each other there are the seeds of one system. Raises UsageError if two systems would have the same name.
+    beside each other there are the seeds of one system. Configs that say the same are one system under all their names.
+    Raises UsageError if two systems would have the same name.
     """
     found: dict[str, Contestant] = {}
     for system in systems:
@@ -50,7 +59,25 @@ def contestants(
         new = _given(path) if path.is_dir() else _from_config(system, out, seeds, overrides)
         old = found.get(new.name)
         found[new.name] = new if old is None else _joined(old, new)
-    return list(found.values())
+    return _merged(found.values())
+
+
+def _merged(entrants: Iterable[Contestant]) -> list[Contestant]:
+    """Those to be trained with equal configs as one, so that nothing is trained twice."""
+    merged: list[Contestant] = []
+    for new in entrants:
+        place = next((place for place, old in enumerate(merged) if _alike(old, new)), None)
+        if place is None:
+            merged.append(new)
+        else:
+            old = merged[place]
+            merged[place] = Contestant(old.names + new.names, f"{old.origin} = {new.origin}", old.entries)
+    return merged
+
+
+def _alike(a: Contestant, b: Contestant) -> bool:
+    given = any(entry.given for entry in (*a.entries, *b.entries))
+    return not given and [entry.config for entry in a.entries] == [entry.config for entry in b.entries]
 
 
 def _from_config(system: str, out: Path, seeds: Sequence[int], overrides: Sequence[str]) -> Contestant:
@@ -58,7 +85,7 @@ def _from_config(system: str, out: Path, seeds: Sequence[int], overrides: Sequen
     variants = [(*overrides, f"seed={seed}") for seed in seeds] or [tuple(overrides)]
     configs = [load_config(system, variant) for variant in variants]
     entries = tuple(Entry(config, out / "runs" / name / f"seed-{config.seed}", given=False) for config in configs)
-    return Contestant(name, system, entries)
+    return Contestant((name,), system, entries)
 
 
 def _given(path: Path) -> Contestant:
@@ -69,7 +96,7 @@ def _given(path: Path) -> Contestant:
         )
     whole = path.resolve()
     name = whole.parent.name if whole.name == f"seed-{run.config.seed}" else whole.name
-    return Contestant(name, str(path), (Entry(run.config, path, given=True),))
+    return Contestant((name,), str(path), (Entry(run.config, path, given=True),))
 
 
 def _joined(old: Contestant, new: Contestant) -> Contestant:
@@ -88,7 +115,7 @@ def _joined(old: Contestant, new: Contestant) -> Contestant:
             f"{old.origin} and {new.origin} are not seeds of one system: {'; '.join(changed)}",
             "rename the folder of one of the two",
         )
-    return Contestant(old.name, old.origin, entries)
+    return Contestant(old.names, old.origin, entries)
 
 
 def choose_baseline(entrants: Sequence[Contestant], wanted: str | None) -> str:
@@ -96,14 +123,15 @@ def choose_baseline(entrants: Sequence[Contestant], wanted: str | None) -> str:
 
     Raises UsageError if no system has the wanted name.
     """
-    names = [entrant.name for entrant in entrants]
     if wanted is None:
-        return next((entrant.name for entrant in entrants if entrant.config.model.decoder.type == "lstm"), names[0])
+        lstm = (entrant for entrant in entrants if entrant.config.model.decoder.type == "lstm")
+        return next(lstm, entrants[0]).name
+    names = {name: entrant.name for entrant in entrants for name in entrant.names}
     if wanted not in names:
         near = difflib.get_close_matches(wanted, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(names)}"
         raise UsageError(f"--baseline {wanted}: no system of that name", hint)
-    return wanted
+    return names[wanted]
 
 
 def shared_test(entrants: Sequence[Contestant], prefix: str | None) -> Source:

@@ -209,6 +209,26 @@ def test_two_systems_of_one_name_are_refused(laboratory: Laboratory) -> None:
     assert laboratory.trained == []
 
 
+def test_configs_that_say_the_same_are_one_system_under_both_names(laboratory: Laboratory) -> None:
+    plain, soft, additive = (
+        laboratory.config(n, d) for n, d in (("plain", "lstm"), ("soft", "luong"), ("additive", "luong"))
+    )
+    report = laboratory.compare(plain, soft, additive, seeds=(1, 2), baseline="additive")
+    assert laboratory.trained == [("plain", 1), ("plain", 2), ("soft", 1), ("soft", 2)]
+    assert [system["name"] for system in report["systems"]] == ["plain", "soft = additive"]
+    assert report["systems"][1]["config"] == f"{soft} = {additive}"
+    assert [test["baseline"] for test in report["significance"]] == ["soft = additive"]
+    assert (laboratory.folder / "out/hypotheses/soft/seed-2.txt").exists()
+
+
+def test_given_runs_that_are_alike_stay_two_systems(laboratory: Laboratory) -> None:
+    laboratory.compare(laboratory.config("one"))
+    laboratory.compare(laboratory.config("two"))
+    runs = laboratory.folder / "out/runs"
+    report = laboratory.compare(str(runs / "one/seed-1"), str(runs / "two/seed-1"))
+    assert [system["name"] for system in report["systems"]] == ["one", "two"]
+
+
 def test_the_baseline_is_the_system_without_attention(laboratory: Laboratory) -> None:
     systems = (laboratory.config("other", "luong"), laboratory.config("plain"))
     report = laboratory.compare(*systems)
