@@ -1,16 +1,20 @@
-"""`seq2attn probe`: small experiments that show how attention works, in seconds and without training."""
+"""`seq2attn probe`: small experiments that show how attention works, in seconds to minutes."""
 
 import importlib.util
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seq2attn.cli.output import check_output
+from seq2attn.cli.train import Device, Threads
 from seq2attn.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="Small experiments that show how attention works, without training.")
+if TYPE_CHECKING:
+    from seq2attn.experiment.model import Model
+
+app = typer.Typer(no_args_is_help=True, help="Small experiments that show how attention works.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a picture: FILE.png, .svg or .pdf.")]
@@ -78,6 +82,68 @@ def permutation(seed: Seed = 1, as_json: AsJson = False, plot: Plot = None) -> N
         from seq2attn.experiment.probes import plots
 
         plots.write(plots.permutation(found), plot)
+
+
+Run = Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")]
+Test = Annotated[str | None, typer.Option(metavar="PREFIX", help="Test files PREFIX.en, PREFIX.de; else the config's.")]
+Sentences = Annotated[int, typer.Option(min=1, help="How many, spread evenly over the test set.")]
+
+
+@app.command()
+def attention(
+    run: Run,
+    test: Test = None,
+    sentences: Sentences = 100,
+    device: Device = "auto",
+    threads: Threads = None,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+    plot: Plot = None,
+) -> None:
+    """Show how sharp a trained model's attention is: zeros, entropy and effective support, beside random scores."""
+    _check_plot(plot)
+    from seq2attn.experiment.probes.attention import measure
+
+    found = measure(*_watched(run, test, sentences, device, threads), seed=seed)
+    _tell(found.to_text(), found.to_json(), as_json)
+    if plot is not None:
+        from seq2attn.experiment.probes import plots
+
+        plots.write(plots.attention(found), plot)
+
+
+@app.command()
+def heads(
+    run: Run,
+    test: Test = None,
+    sentences: Sentences = 100,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: AsJson = False,
+    plot: Plot = None,
+) -> None:
+    """Mask each head of a trained model in turn: how much BLEU is lost without it, and where it looks."""
+    _check_plot(plot)
+    from seq2attn.experiment.probes.heads import measure
+
+    found = measure(*_watched(run, test, sentences, device, threads))
+    _tell(found.to_text(), found.to_json(), as_json)
+    if plot is not None:
+        from seq2attn.experiment.probes import plots
+
+        plots.write(plots.heads(found), plot)
+
+
+def _watched(
+    run: Path, test: str | None, sentences: int, device: str, threads: int | None
+) -> tuple["Model", list[tuple[str, str]]]:
+    from seq2attn.experiment import machine
+    from seq2attn.experiment.model import load
+    from seq2attn.experiment.probes.sites import chosen_pairs
+
+    machine.set_up(threads)
+    model = load(run, device)
+    return model, chosen_pairs(model.config, test, sentences)
 
 
 def _tell(text: str, figures: dict[str, Any], as_json: bool) -> None:

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seq2attn.errors import UsageError
+from seq2attn.experiment.probes.attention import Attentions
+from seq2attn.experiment.probes.heads import Heads
 from seq2attn.experiment.probes.permutation import TOLERANCE, Permutation
 from seq2attn.experiment.probes.scaling import KEYS, Scaling
 from seq2attn.experiment.probes.worked import Worked
@@ -84,6 +86,38 @@ def permutation(found: Permutation) -> Figure:
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+@rc_context(_STYLE)
+def attention(found: Attentions) -> Figure:
+    """Entropy and exact zeros of every head, trained beside random."""
+    names = [f"{row.place}, layer {row.layer} {row.part}".strip() for row in found.rows]
+    figure = Figure((11, 1.8 + 0.32 * len(names)), layout="constrained")
+    entropy, zeros = figure.subplots(1, 2, sharey=True)
+    places = range(len(names))
+    for axes, quantity in ((entropy, "entropy"), (zeros, "zeros")):
+        axes.plot([getattr(row.trained, quantity) for row in found.rows], places, "o", markersize=8, label="trained")
+        random = [getattr(row.random, quantity) for row in found.rows]
+        axes.plot(random, places, "D", fillstyle="none", markersize=8, label="random scores")
+        axes.set(xlim=(-0.03, 1.03))
+        axes.grid(axis="y", alpha=0.3)
+    entropy.set_yticks(places, names)
+    entropy.set(xlabel="H / ln n: 0 one key, 1 all alike", ylim=(len(names) - 0.5, -0.5))
+    zeros.set(xlabel="share of weights that are exactly 0")
+    figure.legend(*entropy.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure
+
+
+@rc_context(_STYLE)
+def heads(found: Heads) -> Figure:
+    """BLEU lost without each head, by attention and layer."""
+    names = [f"{head.place}, layer {head.layer}, head {head.head}" for head in found.heads]
+    figure = Figure((9, 1.4 + 0.32 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(names, [found.bleu - head.bleu for head in found.heads], height=0.65)
+    axes.axvline(0, color="gray", linewidth=1)
+    axes.set(xlabel=f"BLEU lost without the head ({found.bleu:.1f} with all)", ylim=(len(names) - 0.5, -0.5))
     return figure
 
 
