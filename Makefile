@@ -16,7 +16,7 @@ MULTI30K := $(patsubst %,configs/multi30k/%.yaml,lstm bahdanau luong transformer
 LOCAL := data.train=$(DATA)/train data.validation=$(DATA)/val data.test=$(DATA)/test_2016_flickr
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench multi30k mechanisms test-oracles clean
+.PHONY: help install demo test lint format bench multi30k mechanisms capacity test-oracles clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ multi30k: install  ## Train and compare all four systems on Multi30k into runs/m
 
 mechanisms: install  ## Train every attention mechanism briefly on the embedded corpus into runs/mechanisms
 	$(BIN)/seq2attn compare configs/demo/lstm.yaml configs/attention/*.yaml --out runs/mechanisms --jobs 2 --set training.max_updates=1000
+
+capacity: install  ## Train fixed vectors of several widths and attention: when does each give in? Into runs/capacity
+	$(BIN)/seq2attn probe capacity --plot runs/capacity/capacity.png
 
 test-oracles: install  ## Hold the mechanisms against other libraries (installs entmax, keras and transformers)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[oracles]'

@@ -134,6 +134,36 @@ def heads(
         plots.write(plots.heads(found), plot)
 
 
+@app.command()
+def capacity(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the runs and the translations.")] = Path(
+        "runs/capacity"
+    ),
+    sentences: Annotated[int, typer.Option(min=10, help="New sentences to test on.")] = 2000,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key of all configs (repeatable).")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Systems to train at a time, which share the threads.")] = 2,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: AsJson = False,
+    plot: Plot = None,
+) -> None:
+    """Train fixed vectors of several widths, attention and controls: at what length and information does each give in?
+
+    Takes about half an hour on two cores. Run again to go on where it stopped.
+    """
+    _check_plot(plot)
+    from seq2attn.experiment.probes.capacity_runs import measure
+
+    found = measure(out, sentences=sentences, overrides=overrides or (), device=device, threads=threads, jobs=jobs)
+    _tell(found.to_text(), found.to_json(), as_json)
+    if plot is not None:
+        from seq2attn.experiment.probes import plots
+
+        plots.write(plots.capacity(found), plot)
+
+
 def _watched(
     run: Path, test: str | None, sentences: int, device: str, threads: int | None
 ) -> tuple["Model", list[tuple[str, str]]]:

@@ -48,6 +48,9 @@ class HuggingFaceConfig(Section):
     target_field: str = Field(default="", description="Column, dotted if nested (translation.de); empty: data.target")
 
 
+Shares = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False)]  # YAML has lists
+
+
 class GrammarConfig(Section):
     """The embedded English-German corpus, built and cached on first use; the section's name is the split."""
 
@@ -57,7 +60,7 @@ class GrammarConfig(Section):
     )
     max_words: int = Field(default=50, ge=10, le=80, description="Longest sentence, in words")
     seed: int = Field(default=1, ge=0, description="The same seed gives the same corpus")
-    shares: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+    shares: Shares | None = Field(
         default=None,
         description="Training pairs for each length bucket (3-10, 11-20, … words), in proportion; null: half of them in "
         "the shortest, a tenth in the longest",

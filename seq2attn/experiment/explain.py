@@ -157,8 +157,10 @@ def _expected(kind: str, context: dict[str, Any], sections: list[type[BaseModel]
             return f"at most {context['le']:g}"
         case "less_than":
             return f"less than {context['lt']:g}"
-        case "tuple_type" | "too_long" | "too_short" | "missing":
+        case "too_long" | "too_short" | "missing":
             return "a list of two numbers"
+        case "tuple_type":
+            return "a list of numbers"
     types = [tag for model in sections for tag in _tags(model)]
     return f"a mapping with one of the types {', '.join(types)}" if types else "a mapping of keys"
 

@@ -175,3 +175,27 @@ def test_the_pictures_of_trained_models_are_drawn(trained: Path, corpus: Path, t
     plots.write(plots.heads(Heads("run", 3, "signature", 21.0, (head,))), tmp_path / "h.svg")
     for name in ("a", "h"):
         assert (tmp_path / f"{name}.svg").stat().st_size > 5000
+
+
+def test_a_tiny_experiment_runs_from_end_to_end_and_goes_on(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seq2attn.experiment.probes import capacity_runs
+
+    monkeypatch.setattr(capacity_runs, "SYSTEMS", ("vector_64",))
+    small = [
+        f"data.{role}={{type: grammar, pairs: 300, max_words: 10, shares: null}}"
+        for role in ("train", "validation", "test")
+    ]
+    small += ["data.vocab_size=800", "model.encoder.width=8", "model.decoder.width=8", "training.max_updates=2"]
+    arguments = ["probe", "capacity", "--out", tmp_path / "out", "--sentences", 40, "--threads", 1, "--json"]
+    arguments += [word for each in small for word in ("--set", each)]
+    done = command(*arguments)
+    assert done.code == 0, done.err
+    plain, repeated = json.loads(done.out)["systems"]
+    assert (plain["name"], repeated["name"]) == ("vector_64", capacity_runs.REPEATED)
+    assert 30 < sum(each["sentences"] for each in plain["by_words"]) <= 40
+    assert plain["gives_in"] == {"words": 0.0, "bits": 0.0}
+    again = command(*arguments)
+    assert json.loads(again.out) == json.loads(done.out)
+    assert again.err.count("finished already") == 2

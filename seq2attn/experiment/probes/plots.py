@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from seq2attn.errors import UsageError
 from seq2attn.experiment.probes.attention import Attentions
+from seq2attn.experiment.probes.capacity import RIGHT, Capacity
 from seq2attn.experiment.probes.heads import Heads
 from seq2attn.experiment.probes.permutation import TOLERANCE, Permutation
 from seq2attn.experiment.probes.scaling import KEYS, Scaling
@@ -118,6 +119,23 @@ def heads(found: Heads) -> Figure:
     axes.barh(names, [found.bleu - head.bleu for head in found.heads], height=0.65)
     axes.axvline(0, color="gray", linewidth=1)
     axes.set(xlabel=f"BLEU lost without the head ({found.bleu:.1f} with all)", ylim=(len(names) - 0.5, -0.5))
+    return figure
+
+
+@rc_context(_STYLE)
+def capacity(found: Capacity) -> Figure:
+    """The share of faultless translations of every system, by words and by bits."""
+    figure = Figure((13, 5), layout="constrained")
+    by_words, by_bits = figure.subplots(1, 2, sharey=True)
+    for system, marker in zip(found.systems, "osD^vP*X", strict=True):
+        for axes, groups in ((by_words, system.by_words), (by_bits, system.by_bits)):
+            points = [(group.mean, group.exact) for group in groups if group.sentences]
+            style = "-" if system.name.startswith("vector") and "," not in system.name else "--"
+            axes.plot(*zip(*points, strict=True), style, marker=marker, label=system.name)
+            axes.axhline(RIGHT, color="gray", linestyle=":", linewidth=1)
+    by_words.set(xlabel="words of the source", ylabel="translated without any fault", ylim=(-0.02, 1.02))
+    by_bits.set(xlabel="information of the source in bits")
+    figure.legend(*by_words.get_legend_handles_labels(), loc="outside right center")
     return figure
 
 
