@@ -11,12 +11,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seq2attn.errors import UsageError
+from seq2attn.experiment.probes.cost.cost import Cost
+from seq2attn.experiment.probes.cost.curves import Curve
 from seq2attn.experiment.probes.permutation import TOLERANCE, Permutation
 from seq2attn.experiment.probes.scaling import KEYS, Scaling
 from seq2attn.experiment.probes.worked import Worked
 
 _LABELED = 4  # keys: with more, bars are too narrow for their numbers
 _SMALLEST = 1e-17  # where a logarithmic axis shows a difference of 0
+_COLORS = {
+    "full": "tab:blue",
+    "causal": "tab:cyan",
+    "window": "tab:green",
+    "strided": "tab:red",
+    "local": "tab:orange",
+    "latent": "tab:purple",
+    "recurrent": "tab:red",
+    "Transformer": "tab:blue",
+}
 _STYLE: Any = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
 
 
@@ -85,6 +97,42 @@ def permutation(found: Permutation) -> Figure:
     axes.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside upper center", ncols=3)
     return figure
+
+
+@rc_context(_STYLE)
+def cost(found: Cost) -> Figure:
+    """Pairs, time and memory over the length of a sequence, and the speed of training over that of a sentence."""
+    figure = Figure((13, 10), layout="constrained")
+    (pairs, seconds), (memory, speed) = figure.subplots(2, 2)
+    measured = found.self_attention
+    _by_length(pairs, found.pairs.scored)
+    pairs.set(title="Pairs scored", ylabel="pairs of query and key", xlabel="length")
+    _by_length(seconds, measured.seconds)
+    seconds.set(title="Time, forward and backward", ylabel="seconds", xlabel="length")
+    _by_length(memory, measured.peak_bytes)
+    memory.set(title="Peak memory, forward and backward", ylabel="bytes", xlabel="length")
+    _by_length(speed, found.training.speeds)
+    speed.set(
+        title="Training", ylabel="target tokens per second", xlabel="words of a sentence", yscale="linear", ylim=0
+    )
+    return figure
+
+
+def _by_length(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Logarithmic axes, on which a power law is a line and its exponent the slope."""
+    for place, curve in enumerate(curves):
+        kind = _kind(curve)
+        first = kind not in map(_kind, curves[:place])
+        axes.plot(curve.lengths, curve.figures, "o-" if first else "D--", color=_COLORS[kind], label=curve.name)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(curves[0].lengths, [str(length) for length in curves[0].lengths])
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def _kind(curve: Curve) -> str:
+    return curve.name.split(",")[0]
 
 
 def write(figure: Figure, file: Path) -> None:
