@@ -1,4 +1,4 @@
-"""`seq2attn probe`: small experiments that show how attention works, in seconds and without training."""
+"""`seq2attn probe`: small experiments that show how attention works, in seconds or a minute, without training."""
 
 import importlib.util
 import json
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from seq2attn.cli.output import check_output
+from seq2attn.cli.train import Threads
 from seq2attn.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Small experiments that show how attention works, without training.")
@@ -17,6 +18,8 @@ Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a picture:
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another seed draws other numbers.")]
 Vector = tuple[float, ...]
 
+_LONGEST = 8192  # positions of a sentence, whose full attention takes about 5 GB
+_LONGEST_SENTENCE = 2048  # tokens in a batch of the cost probe
 _LARGEST = 1e6  # of numbers on the command line, so that every score stays finite
 
 
@@ -80,6 +83,36 @@ def permutation(seed: Seed = 1, as_json: AsJson = False, plot: Plot = None) -> N
         plots.write(plots.permutation(found), plot)
 
 
+@app.command()
+def cost(
+    lengths: Annotated[
+        str, typer.Option(metavar="N,N,…", help="Positions of a sentence: pairs, time and memory.")
+    ] = "64,128,256,512,1024,2048",
+    sentence_lengths: Annotated[
+        str, typer.Option(metavar="N,N,…", help="Words of a sentence: speed of training.")
+    ] = "8,16,32,64,128,256",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Threads = None,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+    plot: Plot = None,
+) -> None:
+    """Count and measure what attention costs: pairs, memory in search, time and memory by length, speed of training."""
+    positions = _lengths("--lengths", lengths, _LONGEST)
+    words = _lengths("--sentence-lengths", sentence_lengths, _LONGEST_SENTENCE)
+    _check_plot(plot)
+    from seq2attn.experiment import machine
+    from seq2attn.experiment.probes.cost.cost import measure
+
+    machine.set_up(threads)
+    found = measure(lengths=positions, sentence_lengths=words, device=device, seed=seed)
+    _tell(found.to_text(), found.to_json(), as_json)
+    if plot is not None:
+        from seq2attn.experiment.probes import plots
+
+        plots.write(plots.cost(found), plot)
+
+
 def _tell(text: str, figures: dict[str, Any], as_json: bool) -> None:
     typer.echo(json.dumps(figures, indent=2, ensure_ascii=False) if as_json else text)
 
@@ -96,6 +129,15 @@ def _check_plot(plot: Path | None) -> None:
         check_output(plot)
     except UsageError as error:
         raise UsageError(f"--plot {error.message}", "choose another file") from error
+
+
+def _lengths(option: str, text: str, most: int) -> tuple[int, ...]:
+    """The numbers of "64,128", in ascending order, each once."""
+    for part in text.split(","):
+        if not (part.strip().isdecimal() and 1 <= int(part) <= most):
+            message = f"{option}: `{part}` is not a whole number from 1 to {most}"
+            raise UsageError(message, f"for example {option} 64,128,256")
+    return tuple(sorted({int(part) for part in text.split(",")}))
 
 
 def _vectors(option: str, text: str) -> tuple[Vector, ...]:
