@@ -288,11 +288,15 @@ def test_everything_has_a_figure_for_every_length(found: Cost) -> None:
 
 
 def test_every_table_says_what_is_measured_and_where(found: Cost) -> None:
-    name = found.hardware["name"]
-    assert found.to_text().count(f"on {name} (cpu, 1 thread)") == 4
-    assert found.to_text().count("depend on no machine") == 2
-    several = replace(found, hardware=found.hardware | {"threads": 2})
-    assert f"on {name} (cpu, 2 threads)" in several.to_text()
+    machines = {
+        "on Ryzen (cpu, 1 thread)": {"device": "cpu", "name": "Ryzen", "threads": 1},
+        "on Ryzen (cpu, 2 threads)": {"device": "cpu", "name": "Ryzen", "threads": 2},
+        "on H100 (cuda)": {"device": "cuda", "name": "H100", "threads": 2},
+    }
+    for where, hardware in machines.items():
+        text = replace(found, hardware=hardware).to_text()
+        assert text.count(where) == 4
+        assert text.count("depend on no machine") == 2
 
 
 def test_the_random_state_of_others_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
