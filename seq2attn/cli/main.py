@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from seq2attn.cli import config, probe
+from seq2attn.cli import config, probe, probe_models
 from seq2attn.cli.average import average
 from seq2attn.cli.compare import compare
 from seq2attn.cli.corpus import corpus
@@ -28,6 +28,8 @@ app = typer.Typer(
 for command in (train, translate, evaluate, compare, demo, average, corpus):
     app.command()(command)
 app.add_typer(config.app, name="config")
+for experiment in (probe_models.attention, probe_models.heads, probe_models.capacity):
+    probe.app.command()(experiment)
 app.add_typer(probe.app, name="probe")
 
 

@@ -1,18 +1,15 @@
-"""`seq2attn probe`: small experiments that show how attention works, in seconds to minutes."""
+"""`seq2attn probe`: small experiments that show how attention works, in seconds or a minute; of models, see probe_models."""
 
 import importlib.util
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from seq2attn.cli.output import check_output
-from seq2attn.cli.train import Device, Threads
+from seq2attn.cli.train import Threads
 from seq2attn.errors import UsageError
-
-if TYPE_CHECKING:
-    from seq2attn.experiment.model import Model
 
 app = typer.Typer(no_args_is_help=True, help="Small experiments that show how attention works.")
 
@@ -21,6 +18,8 @@ Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a picture:
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another seed draws other numbers.")]
 Vector = tuple[float, ...]
 
+_LONGEST = 8192  # positions of a sentence, whose full attention takes about 5 GB
+_LONGEST_SENTENCE = 2048  # tokens in a batch of the cost probe
 _LARGEST = 1e6  # of numbers on the command line, so that every score stays finite
 
 
@@ -33,7 +32,7 @@ def worked(
     plot: Plot = None,
 ) -> None:
     """Work two examples, or vectors of your own, step by step: scores, weights, weighted sum, entropy."""
-    _check_plot(plot)
+    check_plot(plot)
     from seq2attn.experiment.probes.worked import PAIRS, STATES, Example, work
 
     examples = [STATES, PAIRS]
@@ -44,7 +43,7 @@ def worked(
         _check_shapes(own_query, own_keys, own_values)
         examples = [Example("Your vectors", own_query, own_keys, own_values)]
     found = [work(example) for example in examples]
-    _tell("\n\n\n".join(each.to_text() for each in found), {"examples": [each.to_json() for each in found]}, as_json)
+    tell("\n\n\n".join(each.to_text() for each in found), {"examples": [each.to_json() for each in found]}, as_json)
     if plot is not None:
         from seq2attn.experiment.probes import plots
 
@@ -59,11 +58,11 @@ def scaling(
     plot: Plot = None,
 ) -> None:
     """Show why scores are divided by √d: what the width d of query and key does to scores, weights and gradient."""
-    _check_plot(plot)
+    check_plot(plot)
     from seq2attn.experiment.probes.scaling import measure
 
     found = measure(draws=draws, seed=seed)
-    _tell(found.to_text(), found.to_json(), as_json)
+    tell(found.to_text(), found.to_json(), as_json)
     if plot is not None:
         from seq2attn.experiment.probes import plots
 
@@ -73,114 +72,53 @@ def scaling(
 @app.command()
 def permutation(seed: Seed = 1, as_json: AsJson = False, plot: Plot = None) -> None:
     """Show which encoders know the order of their words: permute the words, and see what changes."""
-    _check_plot(plot)
+    check_plot(plot)
     from seq2attn.experiment.probes.permutation import measure
 
     found = measure(seed=seed)
-    _tell(found.to_text(), found.to_json(), as_json)
+    tell(found.to_text(), found.to_json(), as_json)
     if plot is not None:
         from seq2attn.experiment.probes import plots
 
         plots.write(plots.permutation(found), plot)
 
 
-Run = Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")]
-Test = Annotated[str | None, typer.Option(metavar="PREFIX", help="Test files PREFIX.en, PREFIX.de; else the config's.")]
-Sentences = Annotated[int, typer.Option(min=1, help="How many, spread evenly over the test set.")]
-
-
 @app.command()
-def attention(
-    run: Run,
-    test: Test = None,
-    sentences: Sentences = 100,
-    device: Device = "auto",
+def cost(
+    lengths: Annotated[
+        str, typer.Option(metavar="N,N,…", help="Positions of a sentence: pairs, time and memory.")
+    ] = "64,128,256,512,1024,2048",
+    sentence_lengths: Annotated[
+        str, typer.Option(metavar="N,N,…", help="Words of a sentence: speed of training.")
+    ] = "8,16,32,64,128,256",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Threads = None,
     seed: Seed = 1,
     as_json: AsJson = False,
     plot: Plot = None,
 ) -> None:
-    """Show how sharp a trained model's attention is: zeros, entropy and effective support, beside random scores."""
-    _check_plot(plot)
-    from seq2attn.experiment.probes.attention import measure
-
-    found = measure(*_watched(run, test, sentences, device, threads), seed=seed)
-    _tell(found.to_text(), found.to_json(), as_json)
-    if plot is not None:
-        from seq2attn.experiment.probes import plots
-
-        plots.write(plots.attention(found), plot)
-
-
-@app.command()
-def heads(
-    run: Run,
-    test: Test = None,
-    sentences: Sentences = 100,
-    device: Device = "auto",
-    threads: Threads = None,
-    as_json: AsJson = False,
-    plot: Plot = None,
-) -> None:
-    """Mask each head of a trained model in turn: how much BLEU is lost without it, and where it looks."""
-    _check_plot(plot)
-    from seq2attn.experiment.probes.heads import measure
-
-    found = measure(*_watched(run, test, sentences, device, threads))
-    _tell(found.to_text(), found.to_json(), as_json)
-    if plot is not None:
-        from seq2attn.experiment.probes import plots
-
-        plots.write(plots.heads(found), plot)
-
-
-@app.command()
-def capacity(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the runs and the translations.")] = Path(
-        "runs/capacity"
-    ),
-    sentences: Annotated[int, typer.Option(min=10, help="New sentences to test on.")] = 2000,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key of all configs (repeatable).")
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Systems to train at a time, which share the threads.")] = 2,
-    device: Device = "auto",
-    threads: Threads = None,
-    as_json: AsJson = False,
-    plot: Plot = None,
-) -> None:
-    """Train fixed vectors of several widths, attention and controls: at what length and information does each give in?
-
-    Takes about half an hour on two cores. Run again to go on where it stopped.
-    """
-    _check_plot(plot)
-    from seq2attn.experiment.probes.capacity_runs import measure
-
-    found = measure(out, sentences=sentences, overrides=overrides or (), device=device, threads=threads, jobs=jobs)
-    _tell(found.to_text(), found.to_json(), as_json)
-    if plot is not None:
-        from seq2attn.experiment.probes import plots
-
-        plots.write(plots.capacity(found), plot)
-
-
-def _watched(
-    run: Path, test: str | None, sentences: int, device: str, threads: int | None
-) -> tuple["Model", list[tuple[str, str]]]:
+    """Count and measure what attention costs: pairs, memory in search, time and memory by length, speed of training."""
+    positions = _lengths("--lengths", lengths, _LONGEST)
+    words = _lengths("--sentence-lengths", sentence_lengths, _LONGEST_SENTENCE)
+    check_plot(plot)
     from seq2attn.experiment import machine
-    from seq2attn.experiment.model import load
-    from seq2attn.experiment.probes.sites import chosen_pairs
+    from seq2attn.experiment.probes.cost.cost import measure
 
     machine.set_up(threads)
-    model = load(run, device)
-    return model, chosen_pairs(model.config, test, sentences)
+    found = measure(lengths=positions, sentence_lengths=words, device=device, seed=seed)
+    tell(found.to_text(), found.to_json(), as_json)
+    if plot is not None:
+        from seq2attn.experiment.probes import plots
+
+        plots.write(plots.cost(found), plot)
 
 
-def _tell(text: str, figures: dict[str, Any], as_json: bool) -> None:
+def tell(text: str, figures: dict[str, Any], as_json: bool) -> None:
+    """Print the figures as text or as one JSON object."""
     typer.echo(json.dumps(figures, indent=2, ensure_ascii=False) if as_json else text)
 
 
-def _check_plot(plot: Path | None) -> None:
+def check_plot(plot: Path | None) -> None:
     """Raises UsageError, before any work is done, if the picture cannot be drawn or written."""
     if plot is None:
         return
@@ -192,6 +130,15 @@ def _check_plot(plot: Path | None) -> None:
         check_output(plot)
     except UsageError as error:
         raise UsageError(f"--plot {error.message}", "choose another file") from error
+
+
+def _lengths(option: str, text: str, most: int) -> tuple[int, ...]:
+    """The numbers of "64,128", in ascending order, each once."""
+    for part in text.split(","):
+        if not (part.strip().isdecimal() and 1 <= int(part) <= most):
+            message = f"{option}: `{part}` is not a whole number from 1 to {most}"
+            raise UsageError(message, f"for example {option} 64,128,256")
+    return tuple(sorted({int(part) for part in text.split(",")}))
 
 
 def _vectors(option: str, text: str) -> tuple[Vector, ...]:

@@ -97,7 +97,7 @@ def test_the_widths_differ_in_their_vector_alone() -> None:
 
 
 def test_the_text_shows_every_system(tmp_path: Path) -> None:
-    from seq2attn.experiment.probes import plots
+    from seq2attn.experiment.probes import plots, plots_models
 
     tested = [Translated(words, 8.0 * words, "x", "x" if words < 9 else "y") for words in range(1, 21)]
     by_words, by_bits = (grouped(tested, WORDS, lambda e: e.words), grouped(tested, BITS, lambda e: e.bits))
@@ -111,5 +111,5 @@ def test_the_text_shows_every_system(tmp_path: Path) -> None:
     assert ["vector_64", "1,000", "8", "80"] in lines
     assert ["attention", "900", "beyond", "20", "beyond", "130"] in lines
     assert ["5–8", "100%", "100%"] in lines
-    plots.write(plots.capacity(Capacity(systems)), tmp_path / "capacity.svg")
+    plots.write(plots_models.capacity(Capacity(systems)), tmp_path / "capacity.svg")
     assert (tmp_path / "capacity.svg").stat().st_size > 5000

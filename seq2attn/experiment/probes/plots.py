@@ -11,19 +11,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seq2attn.errors import UsageError
-from seq2attn.experiment.probes.attention import Attentions
-from seq2attn.experiment.probes.capacity import RIGHT, Capacity
-from seq2attn.experiment.probes.heads import Heads
+from seq2attn.experiment.probes.cost.cost import Cost
+from seq2attn.experiment.probes.cost.curves import Curve
 from seq2attn.experiment.probes.permutation import TOLERANCE, Permutation
 from seq2attn.experiment.probes.scaling import KEYS, Scaling
 from seq2attn.experiment.probes.worked import Worked
 
 _LABELED = 4  # keys: with more, bars are too narrow for their numbers
 _SMALLEST = 1e-17  # where a logarithmic axis shows a difference of 0
-_STYLE: Any = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+_COLORS = {
+    "full": "tab:blue",
+    "causal": "tab:cyan",
+    "window": "tab:green",
+    "strided": "tab:red",
+    "local": "tab:orange",
+    "latent": "tab:purple",
+    "recurrent": "tab:red",
+    "Transformer": "tab:blue",
+}
+STYLE: Any = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def weights(examples: Sequence[Worked]) -> Figure:
     """Bars of the keys' weights: a row for each example, a column for each variant."""
     columns = len(examples[0].variants)
@@ -43,7 +52,7 @@ def weights(examples: Sequence[Worked]) -> Figure:
     return figure
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def scaling(found: Scaling) -> Figure:
     """Curves over d: the variance of the scores, the entropy of their weights and the norm of the Jacobian."""
     figure = Figure((13.5, 4.2), layout="constrained")
@@ -72,7 +81,7 @@ def _curves(axes: Axes, found: Scaling, unscaled: Sequence[float], scaled: Seque
     axes.set_xlabel("d (width of query and key)")
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def permutation(found: Permutation) -> Figure:
     """The differences of every encoder on a logarithmic axis, beside the tolerance."""
     figure = Figure((9, 1.6 + 0.6 * len(found.encoders)), layout="constrained")
@@ -90,53 +99,40 @@ def permutation(found: Permutation) -> Figure:
     return figure
 
 
-@rc_context(_STYLE)
-def attention(found: Attentions) -> Figure:
-    """Entropy and exact zeros of every head, trained beside random."""
-    names = [f"{row.place}, layer {row.layer} {row.part}".strip() for row in found.rows]
-    figure = Figure((11, 1.8 + 0.32 * len(names)), layout="constrained")
-    entropy, zeros = figure.subplots(1, 2, sharey=True)
-    places = range(len(names))
-    for axes, quantity in ((entropy, "entropy"), (zeros, "zeros")):
-        axes.plot([getattr(row.trained, quantity) for row in found.rows], places, "o", markersize=8, label="trained")
-        random = [getattr(row.random, quantity) for row in found.rows]
-        axes.plot(random, places, "D", fillstyle="none", markersize=8, label="random scores")
-        axes.set(xlim=(-0.03, 1.03))
-        axes.grid(axis="y", alpha=0.3)
-    entropy.set_yticks(places, names)
-    entropy.set(xlabel="H / ln n: 0 one key, 1 all alike", ylim=(len(names) - 0.5, -0.5))
-    zeros.set(xlabel="share of weights that are exactly 0")
-    figure.legend(*entropy.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+@rc_context(STYLE)
+def cost(found: Cost) -> Figure:
+    """Pairs, time and memory over the length of a sequence, and the speed of training over that of a sentence."""
+    figure = Figure((13, 10), layout="constrained")
+    (pairs, seconds), (memory, speed) = figure.subplots(2, 2)
+    measured = found.self_attention
+    _by_length(pairs, found.pairs.scored)
+    pairs.set(title="Pairs scored", ylabel="pairs of query and key", xlabel="length")
+    _by_length(seconds, measured.seconds)
+    seconds.set(title="Time, forward and backward", ylabel="seconds", xlabel="length")
+    _by_length(memory, measured.peak_bytes)
+    memory.set(title="Peak memory, forward and backward", ylabel="bytes", xlabel="length")
+    _by_length(speed, found.training.speeds)
+    speed.set(
+        title="Training", ylabel="target tokens per second", xlabel="words of a sentence", yscale="linear", ylim=0
+    )
     return figure
 
 
-@rc_context(_STYLE)
-def heads(found: Heads) -> Figure:
-    """BLEU lost without each head, by attention and layer."""
-    names = [f"{head.place}, layer {head.layer}, head {head.head}" for head in found.heads]
-    figure = Figure((9, 1.4 + 0.32 * len(names)), layout="constrained")
-    axes = figure.subplots()
-    axes.barh(names, [found.bleu - head.bleu for head in found.heads], height=0.65)
-    axes.axvline(0, color="gray", linewidth=1)
-    axes.set(xlabel=f"BLEU lost without the head ({found.bleu:.1f} with all)", ylim=(len(names) - 0.5, -0.5))
-    return figure
+def _by_length(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Logarithmic axes, on which a power law is a line and its exponent the slope."""
+    for place, curve in enumerate(curves):
+        kind = _kind(curve)
+        first = kind not in map(_kind, curves[:place])
+        axes.plot(curve.lengths, curve.figures, "o-" if first else "D--", color=_COLORS[kind], label=curve.name)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(curves[0].lengths, [str(length) for length in curves[0].lengths])
+    axes.grid(alpha=0.3)
+    axes.legend()
 
 
-@rc_context(_STYLE)
-def capacity(found: Capacity) -> Figure:
-    """The share of faultless translations of every system, by words and by bits."""
-    figure = Figure((13, 5), layout="constrained")
-    by_words, by_bits = figure.subplots(1, 2, sharey=True)
-    for system, marker in zip(found.systems, "osD^vP*X", strict=True):
-        for axes, groups in ((by_words, system.by_words), (by_bits, system.by_bits)):
-            points = [(group.mean, group.exact) for group in groups if group.sentences]
-            style = "-" if system.name.startswith("vector") and "," not in system.name else "--"
-            axes.plot(*zip(*points, strict=True), style, marker=marker, label=system.name)
-            axes.axhline(RIGHT, color="gray", linestyle=":", linewidth=1)
-    by_words.set(xlabel="words of the source", ylabel="translated without any fault", ylim=(-0.02, 1.02))
-    by_bits.set(xlabel="information of the source in bits")
-    figure.legend(*by_words.get_legend_handles_labels(), loc="outside right center")
-    return figure
+def _kind(curve: Curve) -> str:
+    return curve.name.split(",")[0]
 
 
 def write(figure: Figure, file: Path) -> None:

@@ -1,0 +1,100 @@
+"""`seq2attn probe` on trained models: what their attention does, and what a fixed vector can hold."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seq2attn.cli.probe import AsJson, Plot, Seed, check_plot, tell
+from seq2attn.cli.train import Device, Threads
+
+if TYPE_CHECKING:
+    from seq2attn.experiment.model import Model
+
+Run = Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")]
+Test = Annotated[str | None, typer.Option(metavar="PREFIX", help="Test files PREFIX.en, PREFIX.de; else the config's.")]
+Sentences = Annotated[int, typer.Option(min=1, help="How many, spread evenly over the test set.")]
+
+
+def attention(
+    run: Run,
+    test: Test = None,
+    sentences: Sentences = 100,
+    device: Device = "auto",
+    threads: Threads = None,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+    plot: Plot = None,
+) -> None:
+    """Show how sharp a trained model's attention is: zeros, entropy and effective support, beside random scores."""
+    check_plot(plot)
+    from seq2attn.experiment.probes.attention import measure
+
+    found = measure(*_watched(run, test, sentences, device, threads), seed=seed)
+    tell(found.to_text(), found.to_json(), as_json)
+    if plot is not None:
+        from seq2attn.experiment.probes import plots, plots_models
+
+        plots.write(plots_models.attention(found), plot)
+
+
+def heads(
+    run: Run,
+    test: Test = None,
+    sentences: Sentences = 100,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: AsJson = False,
+    plot: Plot = None,
+) -> None:
+    """Mask each head of a trained model in turn: how much BLEU is lost without it, and where it looks."""
+    check_plot(plot)
+    from seq2attn.experiment.probes.heads import measure
+
+    found = measure(*_watched(run, test, sentences, device, threads))
+    tell(found.to_text(), found.to_json(), as_json)
+    if plot is not None:
+        from seq2attn.experiment.probes import plots, plots_models
+
+        plots.write(plots_models.heads(found), plot)
+
+
+def capacity(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the runs and the translations.")] = Path(
+        "runs/capacity"
+    ),
+    sentences: Annotated[int, typer.Option(min=10, help="New sentences to test on.")] = 2000,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key of all configs (repeatable).")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Systems to train at a time, which share the threads.")] = 2,
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: AsJson = False,
+    plot: Plot = None,
+) -> None:
+    """Train fixed vectors of several widths, attention and controls: at what length and information does each give in?
+
+    Takes about half an hour on two cores. Run again to go on where it stopped.
+    """
+    check_plot(plot)
+    from seq2attn.experiment.probes.capacity_runs import measure
+
+    found = measure(out, sentences=sentences, overrides=overrides or (), device=device, threads=threads, jobs=jobs)
+    tell(found.to_text(), found.to_json(), as_json)
+    if plot is not None:
+        from seq2attn.experiment.probes import plots, plots_models
+
+        plots.write(plots_models.capacity(found), plot)
+
+
+def _watched(
+    run: Path, test: str | None, sentences: int, device: str, threads: int | None
+) -> tuple["Model", list[tuple[str, str]]]:
+    from seq2attn.experiment import machine
+    from seq2attn.experiment.model import load
+    from seq2attn.experiment.probes.sites import chosen_pairs
+
+    machine.set_up(threads)
+    model = load(run, device)
+    return model, chosen_pairs(model.config, test, sentences)
