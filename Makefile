@@ -15,13 +15,17 @@ DATA ?=
 MULTI30K := $(patsubst %,configs/multi30k/%.yaml,lstm bahdanau luong transformer)
 LOCAL := data.train=$(DATA)/train data.validation=$(DATA)/val data.test=$(DATA)/test_2016_flickr
 
+# And of IWSLT15 files, which the hub is not asked for: train.en, dev.en and tst2013.en, and the same with .vi.
+IWSLT15 := $(patsubst %,configs/iwslt15/%.yaml,lstm uniform additive local_predictive entmax multihead latent)
+TALKS := data.train=$(DATA)/train data.validation=$(DATA)/dev data.test=$(DATA)/tst2013
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench multi30k mechanisms capacity test-oracles clean
+.PHONY: help install demo test lint format bench multi30k iwslt15 mechanisms capacity test-oracles clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "install takes PYTHON=/path/to/python, multi30k takes DATA=FOLDER (files that are there already)."
+	@echo "install takes PYTHON=/path/to/python; multi30k and iwslt15 take DATA=FOLDER (files that are there already)."
 
 install: $(INSTALLED)  ## Make .venv/ with .venv/bin/seq2attn
 
@@ -64,6 +68,9 @@ bench: install  ## Measure the speed of training and translation
 
 multi30k: install  ## Train and compare all four systems on Multi30k into runs/multi30k
 	$(BIN)/seq2attn compare $(MULTI30K) --out runs/multi30k --jobs 2 $(if $(DATA),$(addprefix --set ,$(LOCAL)))
+
+iwslt15: install  ## Train and compare seven systems on IWSLT15 English-Vietnamese (DATA=FOLDER) into runs/iwslt15
+	$(BIN)/seq2attn compare $(IWSLT15) --out runs/iwslt15 --jobs 2 $(if $(DATA),$(addprefix --set ,$(TALKS)))
 
 mechanisms: install  ## Train every attention mechanism briefly on the embedded corpus into runs/mechanisms
 	$(BIN)/seq2attn compare configs/demo/lstm.yaml configs/attention/*.yaml --out runs/mechanisms --jobs 2 --set training.max_updates=1000
