@@ -49,7 +49,7 @@ demo: install  ## Train all four systems on the embedded corpus and write runs/d
 	$(BIN)/seq2attn demo
 
 test: install  ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 lint: install  ## Check style, types and the floors of the architecture
 	$(BIN)/ruff check

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 Tree: TypeAlias = Tensor | tuple[Any, ...]  # a tensor, or a tuple of trees
@@ -66,6 +66,11 @@ def reversal(mask: Bool[Tensor, "B S"], keep_last: int = 0) -> Int[Tensor, "B S"
 def reorder(states: Tensor, index: Int[Tensor, "B S"]) -> Tensor:
     """states "B S D" read at the positions `index`."""
     return states.gather(1, index[:, :, None].expand(-1, -1, states.shape[2]))
+
+
+def mean(states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B D"]:
+    """The mean of the real states of each sentence."""
+    return states.masked_fill(~mask[:, :, None], 0).sum(1) / mask.sum(1, keepdim=True)
 
 
 def compute_dtype(tensor: Tensor) -> torch.dtype:

@@ -9,6 +9,7 @@ from torch.nn.functional import glu
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.seq2seq import PAD, Encoded
+from seq2attn.tensors import mean
 
 _SQRT_HALF = math.sqrt(0.5)  # keeps the variance of a sum of two (Gehring et al. 2017, §3.4)
 
@@ -39,9 +40,9 @@ class ConvEncoder(nn.Module):
         for layer in self.layers:
             gated = glu(layer(self.dropout(states.masked_fill(padding, 0))), dim=1)
             states = (gated + states) * _SQRT_HALF
-        final = states.masked_fill(padding, 0).sum(2) / mask.sum(1, keepdim=True)
         values = (states + embedded) * _SQRT_HALF
-        return Encoded(states.transpose(1, 2), mask, final, values.transpose(1, 2))
+        states = states.transpose(1, 2)
+        return Encoded(states, mask, mean(states, mask), values.transpose(1, 2))
 
 
 def _convolution(width: int, kernel: int, dropout: float) -> nn.Conv1d:

@@ -7,9 +7,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from seq2attn.models.embedding import Embedding
 from seq2attn.models.projection import projection
 from seq2attn.models.seq2seq import Encoded, Encoder
+from seq2attn.tensors import mean
 
 
 class ChannelGate(nn.Module):
@@ -27,8 +27,7 @@ class ChannelGate(nn.Module):
 
     def forward(self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
         """One gate for each feature of each sentence."""
-        mean = states.masked_fill(~mask[:, :, None], 0).sum(1) / mask.sum(1, keepdim=True)
-        gate = self.restore(relu(self.reduce(mean))).sigmoid()
+        gate = self.restore(relu(self.reduce(mean(states, mask)))).sigmoid()
         return gate[:, None] * states
 
 
@@ -65,11 +64,6 @@ class Gated(nn.Module):
         self.encoder = encoder
         self.gates = nn.ModuleList(gates)
         self.width, self.final_width = encoder.width, encoder.final_width
-
-    @property
-    def embedding(self) -> Embedding:
-        """The encoder's own."""
-        return self.encoder.embedding  # type: ignore[attr-defined]
 
     def forward(self, source: Int[Tensor, "B S"]) -> Encoded:
         """Encode padded sentences."""

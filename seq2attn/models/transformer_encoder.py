@@ -10,6 +10,7 @@ from seq2attn.attention import AttentionModule
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.seq2seq import PAD, Encoded
 from seq2attn.models.transformer_layer import Residual, feed_forward
+from seq2attn.tensors import mean
 
 
 class TransformerEncoderLayer(nn.Module):
@@ -61,5 +62,4 @@ class TransformerEncoder(nn.Module):
         for layer in self.layers:
             states = layer(states, mask)
         states = self.norm(states)
-        real = mask[:, :, None].to(states.dtype)
-        return Encoded(states, mask, (states * real).sum(1) / real.sum(1))
+        return Encoded(states, mask, mean(states, mask))
