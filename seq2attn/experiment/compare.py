@@ -4,22 +4,18 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 import seq2attn
 from seq2attn.data.sources import Source
 from seq2attn.data.sources_grammar import GrammarSplit
-from seq2attn.evaluation.bleu import bleu_metric, score
-from seq2attn.evaluation.by_length import bleu_by_length
+from seq2attn.evaluation.bleu import bleu_metric
 from seq2attn.experiment import build, machine
 from seq2attn.experiment.config import Config
 from seq2attn.experiment.contestants import Contestant, Entry, choose_baseline, contestants, shared_test
 from seq2attn.experiment.corpora import load_corpora
-from seq2attn.experiment.hypotheses import translated
 from seq2attn.experiment.parallel import trainings
 from seq2attn.experiment.progress import say
 from seq2attn.experiment.report.novelty import novelty
@@ -27,9 +23,7 @@ from seq2attn.experiment.report.page import examples_of, to_html, to_markdown
 from seq2attn.experiment.report.results import (
     Comparison,
     Novelty,
-    RunResult,
     Significance,
-    SystemResult,
     TestSet,
     size_spread,
     to_json,
@@ -37,26 +31,7 @@ from seq2attn.experiment.report.results import (
 from seq2attn.experiment.report.significance import largest_p
 from seq2attn.experiment.run import train
 from seq2attn.experiment.run_directory import Run, check, write_whole
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What every system of a comparison is put to."""
-
-    out: Path
-    sources: list[str]
-    references: list[str]
-    fingerprint: str
-    scoring: Mapping[str, Any]
-    device: str
-
-
-@dataclass(frozen=True)
-class _Tested:
-    """A system with its translations of the test set, by seed."""
-
-    result: SystemResult
-    translations: Mapping[int, list[str]]
+from seq2attn.experiment.testing import Task, Tested, scoring, tested
 
 
 def compare(
@@ -91,23 +66,23 @@ def compare(
                 check(entry.config, entry.path, device=device)
     machine.set_up(threads)
     pairs = list(source.pairs())
-    task = _Task(
+    task = Task(
         out=out,
         sources=[pair.source for pair in pairs],
         references=[pair.target for pair in pairs],
         fingerprint=source.fingerprint(),
-        scoring=_scoring(entrants[0].config),
+        scoring=scoring(entrants[0].config),
         device=device,
     )
     metric = bleu_metric(**task.scoring)  # a tokenizer that is missing shows before hours of training
     _announce({entrant.name: _parameters(entrant.entries[0]) for entrant in entrants})
     described = _test_set(source, task, entrants[0].config)
-    done: dict[str, _Tested] = {}
+    done: dict[str, Tested] = {}
     significance: dict[str, Significance] = {}
     comparison = Comparison(described, (), chosen)
     with _training(entrants, jobs, device, threads) as trained:
         for entrant in entrants:
-            done[entrant.name] = _tested(task, entrant, trained)
+            done[entrant.name] = tested(task, entrant, trained)
             for name in done if chosen in done else ():
                 if name != chosen and name not in significance:
                     ours, theirs = done[name], done[chosen]
@@ -115,7 +90,7 @@ def compare(
                     significance[name] = Significance(chosen, name, ours.result.bleu - theirs.result.bleu, p_value)
             comparison = Comparison(
                 test=described,
-                systems=tuple(tested.result for tested in done.values()),
+                systems=tuple(each.result for each in done.values()),
                 baseline=chosen,
                 significance=tuple(significance[name] for name in done if name in significance),
                 examples=examples_of(task.sources, task.references, _first_translations(done)),
@@ -151,15 +126,6 @@ def write_report(comparison: Comparison, out: Path) -> None:
     write_whole(out / "report.html", to_html(comparison))
 
 
-def _scoring(config: Config) -> dict[str, Any]:
-    evaluation = config.evaluation
-    return {
-        "target_language": config.data.target,
-        "lowercase": evaluation.lowercase,
-        "tokenize": evaluation.tokenize,
-    }
-
-
 def _parameters(entry: Entry) -> int:
     """Counted without memory for the weights; the subwords are trained here if they are not there yet."""
     if entry.given:
@@ -183,7 +149,7 @@ def _announce(parameters: Mapping[str, int]) -> None:
         say(text)
 
 
-def _test_set(source: Source, task: _Task, config: Config) -> TestSet:
+def _test_set(source: Source, task: Task, config: Config) -> TestSet:
     return TestSet(
         name=source.name,
         sentences=len(task.sources),
@@ -194,67 +160,13 @@ def _test_set(source: Source, task: _Task, config: Config) -> TestSet:
     )
 
 
-def _novelty(task: _Task, config: Config) -> Novelty:
+def _novelty(task: Task, config: Config) -> Novelty:
     training = build.source(config.data.train, "train", config.data)
     return novelty((pair.target for pair in training.pairs()), task.references)
 
 
-def _tested(task: _Task, entrant: Contestant, trained: Callable[[Entry], None]) -> _Tested:
-    """Waits until one system is trained and tests all its seeds."""
-    translations: dict[int, list[str]] = {}
-    runs = []
-    for entry in entrant.entries:
-        seed = entry.config.seed
-        if not entry.given:
-            trained(entry)
-        translations[seed] = translated(
-            entry.path,
-            entry.config,
-            task.sources,
-            fingerprint=task.fingerprint,
-            file=task.out / "hypotheses" / entrant.names[0] / f"seed-{seed}.txt",
-            device=task.device,
-        )
-        runs.append(_run_result(task, entry, translations[seed]))
-    manifest = Run.open(entrant.entries[0].path).manifest
-    config = entrant.config
-    result = SystemResult(
-        name=entrant.name,
-        config=entrant.origin,
-        decoder=config.model.decoder.type,
-        parameters=manifest["parameters"],
-        runs=tuple(runs),
-        beam=config.evaluation.beam,
-        length_penalty=config.evaluation.length_penalty,
-        device=_device_text(manifest),
-    )
-    return _Tested(result, translations)
-
-
-def _run_result(task: _Task, entry: Entry, hypotheses: list[str]) -> RunResult:
-    scores = score(hypotheses, task.references, ter=False, **task.scoring)
-    manifest = Run.open(entry.path).manifest
-    return RunResult(
-        seed=entry.config.seed,
-        bleu=scores.bleu,
-        chrf=scores.chrf,
-        signature=scores.signature,
-        chrf_signature=scores.chrf_signature,
-        by_length=tuple(bleu_by_length(task.sources, hypotheses, task.references, **task.scoring)),
-        updates=manifest["updates"],
-        train_seconds=float(manifest["train_seconds"]),
-        target_tokens_per_second=float(manifest["target_tokens_per_second"]),
-    )
-
-
-def _device_text(manifest: Mapping[str, Any]) -> str:
-    device = manifest["device"]
-    threads = f", {device['threads']} threads" if device["device"] == "cpu" else ""
-    return f"{device['name']} ({device['device']}{threads}, {manifest['precision']})"
-
-
-def _first_translations(done: Mapping[str, _Tested]) -> dict[str, Sequence[str]]:
-    return {name: next(iter(tested.translations.values())) for name, tested in done.items()}
+def _first_translations(done: Mapping[str, Tested]) -> dict[str, Sequence[str]]:
+    return {name: next(iter(each.translations.values())) for name, each in done.items()}
 
 
 def _command(
