@@ -19,7 +19,7 @@ _SENTENCES = 2_000_000  # SentencePiece learns from this many sentences at most,
 _BYTES = 2**30  # of one sentence, SentencePiece's own maximum: its default, 4192, silently leaves longer ones out
 _THREADS = 4  # fixed: the learned pieces depend on it
 _SILENT = 2  # minloglevel: errors are raised, not printed
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
 
 T = TypeVar("T")
 
@@ -28,12 +28,15 @@ class Tokenizer:
     """Text to subword ids and back; 0 to 3 are padding, unknown, begin and end of sentence."""
 
     def __init__(self, source_model: bytes, target_model: bytes, *, joint: bool) -> None:
-        """`source_model` and `target_model`: serialized SentencePiece models, the same one if `joint`."""
+        """`source_model` and `target_model`: serialized SentencePiece models, the same one if `joint`; else RuntimeError."""
         self.joint = joint
         self._source_model = source_model
         self._target_model = target_model
         self._source = sentencepiece.SentencePieceProcessor(model_proto=source_model)
         self._target = self._source if joint else sentencepiece.SentencePieceProcessor(model_proto=target_model)
+        for model in (self._source, self._target):
+            if (model.pad_id(), model.unk_id(), model.bos_id(), model.eos_id()) != (PAD, UNK, BOS, EOS):
+                raise RuntimeError("its special pieces are not padding, unknown, begin and end of sentence")
         self.source_size: int = self._source.get_piece_size()
         self.target_size: int = self._target.get_piece_size()
 
@@ -106,7 +109,8 @@ class Tokenizer:
     def decode_target(self, ids: Iterable[Sequence[int]]) -> list[str]:
         """The text of each id sequence up to its EOS, always on one line.
 
-        Bytes that are not UTF-8 become U+FFFD; control characters (C0, C1: line feeds, tabs, …) become spaces.
+        Bytes that are not UTF-8 become U+FFFD; control characters (C0, C1: line feeds, tabs, …) and the separators of lines
+        and paragraphs (U+2028, U+2029) become spaces.
         """
         return [self._text(list(sentence)) for sentence in ids]
 
@@ -138,11 +142,21 @@ def _encode(
 ) -> list[list[int]]:
     """The best segmentations, or random ones over all (nbest_size -1) if there is an `alpha`; EOS last."""
     encoded: list[list[int]] = model.encode(
-        list(lines), out_type=int, num_threads=1, enable_sampling=alpha is not None, alpha=alpha or 0.0, nbest_size=-1
+        [_unicode(line) for line in lines],
+        out_type=int,
+        num_threads=1,
+        enable_sampling=alpha is not None,
+        alpha=alpha or 0.0,
+        nbest_size=-1,
     )
     for ids in encoded:
         ids.append(EOS)
     return encoded
+
+
+def _unicode(line: str) -> str:
+    """The line with U+FFFD for halves of surrogate pairs, which only a Python string can hold."""
+    return line if line.isascii() else line.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _learn(
