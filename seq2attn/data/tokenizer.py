@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 
 import sentencepiece
 
+from seq2attn.data import tokenizer_file
 from seq2attn.errors import DataError
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
@@ -28,15 +29,12 @@ class Tokenizer:
     """Text to subword ids and back; 0 to 3 are padding, unknown, begin and end of sentence."""
 
     def __init__(self, source_model: bytes, target_model: bytes, *, joint: bool) -> None:
-        """`source_model` and `target_model`: serialized SentencePiece models, the same one if `joint`; else RuntimeError."""
+        """`source_model` and `target_model`: serialized SentencePiece models, the same one if `joint`."""
         self.joint = joint
         self._source_model = source_model
         self._target_model = target_model
         self._source = sentencepiece.SentencePieceProcessor(model_proto=source_model)
         self._target = self._source if joint else sentencepiece.SentencePieceProcessor(model_proto=target_model)
-        for model in (self._source, self._target):
-            if (model.pad_id(), model.unk_id(), model.bos_id(), model.eos_id()) != (PAD, UNK, BOS, EOS):
-                raise RuntimeError("its special pieces are not padding, unknown, begin and end of sentence")
         self.source_size: int = self._source.get_piece_size()
         self.target_size: int = self._target.get_piece_size()
 
@@ -77,8 +75,10 @@ class Tokenizer:
         paths = [folder / "joint.model"] if joint else [folder / "source.model", folder / "target.model"]
         try:
             models = [path.read_bytes() for path in paths]
+            for model in models:
+                tokenizer_file.check(model)
             return cls(models[0], models[-1], joint=joint)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             hint = "the folder must hold joint.model, or source.model and target.model, whole"
             raise DataError(f"cannot read the SentencePiece model of {folder}: {error}", hint) from error
 

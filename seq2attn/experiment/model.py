@@ -99,9 +99,15 @@ def load(path: str | Path, device: str = "auto") -> Model:
     if tokenizer.joint != config.data.tokenizer.joint:
         raise DataError(f"{folder}: its SentencePiece models are not those of its config", "copy the model again")
     weights = folder / WEIGHTS
+    found = header(weights)
+    layers = config.model.encoder.layers + config.model.decoder.layers
+    if layers > len(found):
+        raise DataError(
+            f"{weights}: does not fit the config's model: it has no {layers} layers", "copy the model again"
+        )
     with torch.device("meta"):
         outline = _network(config, tokenizer, weights)
-    load_weights(outline, header(weights), weights)
+    load_weights(outline, found, weights)
     tensors = read_tensors(weights)
     check_finite(weights, tensors)
     network = _network(config, tokenizer, weights)

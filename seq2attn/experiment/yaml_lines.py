@@ -89,7 +89,7 @@ def parse(text: str, place: str, origin: Origin | None = None) -> Located:
             f"{origin or Origin(place, line)}: a config cannot hold the character U+{ord(text[error.position]):04X}",
             "delete it, or write it as an escape in double quotes",
         ) from error
-    except (RecursionError, ValueError) as error:  # ValueError: an escape such as \UFFFFFFFF
+    except (RecursionError, ValueError, OverflowError) as error:  # the latter two: an escape such as \UFFFFFFFF
         what = "nested too deeply" if isinstance(error, RecursionError) else f"not valid YAML: {error}"
         raise ConfigError(
             f"{origin or Origin(place, 1)}: {what}", "a config is a few mappings in one another"

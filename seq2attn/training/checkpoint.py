@@ -35,7 +35,8 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -
     wrong = [n for n in kept if n not in tensors] + [n for n in tensors if n not in kept]
     wrong += [n for n, t in kept.items() if n in tensors and (t.shape, t.dtype) != (tensors[n].shape, tensors[n].dtype)]
     if wrong:
-        raise DataError(f"{where}: does not fit the config's model: {wrong[0]!r} and {len(wrong) - 1} more differ")
+        message = f"{where}: does not fit the config's model: {wrong[0]!r} and {len(wrong) - 1} more differ"
+        raise DataError(message, "config and weights must be of one model")
     for name, tensor in kept.items():
         tensor.copy_(tensors[name])
 
