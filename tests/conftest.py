@@ -47,3 +47,18 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trained") / "run"
     train(tiny(corpus, *TRAINED), out, device="cpu")
     return out
+
+
+@pytest.fixture(scope="session")
+def spelled(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished tiny run that spells unknown characters in bytes, and may write them; read it, but write nothing into it."""
+    from seq2attn.experiment.run import train
+    from tests.runs import TRAINED, tiny
+
+    out = tmp_path_factory.mktemp("spelled") / "run"
+    train(
+        tiny(corpus, *TRAINED, "data.vocab_size=300", "data.tokenizer.byte_fallback=true", "data.max_length=40"),
+        out,
+        device="cpu",
+    )
+    return out

@@ -14,6 +14,7 @@ from seq2attn.cli.compare import compare
 from seq2attn.cli.corpus import corpus
 from seq2attn.cli.demo import demo
 from seq2attn.cli.evaluate import evaluate
+from seq2attn.cli.output import discard_output
 from seq2attn.cli.train import train
 from seq2attn.cli.translate import translate
 from seq2attn.errors import Seq2attnError
@@ -72,8 +73,8 @@ def _run(arguments: list[str], debug: bool) -> int:
         return _failed(message, "`--help` after a command shows its options", error.exit_code, debug) if message else 0
     except (KeyboardInterrupt, typer.Abort):
         return _failed("interrupted", "", 130, debug)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone: nothing to say, and no complaint at exit
+    except BrokenPipeError:  # the reader has gone: nothing to say
+        discard_output()
         return 0
     except Exception as error:
         return _failed(f"{type(error).__name__}: {error}", "`--debug` shows where", 1, debug)

@@ -1,6 +1,7 @@
-"""Output files: checked before any work is done for them, and written whole."""
+"""Output: files that are checked before any work is done for them and written whole; standard output."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,3 +41,26 @@ def writing(path: Path) -> Iterator[TextIO]:
     finally:
         if not direct:
             place.unlink(missing_ok=True)
+
+
+@contextmanager
+def standard_output() -> Iterator[TextIO]:
+    """Standard output in UTF-8, with line feeds alone."""
+    if sys.stdout is None:
+        raise UsageError("standard output is closed", "choose an --output")
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        raise UsageError(f"standard output: cannot be written: {error.strerror}", "choose an --output") from error
+
+
+def discard_output() -> None:
+    """Send what is still to be written to standard output nowhere: nobody reads it, and the end must not complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 
 import sentencepiece
 
+from seq2attn.data import tokenizer_file
 from seq2attn.errors import DataError
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
@@ -19,7 +20,7 @@ _SENTENCES = 2_000_000  # SentencePiece learns from this many sentences at most,
 _BYTES = 2**30  # of one sentence, SentencePiece's own maximum: its default, 4192, silently leaves longer ones out
 _THREADS = 4  # fixed: the learned pieces depend on it
 _SILENT = 2  # minloglevel: errors are raised, not printed
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
 
 T = TypeVar("T")
 
@@ -74,8 +75,10 @@ class Tokenizer:
         paths = [folder / "joint.model"] if joint else [folder / "source.model", folder / "target.model"]
         try:
             models = [path.read_bytes() for path in paths]
+            for model in models:
+                tokenizer_file.check(model)
             return cls(models[0], models[-1], joint=joint)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             hint = "the folder must hold joint.model, or source.model and target.model, whole"
             raise DataError(f"cannot read the SentencePiece model of {folder}: {error}", hint) from error
 
@@ -106,7 +109,8 @@ class Tokenizer:
     def decode_target(self, ids: Iterable[Sequence[int]]) -> list[str]:
         """The text of each id sequence up to its EOS, always on one line.
 
-        Bytes that are not UTF-8 become U+FFFD; control characters (C0, C1: line feeds, tabs, …) become spaces.
+        Bytes that are not UTF-8 become U+FFFD; control characters (C0, C1: line feeds, tabs, …) and the separators of lines
+        and paragraphs (U+2028, U+2029) become spaces.
         """
         return [self._text(list(sentence)) for sentence in ids]
 
@@ -138,11 +142,21 @@ def _encode(
 ) -> list[list[int]]:
     """The best segmentations, or random ones over all (nbest_size -1) if there is an `alpha`; EOS last."""
     encoded: list[list[int]] = model.encode(
-        list(lines), out_type=int, num_threads=1, enable_sampling=alpha is not None, alpha=alpha or 0.0, nbest_size=-1
+        [_unicode(line) for line in lines],
+        out_type=int,
+        num_threads=1,
+        enable_sampling=alpha is not None,
+        alpha=alpha or 0.0,
+        nbest_size=-1,
     )
     for ids in encoded:
         ids.append(EOS)
     return encoded
+
+
+def _unicode(line: str) -> str:
+    """The line with U+FFFD for halves of surrogate pairs, which only a Python string can hold."""
+    return line if line.isascii() else line.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _learn(

@@ -8,12 +8,8 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
+from seq2attn.data.languages import CHINESE, JAPANESE, UNSPACED, primary
 from seq2attn.errors import DataError, UsageError
-
-# Languages written without spaces between words, by their ISO 639 codes of two and three letters
-_CHINESE = frozenset({"zh", "zho", "chi", "cmn", "yue", "wuu", "lzh"})
-_JAPANESE = frozenset({"ja", "jpn"})
-_UNSPACED = frozenset({"th", "tha", "lo", "lao", "km", "khm", "my", "mya", "bur", "bo", "bod", "tib", "dz", "dzo"})
 
 
 @dataclass(frozen=True)
@@ -34,12 +30,12 @@ def bleu_tokenizer(target_language: str, tokenize: str = "auto") -> str:
     Raises UsageError for a name that sacrebleu does not know.
     """
     if tokenize == "auto":
-        language = target_language.replace("_", "-").split("-")[0].lower()
-        if language in _CHINESE:
+        language = primary(target_language)
+        if language in CHINESE:
             return "zh"
-        if language in _JAPANESE:
+        if language in JAPANESE:
             return "ja-mecab"
-        return "char" if language in _UNSPACED else "13a"
+        return "char" if language in UNSPACED else "13a"
     known = sorted(BLEU.TOKENIZERS)
     if tokenize not in known:
         near = difflib.get_close_matches(tokenize, known, n=1)

@@ -8,6 +8,7 @@ import yaml
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from seq2attn.experiment.config_attention import LocationConfig
 from seq2attn.experiment.config_data import DEFAULT_MAX_LENGTH, DataConfig
 from seq2attn.experiment.config_model import ModelConfig
 from seq2attn.experiment.config_rules import problems
@@ -57,6 +58,16 @@ class Config(Section):
             summary = "; ".join(f"{key} = {value} {reason}: {hint}" for key, value, reason, hint in found)
             raise PydanticCustomError("combination", "{summary}", {"summary": summary, "problems": found})
         return self
+
+    @property
+    def longest_source(self) -> int | None:
+        """The most subwords, end of sentence included, that the model can read; None: any number."""
+        attention = getattr(self.model.decoder, "attention", None)
+        bounds = [
+            *([self.data.max_length] if getattr(self.model.encoder, "positions", None) == "learned" else []),
+            *([attention.score.max_source] if attention and isinstance(attention.score, LocationConfig) else []),
+        ]
+        return min(bounds, default=None)
 
 
 class _Dumper(yaml.SafeDumper):

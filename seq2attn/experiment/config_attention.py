@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from seq2attn.experiment.section import Count, Positive, Probability, Section, Variant
+from seq2attn.experiment.section import Count, Depth, Positive, Probability, Reach, Section, Variant
 
 # ---- scores
 
@@ -78,7 +78,7 @@ class WindowConfig(Section):
     """Positions near one's own, in self-attention; a decoder's stays causal."""
 
     type: Literal["window"] = "window"
-    radius: Count = Field(default=8, description="Farthest position that is seen")
+    radius: Reach = Field(default=8, description="Farthest position that is seen")
     gathered: bool = Field(default=False, description=_GATHERED)
 
 
@@ -86,7 +86,7 @@ class StridedConfig(Section):
     """The nearest positions and every stride-th, in self-attention (Child et al. 2019); a decoder's stays causal."""
 
     type: Literal["strided"] = "strided"
-    stride: Count = Field(default=8, description="Best near the square root of the usual length")
+    stride: Reach = Field(default=8, description="Best near the square root of the usual length")
     gathered: bool = Field(default=False, description=_GATHERED)
 
 
@@ -94,7 +94,7 @@ class LocalMonotonicConfig(Section):
     """A window of the source that moves one word each step: local-m (Luong et al. 2015, §3.2)."""
 
     type: Literal["local_monotonic"] = "local_monotonic"
-    window: Count = Field(default=10, description="Farthest position from the middle that is seen: Luong's D")
+    window: Reach = Field(default=10, description="Farthest position from the middle that is seen: Luong's D")
     gaussian: bool = Field(default=False, description="Weigh positions by a Gaussian around the middle")
     gathered: bool = Field(default=False, description=_GATHERED)
 
@@ -103,7 +103,7 @@ class LocalPredictiveConfig(Section):
     """A window of the source where the decoder's state says: local-p (Luong et al. 2015, §3.2)."""
 
     type: Literal["local_predictive"] = "local_predictive"
-    window: Count = Field(default=10, description="Farthest position from the middle that is seen: Luong's D")
+    window: Reach = Field(default=10, description="Farthest position from the middle that is seen: Luong's D")
     gaussian: bool = Field(default=True, description="Weigh positions by a Gaussian around the middle")
     gathered: bool = Field(default=False, description=_GATHERED)
 
@@ -180,7 +180,7 @@ AggregationSection = Annotated[AggregationConfig, Field(discriminator="type"), V
 class HopsConfig(Section):
     """Reads the source several times (Sukhbaatar et al. 2015)."""
 
-    hops: Count = Field(default=3, description="Readings")
+    hops: Depth = Field(default=3, description="Readings")
     tying: Literal["layerwise", "adjacent"] = Field(
         default="layerwise", description="The same maps for every reading, or each one's values are the next one's keys"
     )
@@ -189,7 +189,7 @@ class HopsConfig(Section):
 class HierarchicalConfig(Section):
     """Attends to words within segments, then to segments (Yang et al. 2016)."""
 
-    length: Count = Field(default=8, description="Words of a segment")
+    length: Reach = Field(default=8, description="Words of a segment")
 
 
 class LatentConfig(Section):

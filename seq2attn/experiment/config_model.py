@@ -10,7 +10,7 @@ from seq2attn.experiment.config_attention import (
     LuongAttentionConfig,
     TransformerAttentionConfig,
 )
-from seq2attn.experiment.section import Count, Probability, Section, Variant
+from seq2attn.experiment.section import Count, Depth, Probability, Section, Variant
 
 # ---- encoders
 
@@ -42,7 +42,7 @@ class LSTMEncoderConfig(Section):
 
     type: Literal["lstm"] = "lstm"
     width: Count = Field(default=256, description="Units of each layer and direction")
-    layers: Count = Field(default=1, description="Layers")
+    layers: Depth = Field(default=1, description="Layers")
     bidirectional: bool = Field(default=True, description="Read from both ends; states are then 2 × width wide")
     reverse_source: bool = Field(default=False, description="Feed the source last word first (Sutskever et al. 2014)")
     gates: GatesConfig | None = Field(default=None, description=_GATES)
@@ -57,7 +57,7 @@ class TransformerEncoderConfig(Section):
     """A Transformer's encoder (Vaswani et al. 2017), as wide as the embedding."""
 
     type: Literal["transformer"] = "transformer"
-    layers: Count = Field(default=3, description="Layers")
+    layers: Depth = Field(default=3, description="Layers")
     feedforward: Count = Field(default=1024, description="Hidden units of the position-wise network")
     norm: Norm = Field(default="pre", description="Layer normalization before or after each sublayer")
     positions: SelfPositions = Field(default="sinusoidal", description="How a position is told from another")
@@ -71,7 +71,7 @@ class ConvEncoderConfig(Section):
     """Gated convolutions over the source (Gehring et al. 2017), as wide as the embedding."""
 
     type: Literal["conv"] = "conv"
-    layers: Count = Field(default=6, description="Layers")
+    layers: Depth = Field(default=6, description="Layers")
     kernel: Count = Field(default=3, description="Words that a layer sees at once; odd")
     positions: Positions = Field(default="sinusoidal", description="How a position is told from another")
     gates: GatesConfig | None = Field(default=None, description=_GATES)
@@ -89,7 +89,7 @@ class LSTMDecoderConfig(Section):
 
     type: Literal["lstm"] = "lstm"
     width: Count = Field(default=512, description="Units of each layer")
-    layers: Count = Field(default=1, description="Layers")
+    layers: Depth = Field(default=1, description="Layers")
     bottleneck: Count = Field(default=256, description="Width of the fixed vector")
     vector: Literal["initial", "every_step"] = Field(
         default="initial", description="Give the vector as initial state only, or at every step too"
@@ -101,7 +101,7 @@ class BahdanauDecoderConfig(Section):
 
     type: Literal["bahdanau"] = "bahdanau"
     width: Count = Field(default=512, description="Units of each layer")
-    layers: Count = Field(default=1, description="Layers")
+    layers: Depth = Field(default=1, description="Layers")
     attention: BahdanauAttentionConfig = Field(
         default=BahdanauAttentionConfig(), description="Attention over the source"
     )
@@ -112,7 +112,7 @@ class LuongDecoderConfig(Section):
 
     type: Literal["luong"] = "luong"
     width: Count = Field(default=512, description="Units of each layer")
-    layers: Count = Field(default=1, description="Layers")
+    layers: Depth = Field(default=1, description="Layers")
     input_feeding: bool = Field(default=True, description="Give the attentional state to the next step")
     attention: LuongAttentionConfig = Field(default=LuongAttentionConfig(), description="Attention over the source")
 
@@ -121,7 +121,7 @@ class TransformerDecoderConfig(Section):
     """A Transformer's decoder (Vaswani et al. 2017), as wide as the embedding."""
 
     type: Literal["transformer"] = "transformer"
-    layers: Count = Field(default=3, description="Layers")
+    layers: Depth = Field(default=3, description="Layers")
     feedforward: Count = Field(default=1024, description="Hidden units of the position-wise network")
     norm: Norm = Field(default="pre", description="Layer normalization before or after each sublayer")
     positions: SelfPositions = Field(default="sinusoidal", description="How a position is told from another")

@@ -7,7 +7,7 @@ from typing import Any
 from seq2attn.evaluation.bleu import Scores, bleu_metric, score
 from seq2attn.evaluation.by_length import Bucket, bleu_by_length
 from seq2attn.evaluation.noise import NoiseCurve, Replace, noise_curve
-from seq2attn.experiment.model import Model
+from seq2attn.experiment.model import ANY_LENGTH, Model
 from seq2attn.search import Beam, Greedy, Translator
 
 
@@ -73,7 +73,7 @@ def evaluate(
         "lowercase": lowercase,
         "tokenize": tokenize,
     }
-    hypotheses = model.translate(sources, beam=beam, length_penalty=length_penalty)
+    hypotheses = model.translate(sources, beam=beam, length_penalty=length_penalty, max_length=ANY_LENGTH)
     scores = score(hypotheses, references, **settings)
     by_length = bleu_by_length(sources, hypotheses, references, **settings)
     if noise is None:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.experiment.config import Config, to_yaml
+from seq2attn.experiment.model_files import CHECKSUMS, CONFIG, WEIGHTS, checksums
 
-WEIGHTS, CONFIG, README = "model.safetensors", "config.yaml", "README.md"
+README = "README.md"
 
 _CARD = """# {encoder} encoder, {decoder} decoder: {source} → {target}
 
@@ -22,6 +23,7 @@ A translation model of {parameters:,} parameters, trained with seq2attn on {data
 | model.safetensors | the weights: {chosen} |
 | *.model | the SentencePiece vocabulary |
 | config.yaml | the complete config |
+| SHA256SUMS | checksums of these files, verified when the model is loaded |
 
     seq2attn translate {folder} input.{source} -o output.{target}
 
@@ -50,6 +52,7 @@ def export(
     tokenizer.save(aside)
     save_file(dict(weights), aside / WEIGHTS, metadata={"format": "pt"})
     (aside / CONFIG).write_text(to_yaml(config), encoding="utf-8")
+    (aside / CHECKSUMS).write_text(checksums(aside), encoding="utf-8")
     figures = ", ".join(f"{name} {value:.2f}" for name, value in metrics.items())
     card = _CARD.format(
         encoder=config.model.encoder.type,

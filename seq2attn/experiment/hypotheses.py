@@ -7,7 +7,7 @@ from pathlib import Path
 
 import seq2attn
 from seq2attn.experiment.config import Config
-from seq2attn.experiment.model import load
+from seq2attn.experiment.model import ANY_LENGTH, load
 from seq2attn.experiment.progress import say
 from seq2attn.experiment.run_directory import write_whole
 
@@ -34,7 +34,9 @@ def translated(
         return kept
     say(f"{run}: translating {len(lines):,} test sentences")
     model = load(run, device)
-    hypotheses = model.translate(lines, beam=evaluation.beam, length_penalty=evaluation.length_penalty)
+    hypotheses = model.translate(
+        lines, beam=evaluation.beam, length_penalty=evaluation.length_penalty, max_length=ANY_LENGTH
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     _record(file).unlink(missing_ok=True)
     write_whole(file, "".join(f"{line}\n" for line in hypotheses))

@@ -27,10 +27,30 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     tree = _read(file, (), None)
     for override in overrides:
         tree = assign(tree, *_parse_override(override))
+    return _validated(tree, file)
+
+
+def load_complete_config(file: Path) -> Config:
+    """The config of a model folder, which reads no other file. Raises ConfigError, also if it extends one."""
+    tree = _mapping(file, "")
+    if "extends" in tree.value:
+        origin = tree.value["extends"].origin
+        raise ConfigError(f"{origin}: a model's config cannot extend another file", "export the model again")
+    return _validated(tree, file)
+
+
+def _validated(tree: Located, file: Path) -> Config:
     try:
         return Config.model_validate(tree.plain())
     except ValidationError as error:
         raise explain(error, tree, str(file)) from error
+
+
+def _mapping(path: Path, prefix: str) -> Located:
+    tree = parse(_text(path, prefix), str(path))
+    if not isinstance(tree.value, dict):
+        raise ConfigError(f"{tree.origin}: a config is a mapping of keys", "begin with `data:`, `model:` or `extends:`")
+    return tree
 
 
 def _read(path: Path, above: tuple[Path, ...], named: Origin | None) -> Located:
@@ -39,9 +59,7 @@ def _read(path: Path, above: tuple[Path, ...], named: Origin | None) -> Located:
     if path.resolve() in above:
         chain = " → ".join(file.name for file in (*above[above.index(path.resolve()) :], path))
         raise ConfigError(f"{prefix}`extends` runs in a circle: {chain}", "take one of the files out of the circle")
-    tree = parse(_text(path, prefix), str(path))
-    if not isinstance(tree.value, dict):
-        raise ConfigError(f"{tree.origin}: a config is a mapping of keys", "begin with `data:`, `model:` or `extends:`")
+    tree = _mapping(path, prefix)
     own = dict(tree.value)
     extends = own.pop("extends", None)
     top = Located(own, tree.origin)

@@ -7,6 +7,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 Count = Annotated[int, Field(ge=1)]
+Reach = Annotated[int, Field(ge=1, le=10_000)]  # in positions: memory of that size is taken
+Depth = Annotated[int, Field(ge=1, le=1_000)]
 Positive = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 

@@ -19,6 +19,7 @@ _INTEGER = re.compile(r"^[-+]?[0-9][0-9_]*$")
 _BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _TAG = "tag:yaml.org,2002:"
+_VALUES = 10_000  # of a config, at most
 
 
 class _Loader(yaml.SafeLoader):
@@ -88,9 +89,35 @@ def parse(text: str, place: str, origin: Origin | None = None) -> Located:
             f"{origin or Origin(place, line)}: a config cannot hold the character U+{ord(text[error.position]):04X}",
             "delete it, or write it as an escape in double quotes",
         ) from error
+    except (RecursionError, ValueError, OverflowError) as error:  # the latter two: an escape such as \UFFFFFFFF
+        what = "nested too deeply" if isinstance(error, RecursionError) else f"not valid YAML: {error}"
+        raise ConfigError(
+            f"{origin or Origin(place, 1)}: {what}", "a config is a few mappings in one another"
+        ) from error
     if node is None:
         return Located({}, origin or Origin(place, 1))
+    _check_size(node, place, origin)
     return _located(node, place, origin, node.start_mark.line + 1, ())
+
+
+def _check_size(root: yaml.Node, place: str, fixed: Origin | None) -> None:
+    """Raises ConfigError where aliases of aliases would become more values than a config can have."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = 1  # while inside: an alias of what it stands in is another error
+            sizes[id(node)] += sum(size(child) for child in _children(node))
+        return sizes[id(node)]
+
+    if size(root) > _VALUES:
+        raise ConfigError(f"{fixed or Origin(place, 1)}: more than {_VALUES:,} values", "a config has some hundred")
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [value for _, value in node.value]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def _yaml_hint(text: str, mark: yaml.Mark | None) -> str:

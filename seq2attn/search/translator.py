@@ -1,16 +1,23 @@
 """From lines of text to lines of text: order kept, one result for each line."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from seq2attn.data.long_lines import split
 from seq2attn.data.tokenizer import EOS, PAD, Tokenizer
+from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search.hypothesis import Search
+
+OnLong = Literal["split", "truncate", "error"]
+
+_PARTS = 2**40  # part p of line n is drawn as sentence n + p · 2⁴⁰: no two parts of a line draw the same
 
 
 class Translation(NamedTuple):
@@ -24,36 +31,119 @@ class Translator:
     """Sorts a window of lines by length, searches in batches of similar lengths, and gives the results back in order.
 
     A batch holds at most `batch_tokens` padded source subwords. A translation has at most `2·subwords + 10` tokens.
+
+    A line of more than `longest` subwords, end of sentence included (None: any number is fine), is counted in `overlong`. It
+    is split, and the translations of its parts joined by `space`: the k-th best of the line are the k-th best of its parts,
+    their score is the sum. Or it is truncated to its first `longest` subwords; or it is a DataError.
     """
 
     def __init__(
-        self, model: Seq2Seq, tokenizer: Tokenizer, search: Search, *, batch_tokens: int = 4000, window: int = 2000
+        self,
+        model: Seq2Seq,
+        tokenizer: Tokenizer,
+        search: Search,
+        *,
+        batch_tokens: int = 4000,
+        window: int = 2000,
+        longest: int | None = None,
+        on_long: OnLong = "split",
+        space: str = " ",
     ) -> None:
+        self.longest = sys.maxsize if longest is None else longest
+        self.overlong = 0
         self._model = model
         self._tokenizer = tokenizer
         self._search = search
         self._batch_tokens = batch_tokens
         self._window = window
+        self._on_long = on_long
+        self._space = space
 
     def translate(self, lines: Iterable[str]) -> Iterator[list[Translation]]:
         """The hypotheses of each line, best first; a blank line gives one empty translation."""
-        return self.translate_encoded(self.encode(lines))
+        remaining = iter(lines)
+        for results in self.translate_windows(iter(lambda: list(islice(remaining, self._window)), [])):
+            yield from results
+
+    def translate_windows(self, windows: Iterable[Sequence[str]]) -> Iterator[list[list[Translation]]]:
+        """The hypotheses of each line, a window at a time, before the next one is read.
+
+        A line that is an error ends it: the translations of the lines before it come first.
+        """
+        read = 0
+        with self._evaluating():
+            for window in windows:
+                parts: list[list[list[int]]] = []
+                error: DataError | None = None
+                for number, line in enumerate(window, start=read):
+                    try:
+                        parts.append(self._parts(line, number))
+                    except DataError as found:
+                        error = found
+                        break
+                yield self._translate_lines(parts, read)
+                if error is not None:
+                    raise error
+                read += len(window)
 
     def encode(self, lines: Iterable[str]) -> Iterator[list[int]]:
         """The source ids of each line, EOS last; those of a blank line are EOS alone."""
-        return (self._tokenizer.encode_source([line])[0] if line.strip() else [EOS] for line in lines)
+        return (self._encode(line) for line in lines)
 
     def translate_encoded(self, sources: Iterable[list[int]]) -> Iterator[list[Translation]]:
         """The hypotheses of each source, best first; ids as `encode` gives them, and EOS alone gives an empty translation."""
         numbered = enumerate(sources)
+        with self._evaluating():
+            while window := list(islice(numbered, self._window)):
+                yield from self._translate_window(window)
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
         was_training = self._model.training
         self._model.eval()
-        while window := list(islice(numbered, self._window)):
-            yield from self._translate_window(window)
-        self._model.train(was_training)
+        try:
+            yield
+        finally:
+            self._model.train(was_training)
+
+    def _encode(self, line: str) -> list[int]:
+        return self._tokenizer.encode_source([line])[0] if line.strip() else [EOS]
+
+    def _parts(self, line: str, number: int) -> list[list[int]]:
+        """The sources that a line becomes: itself, or what a long one is split into."""
+        ids = self._encode(line)
+        if len(ids) <= self.longest:
+            return [ids]
+        self.overlong += 1
+        if self._on_long == "error":
+            raise DataError(
+                f"line {number + 1}: {len(ids):,} subwords, more than {self.longest:,}",
+                "choose --on-long split or truncate",
+            )
+        if self._on_long == "truncate":
+            return [self._truncated(ids)]
+        parts = split(line, lambda text: len(self._encode(text)) <= self.longest)
+        return [self._truncated(self._encode(part)) for part in parts]
+
+    def _truncated(self, ids: list[int]) -> list[int]:
+        return ids if len(ids) <= self.longest else [*ids[: self.longest - 1], EOS]
+
+    def _translate_lines(self, lines: list[list[list[int]]], first: int) -> list[list[Translation]]:
+        """The hypotheses of lines that are numbered from `first`, each in one or more parts."""
+        sources = [
+            (first + line + part * _PARTS, ids) for line, parts in enumerate(lines) for part, ids in enumerate(parts)
+        ]
+        found = iter(self._translate_window(sources))
+        return [self._joined([next(found) for _ in parts]) for parts in lines]
+
+    def _joined(self, parts: list[list[Translation]]) -> list[Translation]:
+        return [
+            Translation(self._space.join(t.text for t in ranked if t.text), sum(t.score for t in ranked))
+            for ranked in zip(*(part for part in parts if part != _EMPTY), strict=False)
+        ] or list(_EMPTY)
 
     def _translate_window(self, window: list[tuple[int, list[int]]]) -> list[list[Translation]]:
-        results = [[Translation("", 0.0)] for _ in window]
+        results = [list(_EMPTY) for _ in window]
         lengths = [len(ids) for _, ids in window]
         waiting = sorted((i for i, length in enumerate(lengths) if length > 1), key=lambda i: (lengths[i], i))
         while waiting:
@@ -71,5 +161,10 @@ class Translator:
         longest = self._model.longest_target or sys.maxsize
         limits = torch.tensor([min(2 * len(ids) + 10, longest) for ids in encoded], device=device)
         found = self._search(self._model, source, limits, numbers)
+        if not all(found):
+            raise DataError("the model's scores are not numbers", "its weights are damaged, or training diverged")
         texts = iter(self._tokenizer.decode_target([h.tokens for hypotheses in found for h in hypotheses]))
         return [[Translation(next(texts), h.score) for h in hypotheses] for hypotheses in found]
+
+
+_EMPTY = [Translation("", 0.0)]

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from seq2attn.errors import Seq2attnError
+from seq2attn.errors import DataError, Seq2attnError
 
 MODEL, OPTIMIZER, RANDOM, STATE = "model.safetensors", "optimizer.safetensors", "random.safetensors", "state.json"
 
@@ -30,12 +30,13 @@ def _kept(model: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Copy weights into `model`; names and shapes must be exactly the model's own."""
+    """Copy weights into `model`; names, shapes and types must be exactly the model's own."""
     kept = _kept(model)
     wrong = [n for n in kept if n not in tensors] + [n for n in tensors if n not in kept]
-    wrong += [n for n, t in kept.items() if n in tensors and t.shape != tensors[n].shape]
+    wrong += [n for n, t in kept.items() if n in tensors and (t.shape, t.dtype) != (tensors[n].shape, tensors[n].dtype)]
     if wrong:
-        raise Seq2attnError(f"{where}: does not fit the config's model: {wrong[0]!r} and {len(wrong) - 1} more differ")
+        message = f"{where}: does not fit the config's model: {wrong[0]!r} and {len(wrong) - 1} more differ"
+        raise DataError(message, "config and weights must be of one model")
     for name, tensor in kept.items():
         tensor.copy_(tensors[name])
 
@@ -45,7 +46,7 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     try:
         return load_file(file)
     except (OSError, SafetensorError) as error:
-        raise Seq2attnError(f"{file}: cannot be read: {error}", "copy the model again, or train it again") from error
+        raise DataError(f"{file}: cannot be read: {error}", "copy the model again, or train it again") from error
 
 
 def average(files: Sequence[Path]) -> dict[str, Tensor]:

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,85 @@ def test_bad_text_is_named_by_its_line(command: Command, trained: Path, tmp_path
     assert done.code == 2
     assert "standard input:2: not valid UTF-8" in done.err
     assert "nowhere: cannot be read" in command("translate", trained, tmp_path / "nowhere").err
+
+
+def test_lines_before_a_broken_one_are_written_and_broken_ones_can_be_replaced(command: Command, trained: Path) -> None:
+    done = command("translate", trained, stdin=b"ka\n\nm\xffi\nlo\n")
+    assert done.code == 2
+    assert done.out == command("translate", trained, stdin=b"ka\n\n").out
+    assert "standard input:3: not valid UTF-8 (byte 0xff at byte 2 of the line)" in done.err
+    replaced = command("translate", trained, "--encoding-errors", "replace", stdin=b"ka\n\nm\xffi\nlo\n")
+    assert (replaced.code, replaced.err) == (0, "")
+    assert replaced.out == command("translate", trained, stdin="ka\n\nm\ufffdi\nlo\n".encode()).out
+
+
+def test_long_lines_are_split_truncated_or_refused_and_counted_once(command: Command, trained: Path) -> None:
+    text = b"ka mi lo tu se. tu se po.\nfa\nka mi lo tu se. ra ni do ve.\n"
+    parts = command("translate", trained, stdin=b"ka mi lo tu se.\ntu se po.\n").out.split("\n")[:2]
+    assert all(parts)
+    split = command("translate", trained, "--max-length", 11, stdin=text)
+    assert split.out.count("\n") == 3
+    assert split.out.split("\n")[0] == " ".join(parts)
+    assert (split.code, split.err) == (0, "2 lines of more than 11 subwords were split\n")
+    cut = command("translate", trained, "--max-length", 11, "--on-long", "truncate", stdin=text)
+    assert (cut.code, cut.out.count("\n"), cut.err) == (0, 3, "2 lines of more than 11 subwords were truncated\n")
+    refused = command("translate", trained, "--max-length", 11, "--on-long", "error", stdin=b"fa\n" + text)
+    assert (refused.code, refused.out.count("\n")) == (2, 1)
+    assert "line 2: 17 subwords, more than 11" in refused.err
+
+
+def test_a_line_of_a_hundred_thousand_words_is_one_line(command: Command, trained: Path) -> None:
+    done = command("translate", trained, "--beam", 1, stdin=b"ka mi lo tu se. " * 20_000 + b"\nmi\n")
+    assert (done.code, done.out.count("\n")) == (0, 2)
+    assert len(done.out.split("\n")[0].split()) > 1000
+    assert done.err.startswith("1 line of more than 250 subwords")
+
+
+@pytest.fixture
+def process(trained: Path) -> Iterator[subprocess.Popen[bytes]]:
+    arguments = [sys.executable, "-m", "seq2attn", "translate", trained, "--beam", "1", "--threads", "1"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe) as started:
+        yield started
+        started.kill()
+
+
+def test_a_line_is_answered_before_the_next_one_is_written(process: subprocess.Popen[bytes], trained: Path) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for line, expected in zip(
+        ("ka mi", "", "lo tu se"), load(trained).translate(["ka mi", "", "lo tu se"], beam=1), strict=True
+    ):
+        process.stdin.write(f"{line}\n".encode())
+        process.stdin.flush()
+        assert process.stdout.readline().decode() == f"{expected}\n"
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+
+
+def test_a_reader_that_leaves_is_no_error(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdin.write(b"ka\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    process.stdout.close()
+    process.stdin.write(b"ka mi\n" * 1000)
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read() == b""
+
+
+def test_a_full_disk_is_one_line(trained: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with Path("/dev/full").open("wb") as full:
+        arguments = [sys.executable, "-m", "seq2attn", "translate", trained, "--beam", "1"]
+        done = subprocess.run(arguments, input=b"ka\n", stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("seq2attn: error: standard output: cannot be written: No space left")
+    assert done.stderr.count(b"\n") == 2
 
 
 def test_an_error_halfway_leaves_the_old_output(command: Command, trained: Path, tmp_path: Path) -> None:

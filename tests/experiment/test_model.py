@@ -10,6 +10,7 @@ from torch.nn import functional as F
 import seq2attn
 from seq2attn.errors import DataError, Seq2attnError, UsageError
 from seq2attn.experiment.model import load
+from seq2attn.experiment.model_files import CHECKSUMS
 from seq2attn.experiment.run_directory import Run
 from seq2attn.search import Greedy
 from seq2attn.training.checkpoint import MODEL
@@ -74,6 +75,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path, trained: Path) -> None:
 
 def test_a_damaged_model_is_one_clear_line(tmp_path: Path, trained: Path) -> None:
     copy = Path(shutil.copytree(trained / "model", tmp_path / "model"))
+    (copy / CHECKSUMS).unlink()
     whole = (copy / MODEL).read_bytes()
     (copy / MODEL).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(Seq2attnError, match=r"model\.safetensors: cannot be read"):

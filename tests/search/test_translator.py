@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seq2attn.data.tokenizer import EOS, Tokenizer
+from seq2attn.errors import DataError
 from seq2attn.experiment import build
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search, Translator
@@ -154,3 +155,72 @@ def test_what_ends_a_line_elsewhere_does_not_end_one_here(model: Seq2Seq, tokeni
     odd = "ka\u2028mi\x85lo\x0b\x0ctu\rse"
     [found] = texts(model, tokenizer, Beam(2), [odd])
     assert len(found.splitlines()) <= 1
+
+
+LONG = "ka mi ra tu. ni po ra. ve fa gu ka"
+
+
+def long(
+    model: Seq2Seq, tokenizer: Tokenizer, search: Search, lines: Sequence[str], **settings: object
+) -> list[object]:
+    translator = Translator(model, tokenizer, search, longest=6, **settings)  # type: ignore[arg-type]
+    return [*translator.translate(lines), translator.overlong]
+
+
+def test_a_long_line_is_split_into_sentences_and_joined_again(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+    parts = ["ka mi ra tu.", "ni po ra.", "ve fa gu ka"]
+    for search in (Greedy(), Beam(3)):
+        one, other, short, count = long(model, tokenizer, search, ["ka", LONG, "mi"])
+        whole = Translator(model, tokenizer, search).translate(parts)
+        ranked = list(zip(*whole, strict=True))
+        assert count == 1
+        assert [text for text, _ in other] == [" ".join(h.text for h in row) for row in ranked]
+        assert [score for _, score in other] == pytest.approx([sum(h.score for h in row) for row in ranked])
+        assert [one[0].text, short[0].text] == texts(model, tokenizer, search, ["ka", "mi"])
+    unspaced = long(model, tokenizer, Greedy(), [LONG], space="")[0]
+    assert unspaced[0].text == "".join(best[0].text for best in Translator(model, tokenizer, Greedy()).translate(parts))
+
+
+def test_a_long_line_is_truncated_or_an_error_if_wanted(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+    echo = Echo()
+    found = long(model, tokenizer, echo, ["ka", LONG.replace(".", "")], on_long="truncate")
+    assert [hypotheses[0].text for hypotheses in found[:2]] == ["ka", "ka mi ra tu ni"]
+    assert found[2] == 1
+    windows = Translator(model, tokenizer, echo, longest=6, on_long="error").translate_windows(
+        [["ka", "mi", LONG, "lo"]]
+    )
+    assert [best[0].text for best in next(windows)] == ["ka", "mi"]
+    with pytest.raises(DataError, match="line 3: 14 subwords, more than 6"):
+        next(windows)
+
+
+def test_each_part_of_a_long_line_draws_a_sample_of_its_own(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+    search = Sampling(temperature=2.0)
+    twice, single, _ = long(model, tokenizer, search, ["ka mi ra tu. ka mi ra tu.", "ka mi ra tu."])
+    assert twice[0].text != f"{single[0].text} {single[0].text}"
+    alone, together = (long(model, tokenizer, search, [LONG] * 2, batch_tokens=tokens)[:2] for tokens in (1, 4000))
+    assert [hypotheses[0].text for hypotheses in alone] == [hypotheses[0].text for hypotheses in together]
+    assert alone[0][0].text != alone[1][0].text
+
+
+def test_a_window_is_translated_before_the_next_one_is_read(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+    def windows() -> Iterator[list[str]]:
+        yield ["ka", ""]
+        raise DataError("the end")
+
+    found = Translator(model, tokenizer, Echo()).translate_windows(windows())
+    assert [best[0].text for best in next(found)] == ["ka", ""]
+    with pytest.raises(DataError, match="the end"):
+        next(found)
+
+
+def test_scores_that_are_no_numbers_are_an_error(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+    bias = model.bias.detach().clone()
+    try:
+        with torch.no_grad():
+            model.bias.fill_(float("nan"))
+        with pytest.raises(DataError, match="not numbers"):
+            texts(model, tokenizer, Beam(3), ["ka"])
+    finally:
+        with torch.no_grad():
+            model.bias.copy_(bias)

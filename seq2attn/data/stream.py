@@ -1,0 +1,71 @@
+"""The lines of a byte stream, as many at a time as have come."""
+
+import select
+from collections.abc import Iterator
+from io import BufferedIOBase
+from typing import Literal
+
+from seq2attn.errors import DataError
+
+EncodingErrors = Literal["strict", "replace"]
+
+_LINES = 2000  # of a window at most
+_BYTES = 1 << 20  # a window ends with the line that passes this
+_BLOCK = 1 << 16
+_PATIENCE = 0.02  # seconds that a window waits for more lines
+
+
+def windows(stream: BufferedIOBase, name: str, errors: EncodingErrors = "strict") -> Iterator[list[str]]:
+    """The lines of a UTF-8 stream without their ends, in windows: a window ends where no more lines have come yet.
+
+    Only a line feed ends a line. One carriage return before it is dropped, and so is a byte order mark at the start. With
+    "replace", bytes that are not UTF-8 become U+FFFD; else the lines before them are given first, then DataError names
+    the line.
+    """
+    read = 0
+    try:
+        for lines in _windows(stream):
+            decoded: list[str] = []
+            for number, line in enumerate(lines, start=read + 1):
+                try:
+                    decoded.append(_text(line, number, errors))
+                except UnicodeDecodeError as error:
+                    yield decoded
+                    byte = f"byte 0x{error.object[error.start]:02x} at byte {error.start + 1} of the line"
+                    hint = "convert the text to UTF-8, or choose --encoding-errors replace"
+                    raise DataError(f"{name}:{number}: not valid UTF-8 ({byte})", hint) from error
+            yield decoded
+            read += len(lines)
+    except OSError as error:
+        raise DataError(f"{name}:{read + 1}: cannot be read: {error.strerror}", "check the file") from error
+
+
+def _text(line: bytes, number: int, errors: EncodingErrors) -> str:
+    return line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8", errors)
+
+
+def _windows(stream: BufferedIOBase) -> Iterator[list[bytes]]:
+    lines: list[bytes] = []
+    begun: list[bytes] = []  # the parts of a line whose end has not come
+    while block := stream.read1(_BLOCK):
+        *ended, rest = block.split(b"\n")
+        if ended:
+            lines += [b"".join([*begun, ended[0]]), *ended[1:]]
+            begun = []
+        begun.append(rest)
+        while len(lines) >= _LINES:
+            yield lines[:_LINES]
+            lines = lines[_LINES:]
+        if lines and (sum(map(len, lines)) >= _BYTES or not _more_at_once(stream)):
+            yield lines
+            lines = []
+    last = b"".join(begun)
+    yield [*lines, *([last] if last else [])]
+
+
+def _more_at_once(stream: BufferedIOBase) -> bool:
+    """Whether a read would return at once; no where nobody can tell (in memory, a pipe on Windows)."""
+    try:
+        return bool(select.select([stream], [], [], _PATIENCE)[0])
+    except (OSError, ValueError):
+        return False

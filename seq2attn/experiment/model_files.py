@@ -1,0 +1,92 @@
+"""The files of a model folder, which may come from anybody: looked at before anything reads them."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from seq2attn.errors import DataError
+
+WEIGHTS, CONFIG, CHECKSUMS = "model.safetensors", "config.yaml", "SHA256SUMS"
+
+_TOKENIZERS = ("joint.model", "source.model", "target.model")
+_LARGEST = {CONFIG: 1 << 20, CHECKSUMS: 1 << 20} | dict.fromkeys(_TOKENIZERS, 1 << 28)  # bytes
+_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
+_AGAIN = "copy the model again, or train it again"
+
+
+def check_files(folder: Path) -> None:
+    """Raises DataError for a file that is no regular one, lies elsewhere (a link), is far too large, or was damaged."""
+    for name in (CONFIG, WEIGHTS, *_TOKENIZERS, CHECKSUMS):
+        file = folder / name
+        if not file.exists():
+            continue
+        if not file.is_file():
+            raise DataError(f"{file}: not a regular file", _AGAIN)
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{file}: a link out of the model folder", "copy the file itself into the folder")
+        if file.stat().st_size > _LARGEST.get(name, 1 << 62):
+            raise DataError(f"{file}: {file.stat().st_size:,} bytes, which no such file has", _AGAIN)
+    _verify(folder)
+
+
+def checksums(folder: Path) -> str:
+    """The lines of SHA256SUMS, which `sha256sum --check` reads too."""
+    names = (name for name in (CONFIG, WEIGHTS, *_TOKENIZERS) if (folder / name).exists())
+    return "".join(f"{_digest(folder / name)}  {name}\n" for name in names)
+
+
+def _verify(folder: Path) -> None:
+    """Compare with SHA256SUMS, if the folder has one."""
+    file = folder / CHECKSUMS
+    if not file.exists():
+        return
+    for line in _read(file).decode("utf-8", "replace").splitlines():
+        digest, _, name = line.partition("  ")
+        if name not in (CONFIG, WEIGHTS, *_TOKENIZERS):
+            raise DataError(f"{file}: not the checksums of a model: {line[:80]!r}", _AGAIN)
+        if not (folder / name).exists():
+            raise DataError(f"{folder / name}: missing, but {CHECKSUMS} has it", _AGAIN)
+        if _digest(folder / name) != digest:
+            hint = f"{_AGAIN}; if you changed it on purpose, remove {CHECKSUMS}"
+            raise DataError(f"{folder / name}: not as it was written: another checksum than in {CHECKSUMS}", hint)
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}", "look at its permissions") from error
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}", "look at its permissions") from error
+
+
+def header(file: Path) -> dict[str, Tensor]:
+    """The weights' names, shapes and types as tensors without storage: only the file's header is read."""
+    try:
+        with safe_open(file, "pt") as weights:
+            parts = {name: weights.get_slice(name) for name in weights.keys()}  # noqa: SIM118
+            return {
+                name: torch.empty(part.get_shape(), dtype=_DTYPES[part.get_dtype()], device="meta")
+                for name, part in parts.items()
+            }
+    except KeyError as error:
+        raise DataError(f"{file}: holds numbers of the type {error}, which no model here has", _AGAIN) from error
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{file}: cannot be read: {error}", _AGAIN) from error
+
+
+def check_finite(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raises DataError for weights that are infinite or no numbers."""
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise DataError(f"{file}: damaged: {name!r} holds what is no finite number", _AGAIN)
