@@ -13,6 +13,7 @@ import torch
 import seq2attn
 from seq2attn.data.sources import Source
 from seq2attn.data.sources_grammar import GrammarSplit
+from seq2attn.durable import write_whole
 from seq2attn.evaluation.bleu import bleu_metric, score
 from seq2attn.evaluation.by_length import bleu_by_length
 from seq2attn.experiment import build, machine
@@ -36,7 +37,7 @@ from seq2attn.experiment.report.results import (
 )
 from seq2attn.experiment.report.significance import largest_p
 from seq2attn.experiment.run import train
-from seq2attn.experiment.run_directory import Run, check, write_whole
+from seq2attn.experiment.run_directory import Run, check
 
 
 @dataclass(frozen=True)
