@@ -74,6 +74,8 @@ def _run(arguments: list[str], debug: bool) -> int:
     try:
         result = app(arguments, standalone_mode=False)
         sys.stdout.flush()
+        if result == 130:  # what typer makes of Ctrl-C
+            return _failed("interrupted", "", 130, debug)
         return result if isinstance(result, int) else 0
     except Seq2attnError as error:
         return _failed(error.message, error.hint, error.exit_code, debug)
