@@ -1,5 +1,6 @@
 """The `seq2attn` command. Nothing heavy is imported until a command needs it."""
 
+import os
 import signal
 import sys
 import traceback
@@ -55,22 +56,37 @@ def root(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 fine, 2 bad usage, config or data, 3 diverged, 130/143 interrupted, 1 else."""
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # training has its own, gentler way
+    signal.signal(signal.SIGTERM, _terminate)  # training has its own, gentler way
     arguments = sys.argv[1:]
     debug = "--debug" in arguments  # wherever it stands
-    sys.exit(_run([argument for argument in arguments if argument != "--debug"], debug))
+    code = _run([argument for argument in arguments if argument != "--debug"], debug)
+    if code in (130, 143):
+        os._exit(code)  # threads of libraries might still work, and complain when Python ends under them
+    sys.exit(code)
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM. No KeyboardInterrupt, which click turns into something else."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise _TerminatedError
 
 
 def _run(arguments: list[str], debug: bool) -> int:
     try:
         result = app(arguments, standalone_mode=False)
         sys.stdout.flush()
+        if result == 130:  # what typer makes of Ctrl-C
+            return _failed("interrupted", "", 130, debug)
         return result if isinstance(result, int) else 0
     except Seq2attnError as error:
         return _failed(error.message, error.hint, error.exit_code, debug)
     except TyperException as error:  # without a message, it asks for the help that it has shown
         message = error.format_message()
         return _failed(message, "`--help` after a command shows its options", error.exit_code, debug) if message else 0
+    except _TerminatedError:
+        return _failed("terminated", "", 143, debug)
     except (KeyboardInterrupt, typer.Abort):
         return _failed("interrupted", "", 130, debug)
     except BrokenPipeError:  # the reader has gone: nothing to say

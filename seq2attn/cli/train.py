@@ -20,14 +20,30 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check config and data, print the plan, and stop.")
     ] = False,
+    fork: Annotated[
+        Path | None,
+        typer.Option(
+            "--fork", metavar="NEW_RUN", help="Train into NEW_RUN, from the weights of the last checkpoint in RUN."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove the run that is in RUN first.")] = False,
 ) -> None:
     """Train a model. An unfinished run of the same config goes on where it stopped."""
+    from seq2attn.errors import UsageError
     from seq2attn.experiment.load import load_config
+
+    if fork is not None and (overwrite or dry_run):
+        raise UsageError("--fork goes with neither --overwrite nor --dry-run", "leave one of them out")
+    loaded = load_config(config, [*(overrides or ()), *([] if seed is None else [f"seed={seed}"])])
+    if fork is not None:
+        from seq2attn.experiment.fork import fork as run_fork
+
+        run_fork(loaded, out, fork, device=device, threads=threads)
+        typer.echo(fork / "model")
+        return
     from seq2attn.experiment.run import plan_text
     from seq2attn.experiment.run import train as run_training
 
-    loaded = load_config(config, [*(overrides or ()), *([] if seed is None else [f"seed={seed}"])])
     if dry_run:
         typer.echo(plan_text(loaded, None if overwrite else out, device, threads))
         return

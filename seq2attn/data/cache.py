@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from seq2attn import durable
 from seq2attn.errors import DataError
 
 _HINT = "set the environment variable SEQ2ATTN_CACHE to a folder with room that you can write to"
@@ -32,20 +33,16 @@ def build_once(folder: Path, write: Callable[[Path], None]) -> Path:
     try:
         aside.mkdir(parents=True)
         write(aside)
-        for path in aside.iterdir():
-            _sync(path)
+        for path in (*aside.iterdir(), aside):
+            durable.sync(path)
         _rename(aside, folder)
+        durable.sync(folder.parent)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"cannot write to the cache folder {folder.parent}: {reason}", _HINT) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _rename(aside: Path, folder: Path) -> None:

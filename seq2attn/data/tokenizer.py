@@ -85,11 +85,14 @@ class Tokenizer:
     def save(self, folder: Path) -> None:
         """Write joint.model, or source.model and target.model, into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
+        for name, content in self.files().items():
+            (folder / name).write_bytes(content)
+
+    def files(self) -> dict[str, bytes]:
+        """What `load` reads, by file name."""
         if self.joint:
-            (folder / "joint.model").write_bytes(self._source_model)
-        else:
-            (folder / "source.model").write_bytes(self._source_model)
-            (folder / "target.model").write_bytes(self._target_model)
+            return {"joint.model": self._source_model}
+        return {"source.model": self._source_model, "target.model": self._target_model}
 
     @property
     def fingerprint(self) -> str:

@@ -7,7 +7,7 @@ from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import UsageError
 from seq2attn.experiment.export import export
 from seq2attn.experiment.run_directory import Run
-from seq2attn.training.checkpoint import MODEL, Checkpoints, average
+from seq2attn.training.checkpoint import Checkpoints
 from seq2attn.training.schedule import goodness
 
 
@@ -18,13 +18,14 @@ def average_run(path: Path, out: Path, *, count: int, of: Literal["last", "best"
     """
     run = Run.open(path)
     checkpoints = Checkpoints(path / "checkpoints")
-    updates = checkpoints.updates()
     if out.exists():
         raise UsageError(f"{out}: exists already", "choose another --out")
     if not run.finished:
         raise UsageError(f"{path}: this run is not finished", "run its `seq2attn train` command again")
+    newest, _ = checkpoints.newest()
+    history = {} if newest is None else checkpoints.state(newest)["callbacks"]["validation"]["history"]
+    updates = [update for update in checkpoints.updates() if str(update) in history]
     if of == "best":
-        history = checkpoints.state(updates[-1])["callbacks"]["validation"]["history"]
         select = run.config.training.select
         metric = "bleu" if select == "average" else select
         updates = sorted(updates, key=lambda update: (goodness(metric, history[str(update)]), -update))
@@ -37,7 +38,7 @@ def average_run(path: Path, out: Path, *, count: int, of: Literal["last", "best"
     out.parent.mkdir(parents=True, exist_ok=True)
     export(
         out,
-        weights=average([checkpoints.path(update) / MODEL for update in chosen]),
+        weights=checkpoints.weights(chosen),
         tokenizer=Tokenizer.load(path / "model"),
         config=run.config,
         data=run.manifest["data"]["train"]["name"],

@@ -11,6 +11,7 @@ import torch
 import seq2attn
 from seq2attn.data.sources import Source
 from seq2attn.data.sources_grammar import GrammarSplit
+from seq2attn.durable import write_whole
 from seq2attn.evaluation.bleu import bleu_metric
 from seq2attn.experiment import build, machine
 from seq2attn.experiment.config import Config
@@ -30,7 +31,7 @@ from seq2attn.experiment.report.results import (
 )
 from seq2attn.experiment.report.significance import largest_p
 from seq2attn.experiment.run import train
-from seq2attn.experiment.run_directory import Run, check, write_whole
+from seq2attn.experiment.run_directory import Run, check
 from seq2attn.experiment.testing import Task, Tested, scoring, tested
 
 

@@ -32,6 +32,14 @@ class PlannedEpoch(Sequence[Batch]):
     def __getitem__(self, index: int) -> Batch:  # type: ignore[override]
         return self._encoded.batch(self._batches[index])
 
+    def largest(self) -> list[Batch]:
+        """What memory grows with: the batch of most subwords, padding included, and that of most pairs of positions."""
+        source, target = self._encoded.source_lengths, self._encoded.target_lengths
+        shapes = [(len(batch), int(source[batch].max()), int(target[batch].max())) for batch in self._batches]
+        subwords = [rows * (s + t) for rows, s, t in shapes]
+        positions = [rows * max(s, t) ** 2 for rows, s, t in shapes]
+        return [self[index] for index in dict.fromkeys((int(np.argmax(subwords)), int(np.argmax(positions))))]
+
 
 @dataclass(frozen=True)
 class Corpora:
@@ -59,6 +67,10 @@ class Corpora:
             )
         return PlannedEpoch(encoded, _plan(encoded, config.training.batch_tokens, config.seed, number))
 
+    def where(self, index: int) -> str:
+        """How a message names a pair of `encoded`."""
+        return self.train.where(int(self.encoded.rows[index]))
+
     def validation_batches(self, batch_tokens: int) -> PlannedEpoch:
         """All validation pairs, whatever their length."""
         lengths = (self.encoded_validation.source_lengths, self.encoded_validation.target_lengths)
@@ -66,12 +78,15 @@ class Corpora:
         return PlannedEpoch(self.encoded_validation, _plan(self.encoded_validation, max(batch_tokens, longest), 0, 0))
 
 
-def load_corpora(config: Config) -> Corpora:
-    """Read, clean, tokenize and encode; every step is cached by the fingerprint of what it reads."""
+def load_corpora(config: Config, tokenizer: Tokenizer | None = None) -> Corpora:
+    """Read, clean, tokenize and encode; every step is cached by the fingerprint of what it reads.
+
+    Without a `tokenizer`, one is learned from the training text.
+    """
     data = config.data
     train = load_corpus(build.source(data.train, "train", data), clean=True)
     validation = load_corpus(build.source(data.validation, "validation", data), clean=False)
-    tokenizer = _tokenizer(config, train)
+    tokenizer = tokenizer or _tokenizer(config, train)
     encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
     notes = [
         f"{what}: {text}"

@@ -1,16 +1,15 @@
 """model/: all that translating needs, also when it is copied elsewhere."""
 
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from seq2attn import durable
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.experiment.config import Config, to_yaml
-from seq2attn.experiment.model_files import CHECKSUMS, CONFIG, WEIGHTS, checksums
+from seq2attn.experiment.model_files import CONFIG, WEIGHTS
 
 README = "README.md"
 
@@ -46,13 +45,7 @@ def export(
     chosen: str,
     metrics: Mapping[str, float],
 ) -> None:
-    """Write the model folder aside, then put it in place of the old one."""
-    aside = folder.with_name(f".{folder.name}.writing")
-    shutil.rmtree(aside, ignore_errors=True)
-    tokenizer.save(aside)
-    save_file(dict(weights), aside / WEIGHTS, metadata={"format": "pt"})
-    (aside / CONFIG).write_text(to_yaml(config), encoding="utf-8")
-    (aside / CHECKSUMS).write_text(checksums(aside), encoding="utf-8")
+    """Write the model folder, in place of an old one only when it is whole."""
     figures = ", ".join(f"{name} {value:.2f}" for name, value in metrics.items())
     card = _CARD.format(
         encoder=config.model.encoder.type,
@@ -65,6 +58,9 @@ def export(
         folder=folder.name,
         figures=f"On the validation set, greedy: {figures}." if figures else "",
     )
-    (aside / README).write_text(card, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(aside, folder)
+    files = {
+        **tokenizer.files(),
+        WEIGHTS: save(dict(weights), metadata={"format": "pt"}),
+        CONFIG: to_yaml(config).encode(),
+    }
+    durable.write_folder(folder, [*durable.with_sums(files.items()), (README, card.encode())])

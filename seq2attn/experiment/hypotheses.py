@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import seq2attn
+from seq2attn.durable import write_whole
 from seq2attn.experiment.config import Config
 from seq2attn.experiment.model import ANY_LENGTH, load
 from seq2attn.experiment.progress import say
-from seq2attn.experiment.run_directory import write_whole
 
 
 def translated(

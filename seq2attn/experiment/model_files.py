@@ -8,9 +8,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from seq2attn import durable
 from seq2attn.errors import DataError
 
-WEIGHTS, CONFIG, CHECKSUMS = "model.safetensors", "config.yaml", "SHA256SUMS"
+WEIGHTS, CONFIG, CHECKSUMS = "model.safetensors", "config.yaml", durable.SUMS
 
 _TOKENIZERS = ("joint.model", "source.model", "target.model")
 _LARGEST = {CONFIG: 1 << 20, CHECKSUMS: 1 << 20} | dict.fromkeys(_TOKENIZERS, 1 << 28)  # bytes
@@ -31,12 +32,6 @@ def check_files(folder: Path) -> None:
         if file.stat().st_size > _LARGEST.get(name, 1 << 62):
             raise DataError(f"{file}: {file.stat().st_size:,} bytes, which no such file has", _AGAIN)
     _verify(folder)
-
-
-def checksums(folder: Path) -> str:
-    """The lines of SHA256SUMS, which `sha256sum --check` reads too."""
-    names = (name for name in (CONFIG, WEIGHTS, *_TOKENIZERS) if (folder / name).exists())
-    return "".join(f"{_digest(folder / name)}  {name}\n" for name in names)
 
 
 def _verify(folder: Path) -> None:

@@ -17,11 +17,22 @@ def say(text: str) -> None:
 class Progress:
     """Updates done, loss, target tokens a second, time left."""
 
-    def __init__(self, name: str, first: int, last: int) -> None:
+    def __init__(self, name: str, last: int) -> None:
         self._name = name
         self._last = last
+        self._bar = tqdm(disable=True)
+        self._started, self._first, self._shown = 0.0, 0, 0.0
+
+    def start(self, first: int) -> None:
+        """Training goes on after update `first`."""
         self._bar = tqdm(
-            total=last, initial=first, desc=name, unit=" updates", file=sys.stderr, disable=None, leave=False
+            total=self._last,
+            initial=first,
+            desc=self._name,
+            unit=" updates",
+            file=sys.stderr,
+            disable=None,
+            leave=False,
         )
         self._started, self._first, self._shown = time.monotonic(), first, time.monotonic()
 

@@ -9,13 +9,25 @@ from typing import Any, Literal
 import torch
 
 from seq2attn.data.sources import Source
+from seq2attn.data.tokenizer import Tokenizer
+from seq2attn.durable import remove_folder, write_whole
 from seq2attn.errors import UsageError
 from seq2attn.experiment import build, machine
 from seq2attn.experiment.config import Config, differences
 from seq2attn.experiment.load import load_config
+from seq2attn.experiment.lock import LOCK
 
 Role = Literal["train", "validation"]
 ROLES: tuple[Role, ...] = ("train", "validation")
+CONFIG, MANIFEST, TOKENIZER, CHECKPOINTS, METRICS, MODEL = (
+    "config.yaml",
+    "manifest.json",
+    "tokenizer",
+    "checkpoints",
+    "metrics.jsonl",
+    "model",
+)
+_BEFORE_THE_CONFIG = {MANIFEST, TOKENIZER, LOCK}  # a run's config is written last of what it begins with
 
 
 @dataclass(frozen=True)
@@ -32,19 +44,23 @@ class Run:
         if not _is_run(path):
             raise UsageError(f"{path}: not a run directory", "a run directory is what `seq2attn train --out` wrote")
         try:
-            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         except ValueError as error:
-            raise UsageError(f"{path / 'manifest.json'}: damaged: {error}", "start again with --overwrite") from error
-        return cls(path, load_config(path / "config.yaml"), manifest)
+            raise UsageError(f"{path / MANIFEST}: damaged: {error}", "start again with --overwrite") from error
+        return cls(path, load_config(path / CONFIG), manifest)
 
     @property
     def finished(self) -> bool:
         """Whether training ended and model/ was written."""
         return bool(self.manifest["finished"])
 
+    def tokenizer(self) -> Tokenizer:
+        """The vocabulary that its weights belong to."""
+        return Tokenizer.load(self.path / TOKENIZER)
+
     def events(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl."""
-        return [json.loads(line) for line in (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+        return [json.loads(line) for line in (self.path / METRICS).read_text(encoding="utf-8").splitlines()]
 
 
 def check(config: Config, out: Path, *, device: str = "auto") -> Run | None:
@@ -71,29 +87,49 @@ def _existing(out: Path) -> Run | None:
         if not (above.is_dir() and os.access(above, os.W_OK)):
             raise UsageError(f"{out}: cannot be made, {above} cannot be written", "choose another --out")
         return None
-    if {path.name for path in out.iterdir()} <= {"manifest.json", ".manifest.json.writing", ".config.yaml.writing"}:
-        return None  # empty, or stopped before the config, which is written last
     if _is_run(out):
         return Run.open(out)
+    if _is_free(out):
+        return None
     raise UsageError(f"{out}: not empty, and not a run directory", "choose another --out")
 
 
 def _is_run(out: Path) -> bool:
-    return (out / "config.yaml").is_file() and (out / "manifest.json").is_file()
+    return (out / CONFIG).is_file() and (out / MANIFEST).is_file()
+
+
+def _is_free(out: Path) -> bool:
+    """Empty, or of a run that was killed while it began."""
+    names = {path.name for path in out.iterdir()}
+    return all(name in _BEFORE_THE_CONFIG or (name[0] == "." and name.endswith(".writing")) for name in names)
 
 
 def check_removable(out: Path) -> None:
     """Raises UsageError unless `out` is free or a run directory: what no run wrote is never removed."""
     if out.is_file():
         raise UsageError(f"{out}: not a folder", "choose another --out")
-    if out.exists() and any(out.iterdir()) and not _is_run(out):
+    if out.exists() and not (_is_run(out) or _is_free(out)):
         raise UsageError(f"{out}: not empty, and not a run directory", "choose another --out")
 
 
+def clear(out: Path) -> None:
+    """Remove the run in `out`, but for its lock. Killed in the middle, it leaves what only --overwrite accepts."""
+    if not _is_run(out):
+        return
+    write_whole(out / MANIFEST, "being removed\n")
+    last = [out / MANIFEST, out / CONFIG]
+    for path in [*(path for path in out.iterdir() if path.name != LOCK and path not in last), *last]:
+        if path.is_dir() and not path.is_symlink():
+            remove_folder(path)
+        else:
+            path.unlink()
+
+
 def _check_same(old: Run, config: Config) -> None:
-    """Same = resolved config + corpus fingerprints, but for logging; max_updates may be raised."""
+    """Same = resolved config + corpus fingerprints, but for logging; max_updates may be raised, if the past stays the same."""
     before = with_training(old.config, log_every=config.training.log_every)
-    if config.training.max_updates > before.training.max_updates:
+    cosine = config.training.schedule.type == "cosine"  # whose every rate depends on max_updates
+    if config.training.max_updates > before.training.max_updates and not cosine:
         before = with_training(before, max_updates=config.training.max_updates)
     differ = differences(before, config)
     if not differ:
@@ -106,7 +142,7 @@ def _check_same(old: Run, config: Config) -> None:
     if differ:
         raise UsageError(
             f"{old.path}: holds a run of another config; different: {'; '.join(differ)}",
-            "choose another --out, or --overwrite to lose that run",
+            "choose another --out; or go on from its weights in a new run with --fork NEW_RUN; or lose it with --overwrite",
         )
 
 
@@ -123,10 +159,3 @@ def source(config: Config, role: Role) -> Source:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """As indented JSON."""
     write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write aside and rename, so that a reader sees the old file or the new one."""
-    aside = path.with_name(f".{path.name}.writing")
-    aside.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(aside, path)

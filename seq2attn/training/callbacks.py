@@ -1,6 +1,7 @@
 """What happens beside training, in the order in which a run lists it: log, validate, stop early, save."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from typing import Any
 
 import torch
 
+from seq2attn import durable
+from seq2attn.errors import DivergedError
 from seq2attn.training.schedule import goodness
 from seq2attn.training.trainer import Step, Trainer
 
@@ -19,10 +22,10 @@ class Metrics:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def write(self, event: str, update: int, **values: float) -> None:
+    def write(self, event: str, update: int, **values: float | int) -> None:
         """Append one event and flush it."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": event, "update": update, **values}, allow_nan=False) + "\n")
+        line = json.dumps({"event": event, "update": update, **values}, allow_nan=False)
+        durable.append(self.path, f"{line}\n".encode())
 
     def size(self) -> int:
         """Bytes so far."""
@@ -35,12 +38,12 @@ class Metrics:
 
     def sync(self) -> None:
         """Make durable what is written."""
-        with self.path.open("rb+") as file:
-            os.fsync(file.fileno())
+        if self.path.exists():
+            durable.sync(self.path)
 
 
 class TrainLog:
-    """A train event every `every` updates and at the last: mean loss, learning rate, target tokens a second."""
+    """A train event every `every` updates and at the last: mean loss, learning rate, skipped updates, target tokens a second."""
 
     def __init__(self, metrics: Metrics, every: int, show: Callable[[int, Mapping[str, float]], None]) -> None:
         self._metrics = metrics
@@ -78,7 +81,7 @@ class TrainLog:
             "seconds": round(trainer.seconds, 3),
             "target_tokens_per_second": round(self._tokens / self._seconds, 1),
         }
-        self._metrics.write("train", trainer.position.update, **values)
+        self._metrics.write("train", trainer.position.update, **values, skipped=trainer.position.skipped)
         self._show(trainer.position.update, values)
         self._nll, self._tokens, self._seconds = 0.0, 0, 0.0
 
@@ -98,10 +101,15 @@ class Validation:
         self._every = every
         self._show = show
         self.history: dict[int, dict[str, float]] = {}
+        self.running = False  # so that whoever is in a hurry knows that nothing but a validation is lost
+
+    def due(self, update: int) -> bool:
+        """Whether the validation after this update is still to be done."""
+        return update > 0 and update % self._every == 0 and update not in self.history
 
     def after_update(self, trainer: Trainer, step: Step) -> None:
         """Validate when it is time."""
-        if trainer.position.update % self._every == 0:
+        if self.due(trainer.position.update):
             self._run(trainer)
 
     def at_end(self, trainer: Trainer) -> None:
@@ -119,8 +127,18 @@ class Validation:
 
     def _run(self, trainer: Trainer) -> None:
         started = time.perf_counter()
-        with torch.random.fork_rng():
-            values = dict(self._validate())
+        try:
+            self.running = True
+            with torch.random.fork_rng():
+                values = dict(self._validate())
+        finally:
+            self.running = False
+        if not all(map(math.isfinite, values.values())):
+            raise DivergedError(
+                f"update {trainer.position.update}: the validation loss is not finite",
+                "lower training.optimizer.learning_rate or lengthen training.schedule.warmup; then start again with --overwrite, "
+                "or with --fork NEW_RUN from the last checkpoint",
+            )
         trainer.schedule.observe(values)
         self.history[trainer.position.update] = values
         self._metrics.write(

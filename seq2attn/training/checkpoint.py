@@ -1,20 +1,23 @@
-"""Checkpoints: everything a run is, as safetensors and JSON, in a folder that appears whole or not at all."""
+"""Checkpoints: everything a run is, as safetensors and JSON with checksums, in a folder that appears whole or not at all."""
 
+import hashlib
 import json
-import os
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from seq2attn import durable
 from seq2attn.errors import DataError, Seq2attnError
 
 MODEL, OPTIMIZER, RANDOM, STATE = "model.safetensors", "optimizer.safetensors", "random.safetensors", "state.json"
+_NAME = re.compile(r"update-(\d+)")
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
@@ -69,7 +72,8 @@ class Checkpoints:
 
     def updates(self) -> list[int]:
         """The updates that have a checkpoint, oldest first."""
-        return sorted(int(path.name.removeprefix("update-")) for path in self.folder.glob("update-*"))
+        names = (_NAME.fullmatch(path.name) for path in self.folder.glob("update-*"))
+        return sorted(int(name[1]) for name in names if name)
 
     def path(self, update: int) -> Path:
         """The folder of one checkpoint."""
@@ -84,46 +88,71 @@ class Checkpoints:
         random: Mapping[str, Tensor],
         state: Mapping[str, Any],
     ) -> None:
-        """Write aside, sync, rename: a crash leaves the old checkpoint or the new one, never a torn one."""
-        aside = self.folder / f".update-{update}.writing"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        for name, tensors in ((MODEL, model), (OPTIMIZER, optimizer), (RANDOM, random)):
-            save_file(dict(tensors), aside / name)
-        (aside / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
-        for file in [*aside.iterdir(), aside]:
-            _sync(file)
-        final = self.path(update)
-        self._drop(final)
-        os.replace(aside, final)
-        _sync(self.folder)
+        """A crash or an OSError leaves the old checkpoint or the new one, never a torn one. The folder's parent must be there."""
+        if not self.folder.exists():
+            self.folder.mkdir()
+            durable.sync(self.folder.parent)
+        files = _files({MODEL: model, OPTIMIZER: optimizer, RANDOM: random}, {STATE: state})
+        durable.write_folder(self.path(update), durable.with_sums(files))
+
+    def newest(self) -> tuple[int | None, list[str]]:
+        """The newest checkpoint that is whole, and what is wrong with those after it.
+
+        Raises Seq2attnError if there are some and none is whole. What a crash left unfinished is finished first.
+        """
+        for path in self.folder.glob(".update-*.old"):
+            durable.recover(path.with_name(path.name.removeprefix(".").removesuffix(".old")))
+        flaws: list[str] = []
+        for update in reversed(self.updates()):
+            flaw = self.flaw(update)
+            if flaw is None:
+                return update, flaws
+            flaws.append(flaw)
+        if flaws:
+            raise Seq2attnError(f"no checkpoint is whole: {'; '.join(flaws)}", "start again with --overwrite")
+        return None, []
+
+    def flaw(self, update: int) -> str | None:
+        """What is wrong with a checkpoint: a file that is missing, or not as SHA256SUMS says."""
+        folder = self.path(update)
+        try:
+            lines = (folder / durable.SUMS).read_text(encoding="ascii").splitlines()
+            sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+            for name in (MODEL, OPTIMIZER, RANDOM, STATE):
+                with (folder / name).open("rb") as file:
+                    if hashlib.file_digest(file, "sha256").hexdigest() != sums.get(name):
+                        return f"{folder / name}: damaged, its checksum differs"
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            return f"{folder}: damaged, {durable.SUMS} or a file of it cannot be read: {reason or error}"
+        return None
 
     def keep(self, updates: Iterable[int]) -> None:
-        """Remove all others."""
+        """Remove all others, and what a crash left."""
         wanted = set(updates)
         for update in self.updates():
             if update not in wanted:
-                self._drop(self.path(update))
+                durable.drop_folder(self.path(update))
+        for left in self.folder.glob(".update-*"):
+            durable.remove_folder(left)
 
-    def _drop(self, path: Path) -> None:
-        """Rename before removing: a crash never leaves half a checkpoint under its name."""
-        if path.exists():
-            gone = path.with_name(f".{path.name}.gone")
-            shutil.rmtree(gone, ignore_errors=True)
-            os.replace(path, gone)
-            shutil.rmtree(gone)
+    def weights(self, updates: Sequence[int]) -> dict[str, Tensor]:
+        """The weights of a checkpoint, or the average of several. Raises Seq2attnError if one is damaged."""
+        for flaw in filter(None, map(self.flaw, updates)):
+            raise Seq2attnError(flaw, "it is needed here; start again with --overwrite")
+        files = [self.path(update) / MODEL for update in updates]
+        return read_tensors(files[0]) if len(files) == 1 else average(files)
 
     def state(self, update: int) -> dict[str, Any]:
         """The JSON part of a checkpoint."""
         return json.loads((self.path(update) / STATE).read_text(encoding="utf-8"))
 
 
-def _sync(path: Path) -> None:
-    """Make a file, or (where the system can) a folder, durable."""
-    if os.name == "nt" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _files(
+    tensors: Mapping[str, Mapping[str, Tensor]], objects: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, bytes]]:
+    """The files of a checkpoint, made one after the other."""
+    for name, values in tensors.items():
+        yield name, to_bytes(dict(values))
+    for name, value in objects.items():
+        yield name, json.dumps(value, indent=1).encode()

@@ -49,6 +49,7 @@ class Saving:
         """Save the end, unless the last checkpoint is just that."""
         if self._saved != self._now(trainer):
             self.save(trainer)
+        self._tidy(trainer.position.update)  # the last run may have been killed before it could
 
     def state(self) -> dict[str, Any]:
         """What is on disk is the state."""
@@ -60,13 +61,20 @@ class Saving:
     def best(self) -> list[int]:
         """Kept updates that were validated, best first (the earliest of equals)."""
         history = self._validation.history
-        updates = [update for update in self._checkpoints.updates() if update in history]
-        return sorted(updates, key=lambda update: (-goodness(self._metric, history[update]), update))
+        return sorted(self.validated(), key=lambda update: (-goodness(self._metric, history[update]), update))
+
+    def validated(self) -> list[int]:
+        """Kept updates that were validated, newest first."""
+        return [update for update in reversed(self._checkpoints.updates()) if update in self._validation.history]
 
     def save(self, trainer: Trainer) -> None:
-        """Write one checkpoint, then remove those that are neither new nor good."""
+        """Write one checkpoint, then remove those that are neither new nor good.
+
+        One that was only asked for is no event: the metrics are those of a run that was never stopped.
+        """
         update = trainer.position.update
-        self._metrics.write("checkpoint", update)
+        if update in self._validation.history:
+            self._metrics.write("checkpoint", update)
         self._metrics.sync()
         state = {
             "position": vars(trainer.position),
@@ -84,9 +92,7 @@ class Saving:
             state=state,
         )
         self._saved = self._now(trainer)
-        # one that was only asked for goes with the next, so that a run that was stopped keeps what any other would
-        validated = [kept for kept in self._checkpoints.updates() if kept in self._validation.history]
-        self._checkpoints.keep([update, *validated[-self._keep_last :], *self.best()[: self._keep_best]])
+        self._tidy(update)
 
     def resume(self, trainer: Trainer, update: int) -> None:
         """Put trainer and callbacks back to where checkpoint `update` was written."""
@@ -102,6 +108,17 @@ class Saving:
             callback.restore(state["callbacks"][name])
         self._metrics.cut(state["metrics_bytes"])
         self._saved = self._now(trainer)
+
+    def _tidy(self, update: int) -> None:
+        """Keep the newest and the best; never fewer than the newest two, for the newest might be found damaged.
+
+        One that was only asked for goes with the next, so that a run that was stopped keeps what any other would.
+        """
+        older = [kept for kept in self._checkpoints.updates() if kept <= update]
+        newest = self.validated()[: max(2, self._keep_last)]
+        if len(newest) < 2:
+            newest = older[-2:]
+        self._checkpoints.keep([update, *newest, *self.best()[: self._keep_best]])
 
     def _now(self, trainer: Trainer) -> tuple[int, int]:
         """Update and number of validations: what tells one checkpoint from another."""

@@ -16,6 +16,7 @@ from seq2attn.training.loss import Loss, sequence_loss
 from seq2attn.training.schedule import Plateau, Schedule
 
 MAX_SKIPPED = 10  # updates in a row without a finite gradient that end a run
+NAMED = 20  # training pairs that the message about it names
 
 
 @runtime_checkable
@@ -54,12 +55,13 @@ class Callback(Protocol):
 
 @dataclass
 class Position:
-    """Where training is: the next update, and the next batch."""
+    """Where training is: updates done, the next batch, and updates without a finite loss and gradient, which were skipped."""
 
     update: int = 0
     epoch: int = 0
     batch: int = 0
-    skipped: int = 0  # updates in a row whose gradient was not finite
+    skipped: int = 0
+    skipped_in_a_row: int = 0
 
 
 class Trainer:
@@ -67,7 +69,7 @@ class Trainer:
 
     An update sums the gradients of `accumulation` batches and divides by all their target tokens, so k accumulated batches
     equal one large batch. `epochs(n)` gives the batches of epoch n, a pure function: together with the optimizer, the random
-    state and `position`, that is all a run is.
+    state and `position`, that is all a run is. `where` says how a message names a pair.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Trainer:
         clip_norm: float,
         label_smoothing: float,
         autocast: Callable[[], AbstractContextManager[Any]],
+        where: Callable[[int], str] = str,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -96,6 +99,7 @@ class Trainer:
         self._clip_norm = clip_norm
         self._label_smoothing = label_smoothing
         self._autocast = autocast
+        self._where = where
         self._epoch: tuple[int, Epoch] | None = None
 
     def run(self, callbacks: Sequence[Callback]) -> None:
@@ -120,18 +124,19 @@ class Trainer:
         rate = self.schedule.rate(self.position.update)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        nll = 0.0
+        losses = []
         for batch in batches:
             loss = self.loss(batch)
             (loss.smoothed / tokens).backward()
-            nll += float(loss.nll)
+            losses.append(float(loss.nll))
+        nll = sum(losses)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._clip_norm)
         if math.isfinite(nll) and math.isfinite(float(norm)):
             self.optimizer.step()
-            self.position.skipped = 0
+            self.position.skipped_in_a_row = 0
         else:
             nll, tokens = 0.0, 0
-            self._skip(batches, rate)
+            self._skip(batches, losses, rate)
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.perf_counter() - started
         self.seconds += seconds
@@ -157,12 +162,17 @@ class Trainer:
             position.epoch, position.batch = position.epoch + 1, 0
         return batch
 
-    def _skip(self, batches: list[Batch], rate: float) -> None:
-        self.position.skipped += 1
-        if self.position.skipped >= min(MAX_SKIPPED, self.max_updates):
-            sentences = [int(i) for batch in batches for i in batch.indices[:5]]
+    def _skip(self, batches: list[Batch], losses: list[float], rate: float) -> None:
+        position = self.position
+        position.skipped += 1
+        position.skipped_in_a_row += 1
+        if position.skipped_in_a_row >= min(MAX_SKIPPED, self.max_updates):
+            broken = [batch for batch, loss in zip(batches, losses, strict=True) if not math.isfinite(loss)] or batches
+            pairs = [int(index) for batch in broken for index in batch.indices]
+            named = ", ".join(map(self._where, pairs[:NAMED])) + (", …" if len(pairs) > NAMED else "")
             raise DivergedError(
-                f"update {self.position.update}: {self.position.skipped} updates in a row had no finite gradient (learning rate "
-                f"{rate:.2g}; the last batch held the training pairs {', '.join(map(str, sentences))}, …)",
-                "lower training.optimizer.learning_rate or lengthen training.schedule.warmup, then start again with --overwrite",
+                f"update {position.update}: {position.skipped_in_a_row} updates in a row had no finite loss and gradient "
+                f"(learning rate {rate:.2g}; the last of them read {len(pairs)} training pairs: {named})",
+                "lower training.optimizer.learning_rate or lengthen training.schedule.warmup; then start again with --overwrite, "
+                "or with --fork NEW_RUN from the last checkpoint",
             )

@@ -69,7 +69,7 @@ def test_a_run_that_diverges_exits_with_three(command: Command, corpus: Path, tm
     done = command("train", config_file(corpus), "--out", tmp_path / "run", *sets, "--device", "cpu")
     assert (done.code, done.out) == (3, "")
     error, hint = done.err.splitlines()[-2:]
-    assert "10 updates in a row had no finite gradient" in error
+    assert "10 updates in a row had no finite loss and gradient" in error
     assert "learning_rate" in hint
 
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from seq2attn.data.batches import Batch
-from seq2attn.experiment import run as module
+from seq2attn.experiment import session as module
 from seq2attn.experiment.config import Config
 from seq2attn.experiment.load import load_config
-from seq2attn.experiment.run import InterruptedRunError, plan_text, train
+from seq2attn.experiment.run import plan_text, train
 from seq2attn.experiment.run_directory import Run
+from seq2attn.experiment.signals import InterruptedRunError
 from seq2attn.training.checkpoint import MODEL, Checkpoints, read_tensors
 from seq2attn.training.loss import Loss
 from seq2attn.training.trainer import Step, Trainer
@@ -53,9 +54,8 @@ def interrupted(config: Config, out: Path, update: int, monkeypatch: pytest.Monk
     return caught.value
 
 
-def learned(out: Path) -> list[dict[str, Any]]:
-    """The events without the checkpoints, of which a run that was stopped has more."""
-    return [event for event in timeless(Run.open(out).events()) if event["event"] != "checkpoint"]
+def events(out: Path) -> list[dict[str, Any]]:
+    return timeless(Run.open(out).events())
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_if_it_had_not_been(
         torch.manual_seed(99)  # the random state must come from the checkpoint
     train(config, out, device="cpu")
     assert weights_of(out) == weights_of(everything)
-    assert learned(out) == learned(everything)
+    assert events(out) == events(everything)
     assert Checkpoints(out / "checkpoints").updates() == Checkpoints(everything / "checkpoints").updates()
 
 
@@ -147,8 +147,8 @@ def test_logging_and_threads_may_change(corpus: Path, tmp_path: Path, monkeypatc
     assert [e["update"] for e in Run.open(tmp_path / "run").events() if e["event"] == "train"] == [5, *range(7, 13)]
 
 
-def test_a_skipped_update_leaves_no_nan_in_the_metrics(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_skipped_update_is_counted_and_leaves_no_nan_in_the_metrics(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     step = Trainer.loss
 
@@ -161,6 +161,9 @@ def test_a_skipped_update_leaves_no_nan_in_the_metrics(
     logged = [event for event in Run.open(tmp_path).events() if event["event"] == "train"]
     assert [event["update"] for event in logged] == [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12]
     assert all(math.isfinite(event["loss"]) for event in logged)
+    assert [event["skipped"] for event in logged] == [0] * 4 + [1] * 7
+    assert Run.open(tmp_path).manifest["skipped_updates"] == 1
+    assert "1 updates were skipped" in capsys.readouterr().err
 
 
 STOPPING = (
@@ -202,7 +205,7 @@ def test_metrics_are_those_of_the_contract(trained: Path) -> None:
     ]
     keys = {event["event"]: set(event) - {"event", "update"} for event in events}
     assert keys == {
-        "train": {"loss", "learning_rate", "seconds", "target_tokens_per_second"},
+        "train": {"loss", "learning_rate", "skipped", "seconds", "target_tokens_per_second"},
         "validation": {"loss", "bleu", "chrf", "seconds"},
         "checkpoint": set(),
         "end": {"seconds"},
@@ -240,11 +243,13 @@ def test_the_manifest_says_what_made_the_run(trained: Path, corpus: Path) -> Non
 
 def test_a_run_directory_holds_what_it_promises(trained: Path) -> None:
     assert sorted(path.name for path in trained.iterdir()) == [
+        ".lock",
         "checkpoints",
         "config.yaml",
         "manifest.json",
         "metrics.jsonl",
         "model",
+        "tokenizer",
     ]
     assert sorted(path.name for path in (trained / "model").iterdir()) == [
         "README.md",

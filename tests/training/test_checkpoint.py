@@ -29,37 +29,12 @@ def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
     assert checkpoints.state(20) == {"loss": 0.1 + 0.2}
     assert value(checkpoints, 20) == 2.0
     assert sorted(path.name for path in checkpoints.path(20).iterdir()) == [
+        "SHA256SUMS",
         "model.safetensors",
         "optimizer.safetensors",
         "random.safetensors",
         "state.json",
     ]
-
-
-@pytest.mark.parametrize("broken", ["save_file", "_sync"])
-@pytest.mark.parametrize("update", [10, 20])
-def test_a_write_that_fails_halfway_leaves_the_old_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, update: int
-) -> None:
-    checkpoints = Checkpoints(tmp_path)
-    save(checkpoints, 10, 1.0)
-    real, calls = getattr(module, broken), []
-
-    def fails_the_second_time(*arguments: Any) -> None:
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise OSError("no space left on device")
-        real(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module, broken, fails_the_second_time)
-        with pytest.raises(OSError, match="no space"):
-            save(checkpoints, update, 2.0)
-    assert checkpoints.updates() == [10]
-    assert value(checkpoints, 10) == 1.0
-    save(checkpoints, update, 3.0)
-    assert value(checkpoints, update) == 3.0
-    assert not list(tmp_path.glob("*.writing"))
 
 
 def test_saving_an_update_again_replaces_it(tmp_path: Path) -> None:
@@ -78,10 +53,43 @@ def test_keep_removes_all_others(tmp_path: Path) -> None:
     assert checkpoints.updates() == [2, 4]
 
 
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.safetensors", "random.safetensors", "state.json", "SHA256SUMS"]
+)
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_found(tmp_path: Path, name: str, damage: str) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for update in (10, 20):
+        save(checkpoints, update, loss=1.5)
+        assert checkpoints.newest() == (update, [])
+    file = checkpoints.path(20) / name
+    content = file.read_bytes()
+    file.unlink() if damage == "gone" else file.write_bytes({"flipped": flipped(content), "cut": content[:-3]}[damage])
+    newest, [flaw] = checkpoints.newest()
+    assert newest == 10
+    assert "update-00000020" in flaw
+    assert "damaged" in flaw
+    with pytest.raises(Seq2attnError, match="update-00000020"):
+        checkpoints.weights([10, 20])
+    (checkpoints.path(10) / "state.json").write_text("{}")
+    with pytest.raises(Seq2attnError, match=r"no checkpoint is whole: .*update-00000020.*update-00000010"):
+        checkpoints.newest()
+
+
+def test_what_is_no_checkpoint_is_not_taken_for_one(tmp_path: Path) -> None:
+    (tmp_path / "update-later").mkdir()
+    assert Checkpoints(tmp_path).newest() == (None, [])
+
+
 def files(folder: Path, *contents: dict[str, Tensor]) -> list[Path]:
     paths = [folder / f"{number}.safetensors" for number in range(len(contents))]
     for path, tensors in zip(paths, contents, strict=True):
-        module.save_file(tensors, path)
+        path.write_bytes(module.to_bytes(tensors))
     return paths
 
 

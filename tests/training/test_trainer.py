@@ -75,7 +75,7 @@ def test_epochs_follow_one_another_also_inside_an_update() -> None:
     own.run([])
     assert asked == [0, 1, 2]
     assert seen == [0, 1, 2, 0, 1, 2, 0, 1]
-    assert vars(own.position) == {"update": 4, "epoch": 2, "batch": 2, "skipped": 0}
+    assert vars(own.position) == {"update": 4, "epoch": 2, "batch": 2, "skipped": 0, "skipped_in_a_row": 0}
 
 
 class Recorder:
@@ -121,17 +121,21 @@ def test_an_update_without_a_finite_gradient_changes_nothing_and_training_goes_o
     own.update()
     assert torch.equal(flat(model), after_one)
     assert own.position.update == 2
+    assert (own.position.skipped, own.position.skipped_in_a_row) == (1, 1)
     own.update()
+    assert (own.position.skipped, own.position.skipped_in_a_row) == (1, 0)
     assert not torch.equal(flat(model), after_one)
     assert torch.isfinite(flat(model)).all()
 
 
 def test_ten_updates_in_a_row_without_a_finite_gradient_end_the_run() -> None:
-    own = trainer([batch(2, 1)], max_updates=100)
+    own = trainer([batch(2, 1)], max_updates=100, where=lambda index: f"train.en:{index + 1}")
     broken(
         own, {*range(1, MAX_SKIPPED), *range(MAX_SKIPPED + 1, 100)}
     )  # one good update in between starts the count anew
-    with pytest.raises(DivergedError, match=r"update 20: 10 updates .* rate 0\.1; .* pairs 2, 1") as caught:
+    with pytest.raises(
+        DivergedError, match=r"update 20: 10 updates .* rate 0\.1; .* 2 .* pairs: train\.en:3, train\.en:2\)"
+    ) as caught:
         own.run([])
     assert caught.value.exit_code == 3
     assert "learning_rate" in caught.value.hint
