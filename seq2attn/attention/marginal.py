@@ -27,8 +27,9 @@ class Marginal(nn.Module):
     def remember(
         self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"], values: Float[Tensor, "B S V"] | None = None
     ) -> Memory:
-        """The keys and values of the attention inside."""
-        return self.attention.remember(states, mask, values)
+        """The keys and values of the attention inside; values at padding are 0, all that a query without a legal key gets."""
+        memory = self.attention.remember(states, mask, values)
+        return memory._replace(values=memory.values.masked_fill(~mask[:, None, :, None], 0))
 
     def start(self, mask: Bool[Tensor, "B S"], width: int) -> Tree:
         """The history of the attention inside."""

@@ -28,9 +28,14 @@ def problems(data: DataConfig, model: ModelConfig, training: TrainingConfig) -> 
             "needs one vocabulary for both languages, but data.tokenizer.joint is false",
             "use two_way, or set data.tokenizer.joint to true",
         )
+    yield from model_problems(model)
+    yield from _training(data, training)
+
+
+def model_problems(model: ModelConfig) -> Iterator[Problem]:
+    """Those of encoder and decoder."""
     yield from _encoder(model)
     yield from _decoder(model)
-    yield from _training(data, training)
 
 
 BYTE_PIECES = 4 + 256  # the special ids and the bytes

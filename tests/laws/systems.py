@@ -75,6 +75,9 @@ MODELS: dict[str, dict[str, object]] = {
     "temporal heads": _rnn("luong", attention={"score": "scaled_dot", "heads": 2, "temporal": True}),
     "adaptive": _rnn("luong", input_feeding=False, attention={"score": "additive", "sentinel": True}),
     "adaptive with input feeding": _rnn("luong", layers=2, attention={"score": "general", "sentinel": True}),
+    "adaptive and sparse": _rnn(
+        "luong", attention={"score": "additive", "sentinel": True, "normalizer": {"type": "entmax", "alpha": 1.5}}
+    ),
     "three hops": _rnn("luong", attention={"score": "dot", "memory": {"hops": 3}}),
     "adjacent hops": _rnn(
         "luong", input_feeding=False, attention={"score": "dot", "memory": {"hops": 2, "tying": "adjacent"}}
@@ -114,6 +117,18 @@ MODELS: dict[str, dict[str, object]] = {
             "attention": HEADS | {"latent": {"width": 6, "query": 3}},
             "self_attention": HEADS | {"latent": {"rotary": 4, "norm": False}},
         },
+    },
+    "transformer, local-m with drawn positions": {
+        "encoder": TRANSFORMER,
+        "decoder": TRANSFORMER
+        | {
+            "attention": HEADS
+            | {"groups": 1, "aggregation": "gumbel", "span": {"type": "local_monotonic", "window": 2, "gathered": True}}
+        },
+    },
+    "transformer, segments": {
+        "encoder": TRANSFORMER,
+        "decoder": TRANSFORMER | {"attention": {"score": "additive", "heads": None, "hierarchical": {"length": 3}}},
     },
     "convolutions": {
         "encoder": {"type": "conv", "layers": 2, "gates": {"channel": {"reduction": 2}, "spatial": {"kernel": 3}}},
