@@ -4,7 +4,6 @@ Where a row of weights is all 0 (no legal position) every aggregation keeps it s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -58,17 +57,32 @@ def expectation(weights: Float[Tensor, "B G Q M"], training: bool) -> tuple[Floa
     return weights, None
 
 
-@dataclass(frozen=True)
-class Gumbel:
+@runtime_checkable
+class Annealed(Protocol):
+    """What changes in the course of training."""
+
+    def anneal(self, progress: float) -> None:
+        """Be as `progress`, which rises from 0 at the first update to 1 at the last, asks for; nothing else may matter."""
+
+
+class Gumbel(nn.Module):
     """Straight-through Gumbel-softmax: y = softmax((log α + g) / τ), g ~ Gumbel(0, 1) (Jang et al. 2017, eq. 2 and §2.2).
 
     In training the position argmax y is chosen, which is a draw from α, and the gradient goes through y as if y had been
-    used: it is biased, but varies little. At test the position argmax α is chosen. τ is constant, not annealed.
+    used: it is biased, but varies little, and the less biased the lower τ. At test the position argmax α is chosen. τ goes from
+    `temperature` to `final` by the same factor at each update.
     """
 
-    temperature: float = 0.5
+    def __init__(self, temperature: float = 1.0, final: float = 0.3) -> None:
+        super().__init__()
+        self.temperature = self._first = temperature
+        self._final = final
 
-    def __call__(
+    def anneal(self, progress: float) -> None:
+        """τ = temperature^(1 − progress) · final^progress."""
+        self.temperature = self._first ** (1 - progress) * self._final**progress
+
+    def forward(
         self, weights: Float[Tensor, "B G Q M"], training: bool
     ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
         """One-hot weights."""
@@ -83,7 +97,7 @@ class Reinforce(nn.Module):
     """One position z ~ Cat(α) in training, argmax α at test (Xu et al. 2015, §4.1); one head.
 
     What `training.policy` minimizes beside the likelihood: −weight · (R − b) · log α_z − entropy · H(α), summed over the
-    draws; neither factor is annealed. With probability `soft_mix` a whole sentence uses the soft weights, and the policy learns
+    draws; `entropy` falls to 0 in the course of training. With probability `soft_mix` a whole sentence uses the soft weights, and the policy learns
     nothing from it. The baseline b is a running mean of R. Raises ValueError for more than one head.
     """
 
@@ -92,7 +106,7 @@ class Reinforce(nn.Module):
     def __init__(self, *, weight: float = 1.0, entropy: float = 0.01, soft_mix: float = 0.5) -> None:
         super().__init__()
         self.weight = weight
-        self.entropy = entropy
+        self.entropy = self._first = entropy
         self.soft_mix = soft_mix
         self.register_buffer("baseline", torch.zeros(()))
         self._soft: Tensor | None = None  # which sentences of this batch are soft, in all of their steps
@@ -113,6 +127,10 @@ class Reinforce(nn.Module):
         logs = logarithm(weights)
         drawn = ~self._soft[:, None].expand(-1, weights.shape[2])
         return used, Choice(logs.gather(3, place)[:, 0, :, 0], -(weights * logs).sum(3)[:, 0], drawn, self)
+
+    def anneal(self, progress: float) -> None:
+        """The weight of the entropy falls in a straight line."""
+        self.entropy = self._first * (1 - progress)
 
     @torch.no_grad()
     def observe(self, rewards: Float[Tensor, " N"]) -> None:

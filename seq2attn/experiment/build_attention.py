@@ -168,7 +168,7 @@ def _aggregation(section: ca.AggregationConfig) -> Aggregation:
         case ca.ReinforceConfig():
             return Reinforce(weight=section.weight, entropy=section.entropy, soft_mix=section.soft_mix)
         case ca.GumbelConfig():
-            return Gumbel(section.temperature)
+            return Gumbel(section.temperature, section.final)
         case _:
             assert_never(section)
 

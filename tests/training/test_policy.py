@@ -138,7 +138,7 @@ class Scripted:
 def test_over_all_draws_of_a_sentence_the_policy_follows_the_expected_likelihood(decoder: str, baseline: float) -> None:
     source, target = torch.tensor([[4, 5]]), torch.tensor([[6, 7, 3]])
     objective, truth = fp64(0.0), fp64(0.0)
-    whole = model(Gumbel(), decoder)
+    whole = model(expectation, decoder)
     for places in itertools.product(range(2), repeat=3):
         policy = Reinforce(entropy=0.0).double()
         policy.baseline.fill_(baseline)
