@@ -20,6 +20,10 @@ class Mixture(NamedTuple):
     log_weights: Float[Tensor, "B Q M"]
 
 
+class Elbo(Mixture):
+    """A mixture that is trained by Σ_m w_m log p_m, which is at most log Σ_m w_m p_m (Xu et al. 2015, §4.1)."""
+
+
 class Choice(NamedTuple):
     """What hard attention drew for each query, by which policy: log α of the position, the entropy of α in nats.
 
@@ -87,18 +91,18 @@ class Gumbel(nn.Module):
     ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
         """One-hot weights."""
         if not training:
-            return _one_hot(weights, weights.argmax(-1, keepdim=True)), None
+            return one_hot(weights, weights.argmax(-1, keepdim=True)), None
         gumbel = -torch.empty_like(weights).exponential_().log()
         relaxed = softmax((logarithm(weights) + gumbel) / self.temperature, weights > 0)
-        return _one_hot(weights, relaxed.argmax(-1, keepdim=True)) + (relaxed - relaxed.detach()), None
+        return one_hot(weights, relaxed.argmax(-1, keepdim=True)) + (relaxed - relaxed.detach()), None
 
 
 class Reinforce(nn.Module):
     """One position z ~ Cat(α) in training, argmax α at test (Xu et al. 2015, §4.1); one head.
 
     What `training.policy` minimizes beside the likelihood: −weight · (R − b) · log α_z − entropy · H(α), summed over the
-    draws; `entropy` falls to 0 in the course of training. With probability `soft_mix` a whole sentence uses the soft weights, and the policy learns
-    nothing from it. The baseline b is a running mean of R. Raises ValueError for more than one head.
+    draws; `entropy` falls to 0 in the course of training. With probability `soft_mix` a whole sentence uses the soft weights,
+    and the policy learns nothing from it. The baseline b is a running mean of R. Raises ValueError for more than one head.
     """
 
     baseline: Float[Tensor, ""]
@@ -116,14 +120,14 @@ class Reinforce(nn.Module):
     ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
         """One-hot weights, but for the soft sentences, and in training what was drawn."""
         if not training:
-            return _one_hot(weights, weights.argmax(-1, keepdim=True)), None
+            return one_hot(weights, weights.argmax(-1, keepdim=True)), None
         if weights.shape[1] != 1:
             raise ValueError(f"a policy draws one position, not one for each of {weights.shape[1]} heads")
         if self._soft is None or len(self._soft) != len(weights):
             self._soft = torch.rand(len(weights), device=weights.device) < self.soft_mix
         # The least of independent exponential times with rates α is that of z with probability α_z.
         place = (weights.detach() / torch.empty_like(weights).exponential_()).argmax(-1, keepdim=True)
-        used = torch.where(self._soft[:, None, None, None], weights, _one_hot(weights, place))
+        used = torch.where(self._soft[:, None, None, None], weights, one_hot(weights, place))
         logs = logarithm(weights)
         drawn = ~self._soft[:, None].expand(-1, weights.shape[2])
         return used, Choice(logs.gather(3, place)[:, 0, :, 0], -(weights * logs).sum(3)[:, 0], drawn, self)
@@ -145,6 +149,6 @@ def logarithm(weights: Float[Tensor, "*R M"]) -> Float[Tensor, "*R M"]:
     return weights.clamp_min(torch.finfo(weights.dtype).tiny).log()
 
 
-def _one_hot(weights: Float[Tensor, "*R M"], place: Int[Tensor, "*R 1"]) -> Float[Tensor, "*R M"]:
+def one_hot(weights: Float[Tensor, "*R M"], place: Int[Tensor, "*R 1"]) -> Float[Tensor, "*R M"]:
     """1 at `place`, if that is legal."""
     return torch.zeros_like(weights).scatter(-1, place, 1.0) * (weights > 0)

@@ -172,7 +172,13 @@ class MarginalConfig(Section):
     top_k: Count | None = Field(default=None, description="Only the likeliest positions; null: all")
 
 
-AggregationConfig = ExpectationConfig | ReinforceConfig | GumbelConfig | MarginalConfig
+class ElboConfig(Section):
+    """Trained by the expected log-likelihood over all positions; the likeliest one translates (Xu et al. 2015, §4.1)."""
+
+    type: Literal["elbo"] = "elbo"
+
+
+AggregationConfig = ExpectationConfig | ReinforceConfig | GumbelConfig | MarginalConfig | ElboConfig
 AggregationSection = Annotated[AggregationConfig, Field(discriminator="type"), Variant(default="expectation")]
 
 # ---- around a whole attention

@@ -137,12 +137,12 @@ def _aggregation(key: str, attention: AttentionConfig, place: Place) -> Iterator
     plain = _is_softmax(attention) and attention.heads is None
     if place.over != "source":
         yield Problem(where, kind, "chooses a position of the source", "use expectation")
-    elif kind in ("reinforce", "marginal") and not (place.recurrent and plain):
+    elif kind in ("reinforce", "marginal", "elbo") and not (place.recurrent and plain):
         yield Problem(where, kind, "needs a recurrent decoder, softmax and one head", "use gumbel, or heads: null")
-    elif kind == "marginal" and (place.decoder != "luong" or place.input_feeding):
+    elif kind in ("marginal", "elbo") and (place.decoder != "luong" or place.input_feeding):
         reason = "needs a recurrent state that knows nothing of the position"
         yield Problem(where, kind, reason, "use a luong decoder with input_feeding: false")
-    elif kind == "marginal" and attention.dropout:
+    elif kind in ("marginal", "elbo") and attention.dropout:
         yield Problem(f"{key}.dropout", attention.dropout, "drops no position from a mixture of all", "use 0")
 
 

@@ -89,6 +89,7 @@ WITH_STATE = {
     "reinforce": DRAWN % "reinforce",
     "gumbel": DRAWN % "gumbel",
     "marginal": DRAWN % "{type: marginal, top_k: 2}",
+    "elbo": DRAWN % "elbo",
     "learned entmax": "model.decoder.attention={score: scaled_dot, normalizer: {type: entmax, alpha: learned}}",
     "temporal": "model.decoder.attention={temporal: true}",
 }

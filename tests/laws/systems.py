@@ -86,6 +86,7 @@ MODELS: dict[str, dict[str, object]] = {
     "gumbel": _rnn("bahdanau", attention={"aggregation": "gumbel"}),
     "reinforce": _rnn("luong", input_feeding=False, attention={"aggregation": "reinforce"}),
     "marginal": _rnn("luong", input_feeding=False, attention={"aggregation": {"type": "marginal", "top_k": 3}}),
+    "elbo": _rnn("luong", input_feeding=False, attention={"aggregation": "elbo"}),
     "window and strides": {
         "encoder": TRANSFORMER | {"self_attention": HEADS | {"span": {"type": "strided", "stride": 2}}},
         "decoder": TRANSFORMER
