@@ -14,7 +14,8 @@ class Marginal(nn.Module):
 
     The context is a Mixture of the values. `top_k`: of the k largest α alone, renormalized; None: of all positions. With `elbo`
     training maximizes Σ_i α_ti log p(y_t | s_t, value_i), the exact expectation of what REINFORCE estimates, and at test the
-    position argmax α is chosen. The decoder's state must not depend on the context. Raises ValueError if `attention` has another aggregation or dropout.
+    position argmax α is chosen. The decoder's state must not depend on the context. Raises ValueError if `attention` has another
+    aggregation or dropout.
     """
 
     def __init__(self, attention: Attention, *, top_k: int | None = None, elbo: bool = False) -> None:

@@ -72,7 +72,8 @@ def mixture_cross_entropy(
 ) -> Loss:
     """The same of log p_n = logsumexp_m(log_weights_nm + log softmax(W values_nm + b)) (Shankar et al. 2018, §3).
 
-    `elbo`: of Σ_m exp(log_weights_nm) · log softmax(W values_nm + b) in its place (Xu et al. 2015, §4.1). The gradient is computed with the loss, a few rows of logits at a time.
+    `elbo`: of Σ_m exp(log_weights_nm) · log softmax(W values_nm + b) in its place (Xu et al. 2015, §4.1). The gradient is
+    computed with the loss, a few rows of logits at a time.
     """
     inputs = (values, log_weights, weight, bias)
     with_gradient = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)

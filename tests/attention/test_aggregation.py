@@ -79,6 +79,15 @@ def test_illegal_positions_are_never_chosen_and_rows_without_a_legal_one_stay_em
         assert (gradient.masked_select(~legal) == 0).all()
 
 
+@pytest.mark.parametrize("aggregation", [Gumbel(), Reinforce()], ids=str)
+def test_the_likeliest_of_two_states_is_the_context(aggregation: Aggregation) -> None:
+    attention = one_head(aggregation, context_width=2).eval()
+    memory = attention.remember(torch.tensor([KEYS], dtype=torch.float64), torch.ones(1, 2, dtype=torch.bool))
+    found = attention(torch.full((1, 1, 2), 0.5, dtype=torch.float64), memory, trace=True)
+    assert found.context.tolist() == [[[3, 4]]]
+    assert found.weights[0, 0, 0].tolist() == pytest.approx(ALPHA, abs=5e-7)  # before the choice
+
+
 # ---- Gumbel
 
 

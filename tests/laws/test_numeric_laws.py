@@ -1,14 +1,16 @@
-"""What every model owes to numbers: gradients that are slopes, bf16 near fp32, and nothing from where nothing is legal."""
+"""Fresh weights, gradients that are slopes, bf16 near fp32, and nothing from where nothing is legal: of every model."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from seq2attn.attention import Mixture
+from seq2attn.experiment import build
+from seq2attn.experiment.config_model import ModelConfig
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tensors import map_tree
 from seq2attn.training.loss import Loss, sequence_loss
-from tests.laws.systems import MODELS, sentences, system
+from tests.laws.systems import MODELS, VOCABULARY, sentences, system
 from tests.laws.test_model_laws import attention_calls
 
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -17,6 +19,19 @@ every_model = pytest.mark.parametrize("name", MODELS)
 def loss_of(model: Seq2Seq) -> Loss:
     source, target = sentences([4, 6, 1], padding=1), sentences([5, 2, 4])
     return sequence_loss(model(source, target), model.output, model.bias, target, smoothing=0.1)
+
+
+@every_model
+def test_fresh_maps_are_xavier_uniform_and_fresh_biases_zero(name: str) -> None:
+    torch.manual_seed(1)
+    config = ModelConfig.model_validate({"embedding": {"width": 8}} | MODELS[name])
+    model = build.seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40)
+    for key, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear) and not key.endswith("attention.update"):  # of hops: the identity
+            bound = (6 / (module.in_features + module.out_features)) ** 0.5
+            assert 0.5 * bound < module.weight.abs().max() <= bound, key
+        if not isinstance(module, torch.nn.LSTM) and getattr(module, "bias", None) is not None:
+            assert (module.bias == 0).all(), key
 
 
 @every_model
