@@ -69,6 +69,11 @@ def test_every_mechanism_of_the_introductions_has_a_short_file() -> None:
         assert len(lines) <= 14
 
 
+def test_additive_attention_is_soft_attention_by_another_name() -> None:
+    additive, soft = (load_config(CONFIGS / "attention" / f"{name}.yaml") for name in ("additive", "soft"))
+    assert additive == soft
+
+
 def small(file: Path, corpus: Path) -> Config:
     """The config of a file on a tiny corpus, with tiny widths."""
     model = load_config(file).model

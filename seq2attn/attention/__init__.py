@@ -1,7 +1,7 @@
 """Attention as a composition: score → span → normalizer → weights → aggregation."""
 
 from seq2attn.attention.adaptive import Adaptive, Sentinel
-from seq2attn.attention.aggregation import Aggregation, Choice, Gumbel, Mixture, Reinforce, expectation
+from seq2attn.attention.aggregation import Aggregation, Choice, Elbo, Gumbel, Mixture, Reinforce, expectation
 from seq2attn.attention.attention import Attention, AttentionModule, AttentionOutput, Memory
 from seq2attn.attention.hops import Hops
 from seq2attn.attention.latent import Latent
@@ -23,6 +23,7 @@ __all__ = [
     "Causal",
     "Choice",
     "Dot",
+    "Elbo",
     "Entmax",
     "Focus",
     "General",

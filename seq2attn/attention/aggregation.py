@@ -4,7 +4,6 @@ Where a row of weights is all 0 (no legal position) every aggregation keeps it s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -19,6 +18,10 @@ class Mixture(NamedTuple):
 
     values: Float[Tensor, "B Q M V"]
     log_weights: Float[Tensor, "B Q M"]
+
+
+class Elbo(Mixture):
+    """A mixture that is trained by Σ_m w_m log p_m, which is at most log Σ_m w_m p_m (Xu et al. 2015, §4.1)."""
 
 
 class Choice(NamedTuple):
@@ -58,33 +61,48 @@ def expectation(weights: Float[Tensor, "B G Q M"], training: bool) -> tuple[Floa
     return weights, None
 
 
-@dataclass(frozen=True)
-class Gumbel:
+@runtime_checkable
+class Annealed(Protocol):
+    """What changes in the course of training."""
+
+    def anneal(self, progress: float) -> None:
+        """Be as `progress`, which rises from 0 at the first update to 1 at the last, asks for; nothing else may matter."""
+
+
+class Gumbel(nn.Module):
     """Straight-through Gumbel-softmax: y = softmax((log α + g) / τ), g ~ Gumbel(0, 1) (Jang et al. 2017, eq. 2 and §2.2).
 
     In training the position argmax y is chosen, which is a draw from α, and the gradient goes through y as if y had been
-    used: it is biased, but varies little. At test the position argmax α is chosen. τ is constant, not annealed.
+    used: it is biased, but varies little, and the less biased the lower τ. At test the position argmax α is chosen. τ goes from
+    `temperature` to `final` by the same factor at each update.
     """
 
-    temperature: float = 0.5
+    def __init__(self, temperature: float = 1.0, final: float = 0.3) -> None:
+        super().__init__()
+        self.temperature = self._first = temperature
+        self._final = final
 
-    def __call__(
+    def anneal(self, progress: float) -> None:
+        """τ = temperature^(1 − progress) · final^progress."""
+        self.temperature = self._first ** (1 - progress) * self._final**progress
+
+    def forward(
         self, weights: Float[Tensor, "B G Q M"], training: bool
     ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
         """One-hot weights."""
         if not training:
-            return _one_hot(weights, weights.argmax(-1, keepdim=True)), None
+            return one_hot(weights, weights.argmax(-1, keepdim=True)), None
         gumbel = -torch.empty_like(weights).exponential_().log()
         relaxed = softmax((logarithm(weights) + gumbel) / self.temperature, weights > 0)
-        return _one_hot(weights, relaxed.argmax(-1, keepdim=True)) + (relaxed - relaxed.detach()), None
+        return one_hot(weights, relaxed.argmax(-1, keepdim=True)) + (relaxed - relaxed.detach()), None
 
 
 class Reinforce(nn.Module):
     """One position z ~ Cat(α) in training, argmax α at test (Xu et al. 2015, §4.1); one head.
 
     What `training.policy` minimizes beside the likelihood: −weight · (R − b) · log α_z − entropy · H(α), summed over the
-    draws; neither factor is annealed. With probability `soft_mix` a whole sentence uses the soft weights, and the policy learns
-    nothing from it. The baseline b is a running mean of R. Raises ValueError for more than one head.
+    draws; `entropy` falls to 0 in the course of training. With probability `soft_mix` a whole sentence uses the soft weights,
+    and the policy learns nothing from it. The baseline b is a running mean of R. Raises ValueError for more than one head.
     """
 
     baseline: Float[Tensor, ""]
@@ -92,7 +110,7 @@ class Reinforce(nn.Module):
     def __init__(self, *, weight: float = 1.0, entropy: float = 0.01, soft_mix: float = 0.5) -> None:
         super().__init__()
         self.weight = weight
-        self.entropy = entropy
+        self.entropy = self._first = entropy
         self.soft_mix = soft_mix
         self.register_buffer("baseline", torch.zeros(()))
         self._soft: Tensor | None = None  # which sentences of this batch are soft, in all of their steps
@@ -102,17 +120,21 @@ class Reinforce(nn.Module):
     ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
         """One-hot weights, but for the soft sentences, and in training what was drawn."""
         if not training:
-            return _one_hot(weights, weights.argmax(-1, keepdim=True)), None
+            return one_hot(weights, weights.argmax(-1, keepdim=True)), None
         if weights.shape[1] != 1:
             raise ValueError(f"a policy draws one position, not one for each of {weights.shape[1]} heads")
         if self._soft is None or len(self._soft) != len(weights):
             self._soft = torch.rand(len(weights), device=weights.device) < self.soft_mix
         # The least of independent exponential times with rates α is that of z with probability α_z.
         place = (weights.detach() / torch.empty_like(weights).exponential_()).argmax(-1, keepdim=True)
-        used = torch.where(self._soft[:, None, None, None], weights, _one_hot(weights, place))
+        used = torch.where(self._soft[:, None, None, None], weights, one_hot(weights, place))
         logs = logarithm(weights)
         drawn = ~self._soft[:, None].expand(-1, weights.shape[2])
         return used, Choice(logs.gather(3, place)[:, 0, :, 0], -(weights * logs).sum(3)[:, 0], drawn, self)
+
+    def anneal(self, progress: float) -> None:
+        """The weight of the entropy falls in a straight line."""
+        self.entropy = self._first * (1 - progress)
 
     @torch.no_grad()
     def observe(self, rewards: Float[Tensor, " N"]) -> None:
@@ -127,6 +149,6 @@ def logarithm(weights: Float[Tensor, "*R M"]) -> Float[Tensor, "*R M"]:
     return weights.clamp_min(torch.finfo(weights.dtype).tiny).log()
 
 
-def _one_hot(weights: Float[Tensor, "*R M"], place: Int[Tensor, "*R 1"]) -> Float[Tensor, "*R M"]:
+def one_hot(weights: Float[Tensor, "*R M"], place: Int[Tensor, "*R 1"]) -> Float[Tensor, "*R M"]:
     """1 at `place`, if that is legal."""
     return torch.zeros_like(weights).scatter(-1, place, 1.0) * (weights > 0)

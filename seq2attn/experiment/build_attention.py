@@ -83,6 +83,8 @@ def attention(
         return Adaptive(one, sentinel_width=query_width, key_width=_remembered(section.score, query_width, key_width))
     if isinstance(section.aggregation, ca.MarginalConfig):
         return Marginal(one, top_k=section.aggregation.top_k)
+    if isinstance(section.aggregation, ca.ElboConfig):
+        return Marginal(one, elbo=True)
     return one
 
 
@@ -163,12 +165,14 @@ def _normalizer(section: ca.NormalizerConfig, groups: int) -> Normalizer:
 
 def _aggregation(section: ca.AggregationConfig) -> Aggregation:
     match section:
-        case ca.ExpectationConfig() | ca.MarginalConfig():  # the mixture stands around the whole attention
+        case (
+            ca.ExpectationConfig() | ca.MarginalConfig() | ca.ElboConfig()
+        ):  # a mixture stands around the whole attention
             return expectation
         case ca.ReinforceConfig():
             return Reinforce(weight=section.weight, entropy=section.entropy, soft_mix=section.soft_mix)
         case ca.GumbelConfig():
-            return Gumbel(section.temperature)
+            return Gumbel(section.temperature, section.final)
         case _:
             assert_never(section)
 

@@ -153,7 +153,7 @@ class ReinforceConfig(Section):
 
     type: Literal["reinforce"] = "reinforce"
     weight: Positive = Field(default=1.0, description="Of the policy's loss beside the translation's")
-    entropy: float = Field(default=0.01, ge=0, description="Reward for a draw that is still open")
+    entropy: float = Field(default=0.01, ge=0, description="Reward for a draw that is still open, at first; 0 at last")
     soft_mix: Probability = Field(default=0.5, description="Share of the sentences that are trained softly")
 
 
@@ -161,7 +161,8 @@ class GumbelConfig(Section):
     """One position, drawn; trained by straight-through Gumbel-softmax (Jang et al. 2017)."""
 
     type: Literal["gumbel"] = "gumbel"
-    temperature: Positive = Field(default=0.5, description="Of the softmax that the gradient goes through")
+    temperature: Positive = Field(default=1.0, description="Of the softmax that the gradient goes through, at first")
+    final: Positive = Field(default=0.3, description="The same at the last update")
 
 
 class MarginalConfig(Section):
@@ -171,7 +172,13 @@ class MarginalConfig(Section):
     top_k: Count | None = Field(default=None, description="Only the likeliest positions; null: all")
 
 
-AggregationConfig = ExpectationConfig | ReinforceConfig | GumbelConfig | MarginalConfig
+class ElboConfig(Section):
+    """Trained by the expected log-likelihood over all positions; the likeliest one translates (Xu et al. 2015, §4.1)."""
+
+    type: Literal["elbo"] = "elbo"
+
+
+AggregationConfig = ExpectationConfig | ReinforceConfig | GumbelConfig | MarginalConfig | ElboConfig
 AggregationSection = Annotated[AggregationConfig, Field(discriminator="type"), Variant(default="expectation")]
 
 # ---- around a whole attention

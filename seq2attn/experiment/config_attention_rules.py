@@ -15,6 +15,7 @@ from seq2attn.experiment.config_attention import (
     ScaledDotConfig,
     SoftmaxConfig,
     StridedConfig,
+    UniformConfig,
     WindowConfig,
 )
 
@@ -61,6 +62,11 @@ def _heads(key: str, attention: AttentionConfig, place: Place) -> Iterator[Probl
     if heads is not None and place.queries % heads:
         width = f"{place.owner}.width, which is {place.queries}"
         yield Problem(f"{key}.heads", heads, f"does not divide {width}", f"use {nearest_divisor(place.queries, heads)}")
+    if heads is None and not place.recurrent and place.queries != place.keys:
+        reason = (
+            f"gives contexts as wide as the encoder's states, {place.keys}, but the Transformer is {place.queries} wide"
+        )
+        yield Problem(f"{key}.heads", "null", reason, "use 1")
     if groups is not None and heads is None:
         yield Problem(
             f"{key}.groups", groups, "needs heads that share them", f"set {key}.heads to a multiple of {groups}"
@@ -85,9 +91,11 @@ def _score(key: str, attention: AttentionConfig, place: Place) -> Iterator[Probl
         widths = f"the decoder has {place.queries} and the encoder's states {place.keys}"
         hint = f"use general, or set {place.owner}.width to {place.keys}"
         yield Problem(f"{key}.score", kind, f"needs queries as wide as keys, but {widths}", hint)
-    if isinstance(score, LocationConfig) and (place.over != "source" or getattr(attention.span, "gathered", False)):
+    if isinstance(score, LocationConfig) and place.over != "source":
+        yield Problem(f"{key}.score", kind, "scores positions of the source, not a sequence's own", "use scaled_dot")
+    elif isinstance(score, LocationConfig) and getattr(attention.span, "gathered", False):
         yield Problem(
-            f"{key}.score", kind, "scores all positions of the source, not a sequence's own", "use scaled_dot"
+            f"{key}.span.gathered", "true", "takes keys from their places, which location scores", "use false"
         )
 
 
@@ -110,7 +118,8 @@ def _span(key: str, attention: AttentionConfig, place: Place) -> Iterator[Proble
         near = isinstance(span, WindowConfig | StridedConfig)
         legal = {"source": "local_monotonic" if near else "global", "encoder": "window" if local else "global"}
         hint = f"use {legal.get(place.over, 'window' if local else 'causal')}"
-        yield Problem(f"{key}.span", span.type, _WHY[place.over], hint)
+        why = _WHY["encoder" if local else place.over]
+        yield Problem(f"{key}.span", span.type, why, hint)
     elif isinstance(span, LocalPredictiveConfig) and (attention.heads or not place.recurrent):
         yield Problem(f"{key}.span", span.type, "predicts one position, for one head", "use local_monotonic")
 
@@ -128,12 +137,12 @@ def _aggregation(key: str, attention: AttentionConfig, place: Place) -> Iterator
     plain = _is_softmax(attention) and attention.heads is None
     if place.over != "source":
         yield Problem(where, kind, "chooses a position of the source", "use expectation")
-    elif kind in ("reinforce", "marginal") and not (place.recurrent and plain):
+    elif kind in ("reinforce", "marginal", "elbo") and not (place.recurrent and plain):
         yield Problem(where, kind, "needs a recurrent decoder, softmax and one head", "use gumbel, or heads: null")
-    elif kind == "marginal" and (place.decoder != "luong" or place.input_feeding):
+    elif kind in ("marginal", "elbo") and (place.decoder != "luong" or place.input_feeding):
         reason = "needs a recurrent state that knows nothing of the position"
         yield Problem(where, kind, reason, "use a luong decoder with input_feeding: false")
-    elif kind == "marginal" and attention.dropout:
+    elif kind in ("marginal", "elbo") and attention.dropout:
         yield Problem(f"{key}.dropout", attention.dropout, "drops no position from a mixture of all", "use 0")
 
 
@@ -164,16 +173,16 @@ def _around(key: str, attention: AttentionConfig, place: Place) -> Iterator[Prob
             and isinstance(attention.span, GlobalConfig | LocalMonotonicConfig)
             and not getattr(attention.span, "gathered", False),
             "needs a recurrent decoder, softmax, no groups, and a span that is global or local_monotonic and not gathered",
-            "use the luong or bahdanau decoder with softmax and a global span",
+            "use the luong or bahdanau decoder with softmax, groups: null and span: global",
         ),
         "sentinel": (
             place.decoder == "luong"
             and attention.heads is None
             and not isinstance(attention.span, LocalPredictiveConfig)
             and not getattr(attention.span, "gaussian", False)
-            and not isinstance(attention.score, LocationConfig),
+            and not isinstance(attention.score, LocationConfig | UniformConfig),
             "needs an LSTM that attends after its step, one head, a score of content, and no span with a gaussian",
-            "use the luong decoder with heads: null and a global span",
+            "use the luong decoder with score: additive, heads: null and span: global",
         ),
         "memory": (
             place.decoder == "luong" and attention.heads is None,
@@ -196,7 +205,7 @@ def _around(key: str, attention: AttentionConfig, place: Place) -> Iterator[Prob
             and isinstance(attention.score, ScaledDotConfig)
             and attention.score.scale == "auto",
             "needs a Transformer with heads, without groups, and scaled_dot",
-            "use score: scaled_dot in a Transformer",
+            "use a Transformer with score: scaled_dot, heads and groups: null",
         ),
     }
     fits, reason, hint = legal[name]

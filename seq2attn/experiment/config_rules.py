@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import assert_never
 
+from seq2attn.experiment.config_attention import LocationConfig
 from seq2attn.experiment.config_attention_rules import Place, Problem, attention_problems, nearest_divisor
 from seq2attn.experiment.config_data import DataConfig, GrammarConfig, SourceConfig, TextConfig
 from seq2attn.experiment.config_model import (
@@ -28,9 +29,15 @@ def problems(data: DataConfig, model: ModelConfig, training: TrainingConfig) -> 
             "needs one vocabulary for both languages, but data.tokenizer.joint is false",
             "use two_way, or set data.tokenizer.joint to true",
         )
+    yield from model_problems(model)
+    yield from _location(data, model)
+    yield from _training(data, training)
+
+
+def model_problems(model: ModelConfig) -> Iterator[Problem]:
+    """Those of encoder and decoder."""
     yield from _encoder(model)
     yield from _decoder(model)
-    yield from _training(data, training)
 
 
 BYTE_PIECES = 4 + 256  # the special ids and the bytes
@@ -106,6 +113,14 @@ def _decoder(model: ModelConfig) -> Iterator[Problem]:
     if decoder.attention.latent is not None and isinstance(model.encoder, ConvEncoderConfig):
         reason = "makes keys and values of the same vector, but the conv encoder gives different ones"
         yield Problem(f"{key}.attention.latent", "set", reason, "use another encoder, or leave out latent")
+
+
+def _location(data: DataConfig, model: ModelConfig) -> Iterator[Problem]:
+    score = None if isinstance(model.decoder, LSTMDecoderConfig) else model.decoder.attention.score
+    if isinstance(score, LocationConfig) and score.max_source < data.max_length:
+        reason = f"is less than data.max_length, which is {data.max_length}: a longer source has no score"
+        hint = f"use {data.max_length}, or set data.max_length to {score.max_source}"
+        yield Problem("model.decoder.attention.score.max_source", score.max_source, reason, hint)
 
 
 def _width(width: int, positions: str) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.experiment import build
 from seq2attn.experiment.config import Config
+from seq2attn.experiment.config_attention import LocationConfig
 
 
 class PlannedEpoch(Sequence[Batch]):
@@ -98,19 +99,23 @@ def load_corpora(config: Config, tokenizer: Tokenizer | None = None) -> Corpora:
     ]
     encoded_validation = encode_corpus(validation, tokenizer, max_length=None)
     if "learned" in {getattr(part, "positions", None) for part in (config.model.encoder, config.model.decoder)}:
-        _check_lengths(validation, encoded_validation, data.max_length)
+        lengths = np.maximum(encoded_validation.source_lengths, encoded_validation.target_lengths)
+        learned = f"positions are learned up to data.max_length: {data.max_length}"
+        _check_lengths(
+            validation, lengths, data.max_length, learned, "raise data.max_length, or choose `positions: sinusoidal`"
+        )
+    score = getattr(getattr(config.model.decoder, "attention", None), "score", None)
+    if isinstance(score, LocationConfig):
+        scored = f"the location score has max_source: {score.max_source}"
+        _check_lengths(validation, encoded_validation.source_lengths, score.max_source, scored, "raise max_source")
     return Corpora(train, validation, tokenizer, encoded, encoded_validation, notes)
 
 
-def _check_lengths(corpus: Corpus, encoded: EncodedCorpus, longest: int) -> None:
-    """Raises DataError for a pair with more subwords than learned positions can tell apart."""
-    lengths = np.maximum(encoded.source_lengths, encoded.target_lengths)
+def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, hint: str) -> None:
+    """Raises DataError for the first pair that is longer than the model can take."""
     if lengths.max() > longest:
         pair = int(np.argmax(lengths > longest))
-        raise DataError(
-            f"{corpus.where(pair)}: {lengths[pair]} subwords, but positions are learned up to data.max_length: {longest}",
-            "raise data.max_length, or choose `positions: sinusoidal`",
-        )
+        raise DataError(f"{corpus.where(pair)}: {lengths[pair]} subwords, but {why}", hint)
 
 
 def _tokenizer(config: Config, train: Corpus) -> Tokenizer:

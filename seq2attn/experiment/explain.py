@@ -20,6 +20,7 @@ class _Finding(NamedTuple):
     path: Path
     what: str
     hint: str
+    expected: str = ""
     missing: bool = False
 
 
@@ -38,7 +39,11 @@ def explain(error: ValidationError, tree: Located, main: str) -> ConfigError:
     first = min(findings, key=order)
     others = {finding.path for finding in findings} - {first.path}
     more = f" (and {len(others)} more error{'s' if len(others) > 1 else ''})" if others else ""
-    return ConfigError(f"{origins[first.path]}: {first.what}{more}", first.hint)
+    wanted = [finding.expected for finding in findings if finding.path == first.path and finding.expected]
+    must = (
+        f", but must be {' or '.join(wanted)}" if first.expected else ""
+    )  # two, of a key that takes a word or a number
+    return ConfigError(f"{origins[first.path]}: {first.what}{must}{more}", first.hint)
 
 
 def _findings(details: ErrorDetails, tree: Located) -> Iterator[_Finding]:
@@ -62,12 +67,12 @@ def _findings(details: ErrorDetails, tree: Located) -> Iterator[_Finding]:
             path, here = (*path, "type"), here.value["type"]
         legal = _legal(context)
         expected = f"one of {', '.join(legal)}" if len(legal) > 1 else legal[0]
-        yield _Finding(path, _wrong(path, here, expected), _choice_hint(here, legal, field))
+        yield _Finding(path, _wrong(path, here), _choice_hint(here, legal, field), expected)
     else:
         sections = list(_models(field.annotation)) if field else []
         each = "a list of values, each " if isinstance(details["loc"][-1], int) and kind != "missing" else ""
         expected = each + _expected(kind, context, sections)
-        yield _Finding(path, _wrong(path, here, expected), _value_hint(kind, path, here, field, sections))
+        yield _Finding(path, _wrong(path, here), _value_hint(kind, path, here, field, sections), expected)
 
 
 def _walk(location: tuple[int | str, ...]) -> tuple[Path, FieldInfo | None, list[type[BaseModel]]]:
@@ -119,9 +124,9 @@ def _legal(context: dict[str, Any]) -> list[str]:
     return re.findall(r"'([^']+)'", context.get("expected_tags", context.get("expected", "")))
 
 
-def _wrong(path: Path, here: Located | None, expected: str) -> str:
+def _wrong(path: Path, here: Located | None) -> str:
     subject = f"key `{'.'.join(path)}`" if path else "the config"
-    return f"{subject} is {_shown(here)}, but must be {expected}"
+    return f"{subject} is {_shown(here)}"
 
 
 def _shown(value: object) -> str:
@@ -189,7 +194,7 @@ def _choice_hint(here: Located | None, legal: list[str], field: FieldInfo | None
     if close:
         return f"did you mean {close[0]}?"
     default = field.get_default() if field and not field.is_required() else None
-    return f"the default is {default}" if isinstance(default, str) and default else f"for example {legal[0]}"
+    return f"the default is {default}" if isinstance(default, str | float) and default else f"for example {legal[0]}"
 
 
 def _key_hint(path: Path, owners: list[type[BaseModel]]) -> str:

@@ -9,6 +9,7 @@ import torch
 from seq2attn.errors import Seq2attnError
 from seq2attn.experiment import machine, manifest
 from seq2attn.experiment.config import Config
+from seq2attn.experiment.config_advice import advice
 from seq2attn.experiment.corpora import Corpora, load_corpora
 from seq2attn.experiment.lock import locked
 from seq2attn.experiment.progress import say
@@ -103,4 +104,5 @@ def _description(config: Config, corpora: Corpora, model: Seq2Seq, where: torch.
         f"{corpora.train.name}: {len(corpora.encoded):,} pairs; validation on {len(corpora.validation.source):,}",
         f"{training.max_updates:,} updates of {training.accumulation} × {training.batch_tokens:,} tokens at most, "
         f"{training.precision} on {where.type} with {torch.get_num_threads()} threads",
+        *advice(config.model),
     ]

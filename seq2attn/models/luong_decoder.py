@@ -134,7 +134,7 @@ class LuongDecoder(nn.Module):
         context = found.context
         if isinstance(context, Mixture):
             each = query[:, :, None].expand(-1, -1, context.values.shape[2], -1)
-            return Mixture(self._features(context.values, each), context.log_weights), found.history, None
+            return context._replace(values=self._features(context.values, each)), found.history, None
         return self._features(context, query), found.history, found.choice
 
     def _features(self, context: Float[Tensor, "*N V"], query: Float[Tensor, "*N H"]) -> Float[Tensor, "*N D"]:

@@ -44,10 +44,12 @@ class TransformerDecoderLayer(nn.Module):
     ) -> tuple[Float[Tensor, "B T D"], Memory]:
         """All T steps at once; or with `past` (leaves "B W …") the next step of W = T hypotheses, and the past with it."""
         grown: list[Memory] = []
+        positions = torch.arange(states.shape[1], device=states.device)
+        if past is not None:
+            positions = torch.full_like(positions, past.mask.shape[2])
 
         def attend_target(x: Tensor) -> Tensor:
             if past is None:
-                positions = torch.arange(x.shape[1], device=x.device)
                 memory = self.self_attention.remember(x, x.new_ones(x.shape[:2], dtype=torch.bool))
                 grown.append(memory)
                 return self.self_attention(x, memory, positions).context
@@ -56,11 +58,10 @@ class TransformerDecoderLayer(nn.Module):
                 Memory(*fold(past)), self.self_attention.remember(rows, rows.new_ones(rows.shape[:2], dtype=torch.bool))
             )
             grown.append(Memory(*unfold(memory, x.shape[1])))
-            now = torch.tensor([memory.mask.shape[1] - 1], device=x.device)
-            return self.self_attention(rows, memory, now).context.reshape(x.shape)
+            return self.self_attention(rows, memory, positions[:1]).context.reshape(x.shape)
 
         def attend_source(x: Tensor) -> Tensor:
-            return self.attention(x, source).context
+            return self.attention(x, source, positions).context
 
         states = self.around_self_attention(states, attend_target)
         states = self.around_attention(states, attend_source)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import Function, FunctionCtx
 
-from seq2attn.attention.aggregation import Mixture
+from seq2attn.attention.aggregation import Elbo, Mixture
 from seq2attn.models.seq2seq import PAD, Drawn
 from seq2attn.tensors import compute_dtype
 from seq2attn.training.policy import policy_loss
@@ -35,7 +35,8 @@ def sequence_loss(
     gold = target[real]
     if isinstance(features, Mixture):
         values, log_weights = (part[real] for part in features)
-        return mixture_cross_entropy(values, log_weights, weight, bias, gold, smoothing=smoothing)
+        elbo = isinstance(features, Elbo)
+        return mixture_cross_entropy(values, log_weights, weight, bias, gold, smoothing=smoothing, elbo=elbo)
     if isinstance(features, Drawn):
         smoothed, nll = _cross_entropies(features.features[real], weight, bias, gold, smoothing)
         log_p = nll.new_zeros(target.shape).masked_scatter(real, -nll)
@@ -67,14 +68,16 @@ def mixture_cross_entropy(
     target: Int[Tensor, " N"],
     *,
     smoothing: float = 0.0,
+    elbo: bool = False,
 ) -> Loss:
     """The same of log p_n = logsumexp_m(log_weights_nm + log softmax(W values_nm + b)) (Shankar et al. 2018, §3).
 
-    The gradient is computed with the loss, a few rows of logits at a time.
+    `elbo`: of Σ_m exp(log_weights_nm) · log softmax(W values_nm + b) in its place (Xu et al. 2015, §4.1). The gradient is
+    computed with the loss, a few rows of logits at a time.
     """
     inputs = (values, log_weights, weight, bias)
     with_gradient = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    return Loss(*_MixtureCrossEntropy.apply(*inputs, target, smoothing, with_gradient))
+    return Loss(*_MixtureCrossEntropy.apply(*inputs, target, smoothing, elbo, with_gradient))
 
 
 def _cross_entropies(
@@ -145,6 +148,7 @@ class _MixtureCrossEntropy(Function):
         bias: Tensor,
         target: Tensor,
         smoothing: float,
+        elbo: bool,
         with_gradient: bool,
     ) -> tuple[Tensor, Tensor]:
         def leaf(tensor: Tensor) -> Tensor:
@@ -158,7 +162,8 @@ class _MixtureCrossEntropy(Function):
             for piece, log_w, gold in pieces:
                 piece, log_w = leaf(piece), leaf(log_w)
                 logits = (piece @ matrix.T).to(weight.dtype) + offset
-                log_p = (log_w[:, :, None] + logits.log_softmax(2)).logsumexp(1)
+                each, log_w_of_all = logits.log_softmax(2), log_w[:, :, None]
+                log_p = (log_w_of_all.exp() * each).sum(1) if elbo else (log_w_of_all + each).logsumexp(1)
                 nll = -log_p.gather(1, gold[:, None]).sum()
                 smoothed = (1 - smoothing) * nll - smoothing * log_p.mean(1).sum()
                 losses.append(torch.stack([smoothed, nll]).detach())
@@ -174,4 +179,4 @@ class _MixtureCrossEntropy(Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        return *(saved * gradient for saved in ctx.saved_tensors), None, None, None  # type: ignore[attr-defined]
+        return *(saved * gradient for saved in ctx.saved_tensors), None, None, None, None  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 
+from seq2attn.attention.aggregation import Annealed
 from seq2attn.data.batches import Batch
 from seq2attn.errors import DivergedError
 from seq2attn.models.seq2seq import PAD, Seq2Seq
@@ -100,6 +101,7 @@ class Trainer:
         self._label_smoothing = label_smoothing
         self._autocast = autocast
         self._where = where
+        self._annealed = [module for module in model.modules() if isinstance(module, Annealed)]
         self._epoch: tuple[int, Epoch] | None = None
 
     def run(self, callbacks: Sequence[Callback]) -> None:
@@ -121,6 +123,8 @@ class Trainer:
         batches = [self._next_batch() for _ in range(self._accumulation)]
         tokens = sum(int((batch.target != PAD).sum()) for batch in batches)
         self.position.update += 1
+        for module in self._annealed:
+            module.anneal((self.position.update - 1) / max(1, self.max_updates - 1))
         rate = self.schedule.rate(self.position.update)
         for group in self.optimizer.param_groups:
             group["lr"] = rate

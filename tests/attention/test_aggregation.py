@@ -79,6 +79,15 @@ def test_illegal_positions_are_never_chosen_and_rows_without_a_legal_one_stay_em
         assert (gradient.masked_select(~legal) == 0).all()
 
 
+@pytest.mark.parametrize("aggregation", [Gumbel(), Reinforce()], ids=str)
+def test_the_likeliest_of_two_states_is_the_context(aggregation: Aggregation) -> None:
+    attention = one_head(aggregation, context_width=2).eval()
+    memory = attention.remember(torch.tensor([KEYS], dtype=torch.float64), torch.ones(1, 2, dtype=torch.bool))
+    found = attention(torch.full((1, 1, 2), 0.5, dtype=torch.float64), memory, trace=True)
+    assert found.context.tolist() == [[[3, 4]]]
+    assert found.weights[0, 0, 0].tolist() == pytest.approx(ALPHA, abs=5e-7)  # before the choice
+
+
 # ---- Gumbel
 
 
@@ -102,7 +111,26 @@ def test_straight_through_equals_pytorchs(temperature: float) -> None:
     torch.testing.assert_close(found[0], found[1], **EXACT)
 
 
+def test_the_temperature_falls_by_equal_factors() -> None:
+    gumbel = Gumbel(2.0, 0.5)
+    found = []
+    for progress in (0.0, 0.25, 0.5, 1.0):
+        gumbel.anneal(progress)
+        found.append(gumbel.temperature)
+    assert found == pytest.approx([2, 2**0.5, 1, 0.5], abs=1e-12)
+    assert not gumbel.state_dict()  # the progress alone decides
+
+
 # ---- Reinforce
+
+
+def test_the_weight_of_the_entropy_falls_to_zero() -> None:
+    policy = Reinforce(entropy=0.04)
+    found = []
+    for progress in (0.0, 0.25, 1.0):
+        policy.anneal(progress)
+        found.append(policy.entropy)
+    assert found == pytest.approx([0.04, 0.03, 0], abs=1e-12)
 
 
 def test_what_was_drawn_has_its_log_probability_and_the_entropy_of_the_weights() -> None:
@@ -233,7 +261,7 @@ def test_the_mixture_is_of_all_values_with_the_logarithms_of_their_weights() -> 
     attention = Marginal(one_head())
     found = attention(query, attention.remember(source, mask()), trace=True)
     assert found.context.values.shape == (B, Q, S, D)
-    assert (found.context.values == source[:, None]).all()
+    assert (found.context.values == source.masked_fill(~mask()[:, :, None], 0)[:, None]).all()
     torch.testing.assert_close(found.context.log_weights.exp(), found.weights[:, 0], **EXACT)
     soft = one_head()
     torch.testing.assert_close(expected(found.context), soft(query, soft.remember(source, mask())).context, **EXACT)

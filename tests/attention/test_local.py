@@ -5,6 +5,7 @@ from math import exp
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from seq2attn.attention import (
     Additive,
@@ -135,6 +136,16 @@ def test_a_predicted_window_that_is_wide_enough_is_global_without_the_gaussian(g
 
     torch.testing.assert_close(found(gaussian=False), expected.weights, **EXACT)
     assert not torch.allclose(found(gaussian=True), expected.weights)
+
+
+@every_way
+@pytest.mark.parametrize("window", [0, 1, 3])
+def test_a_monotonic_window_is_pytorchs_attention_with_a_band_mask(window: int, gathered: bool) -> None:
+    one, query, source = attention(LocalMonotonic(window=window, gathered=gathered)), states(B, T, D), states(B, S, D)
+    ends = torch.tensor(LENGTHS)[:, None, None] - 1
+    band = (torch.arange(S) - torch.arange(T)[:, None].minimum(ends)).abs() <= window
+    expected = scaled_dot_product_attention(query, source, source, band & mask()[:, None], scale=1.0)
+    torch.testing.assert_close(one(query, one.remember(source, mask()), torch.arange(T)).context, expected, **EXACT)
 
 
 def test_a_gaussian_without_end_is_global() -> None:

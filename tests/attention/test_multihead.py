@@ -128,6 +128,20 @@ def test_one_head_with_identity_projections_is_its_attention() -> None:
     torch.testing.assert_close(found.weights, expected.weights, **EXACT)
 
 
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_heads_have_four_square_matrices_and_their_biases_however_many_they_are(heads: int) -> None:
+    assert sum(parameter.numel() for parameter in multi_head(heads=heads).parameters()) == 4 * D**2 + 4 * D
+
+
+@every_trace
+def test_in_fp32_the_fused_kernel_is_the_composition(trace: bool) -> None:
+    heads = multi_head(Causal())
+    exact = heads(states(B, S, D), heads.remember(states(B, S, D), mask()), torch.arange(S)).context
+    heads, source = heads.float(), states(B, S, D).float()
+    found = heads(source, heads.remember(source, mask()), torch.arange(S), trace=trace).context
+    torch.testing.assert_close(found.double(), exact, rtol=0, atol=1e-5)
+
+
 def test_groups_must_divide_the_heads() -> None:
     with pytest.raises(ValueError, match="3 groups do not divide 4 heads"):
         multi_head(groups=3)

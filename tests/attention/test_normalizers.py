@@ -89,6 +89,15 @@ def test_bisection_finds_what_sorting_finds(logit: float, exact: Normalizer, siz
     torch.testing.assert_close(bisection(scores, legal), exact(scores, legal), **EXACT)
 
 
+@pytest.mark.parametrize("normalizer", [sparsemax, Entmax(1.5)], ids=["sparsemax", "entmax 1.5"])
+def test_where_one_position_is_left_no_score_has_a_gradient(normalizer: Normalizer) -> None:
+    scores = torch.tensor([[1.5, 3.5]], dtype=torch.float64, requires_grad=True)
+    weights = normalizer(scores, torch.ones(1, 2, dtype=torch.bool))
+    (weights @ torch.tensor([1.0, 7], dtype=torch.float64)).sum().backward()
+    assert weights.tolist() == [[0, 1]]
+    assert scores.grad.tolist() == [[0, 0]]
+
+
 # ---- limits
 
 

@@ -76,6 +76,32 @@ def test_general_with_the_identity_is_dot() -> None:
     torch.testing.assert_close(general(query, general.keys(source)), Dot()(query, source), rtol=0, atol=0)
 
 
+def test_additive_scores_without_a_vector_weigh_every_word_exactly_the_same() -> None:
+    score = Additive(query_width=D, key_width=K, width=3).double()
+    torch.nn.init.zeros_(score.vector)
+    attention = Attention(score=score, span=Global(), normalizer=softmax, context_width=K)
+    real = torch.arange(S) < torch.tensor([S, 3])[:, None]
+    weights = attention(states(B, Q, D), attention.remember(states(B, S, K), real), trace=True).weights
+    expected = real.double() / real.sum(1, keepdim=True)
+    assert torch.equal(weights, expected[:, None, None].expand(B, 1, Q, S))
+
+
+def test_additive_scores_that_hardly_bend_are_linear_in_query_and_key() -> None:
+    score = Additive(query_width=D, key_width=K, width=3).double()
+    query, source, small = states(B, 1, Q, D), states(B, 1, S, K), 1e-4
+    linear = score.vector[0] @ (score.query(query)[..., None, :] + score.key(source)[..., None, :, :])[..., None]
+    with torch.no_grad():
+        for shrunk in (score.query.weight, score.key.weight):
+            shrunk.mul_(small)
+        score.vector.div_(small)
+    torch.testing.assert_close(score(query, score.keys(source)), linear[..., 0], rtol=0, atol=1e-6)
+
+
+def test_additive_scores_have_as_many_parameters_as_their_matrices_and_two_vectors() -> None:
+    score = Additive(query_width=D, key_width=K, width=9)
+    assert sum(parameter.numel() for parameter in score.parameters()) == 9 * (D + K) + 2 * 9
+
+
 def test_only_scores_that_are_dot_products_say_so() -> None:
     assert Dot(scale=0.5).dot_scale == 0.5
     assert General(query_width=2, key_width=2).dot_scale == 1.0

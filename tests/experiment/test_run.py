@@ -84,6 +84,30 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_if_it_had_not_been(
     assert Checkpoints(out / "checkpoints").updates() == Checkpoints(everything / "checkpoints").updates()
 
 
+DRAWN = "model.decoder={type: luong, input_feeding: false, width: 8, attention: {aggregation: %s}}"
+WITH_STATE = {
+    "reinforce": DRAWN % "reinforce",
+    "gumbel": DRAWN % "gumbel",
+    "marginal": DRAWN % "{type: marginal, top_k: 2}",
+    "elbo": DRAWN % "elbo",
+    "learned entmax": "model.decoder.attention={score: scaled_dot, normalizer: {type: entmax, alpha: learned}}",
+    "temporal": "model.decoder.attention={temporal: true}",
+}
+
+
+@pytest.mark.parametrize("name", WITH_STATE)
+def test_mechanisms_with_state_or_chance_of_their_own_go_on_as_if_not_stopped(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    config = tiny(corpus, WITH_STATE[name], "training.max_updates=6", "model.dropout=0.2")
+    train(config, tmp_path / "whole", device="cpu")
+    interrupted(config, tmp_path / "parts", 3, monkeypatch)
+    torch.manual_seed(99)
+    train(config, tmp_path / "parts", device="cpu")
+    assert weights_of(tmp_path / "parts") == weights_of(tmp_path / "whole")
+    assert learned(tmp_path / "parts") == learned(tmp_path / "whole")
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(
     everything: Path, corpus: Path, tmp_path: Path
 ) -> None:

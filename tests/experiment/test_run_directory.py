@@ -94,6 +94,16 @@ def test_a_validation_pair_longer_than_the_learned_positions_is_named_before_tra
     assert not (tmp_path / "run").exists()
 
 
+def test_a_validation_source_longer_than_the_location_score_is_named_before_training(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    for language, text in (("en", "ka " * 60), ("de", "ba")):
+        with (corpus / f"validation.{language}").open("a") as file:
+            file.write(f"{text}\n")
+    score = "model.decoder.attention.score={type: location, max_source: 50}"
+    with pytest.raises(DataError, match=r"validation\.en:11: 6\d subwords, but the location score has max_source: 50"):
+        train(tiny(corpus, score, "data.max_length=50"), tmp_path / "run", device="cpu")
+
+
 def test_opening_what_is_no_run_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(config_file(write_corpus(tmp_path / "corpus")).read_text())
     with pytest.raises(UsageError, match="not a run directory"):

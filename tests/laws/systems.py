@@ -75,6 +75,9 @@ MODELS: dict[str, dict[str, object]] = {
     "temporal heads": _rnn("luong", attention={"score": "scaled_dot", "heads": 2, "temporal": True}),
     "adaptive": _rnn("luong", input_feeding=False, attention={"score": "additive", "sentinel": True}),
     "adaptive with input feeding": _rnn("luong", layers=2, attention={"score": "general", "sentinel": True}),
+    "adaptive and sparse": _rnn(
+        "luong", attention={"score": "additive", "sentinel": True, "normalizer": {"type": "entmax", "alpha": 1.5}}
+    ),
     "three hops": _rnn("luong", attention={"score": "dot", "memory": {"hops": 3}}),
     "adjacent hops": _rnn(
         "luong", input_feeding=False, attention={"score": "dot", "memory": {"hops": 2, "tying": "adjacent"}}
@@ -83,6 +86,7 @@ MODELS: dict[str, dict[str, object]] = {
     "gumbel": _rnn("bahdanau", attention={"aggregation": "gumbel"}),
     "reinforce": _rnn("luong", input_feeding=False, attention={"aggregation": "reinforce"}),
     "marginal": _rnn("luong", input_feeding=False, attention={"aggregation": {"type": "marginal", "top_k": 3}}),
+    "elbo": _rnn("luong", input_feeding=False, attention={"aggregation": "elbo"}),
     "window and strides": {
         "encoder": TRANSFORMER | {"self_attention": HEADS | {"span": {"type": "strided", "stride": 2}}},
         "decoder": TRANSFORMER
@@ -114,6 +118,18 @@ MODELS: dict[str, dict[str, object]] = {
             "attention": HEADS | {"latent": {"width": 6, "query": 3}},
             "self_attention": HEADS | {"latent": {"rotary": 4, "norm": False}},
         },
+    },
+    "transformer, local-m with drawn positions": {
+        "encoder": TRANSFORMER,
+        "decoder": TRANSFORMER
+        | {
+            "attention": HEADS
+            | {"groups": 1, "aggregation": "gumbel", "span": {"type": "local_monotonic", "window": 2, "gathered": True}}
+        },
+    },
+    "transformer, segments": {
+        "encoder": TRANSFORMER,
+        "decoder": TRANSFORMER | {"attention": {"score": "additive", "heads": None, "hierarchical": {"length": 3}}},
     },
     "convolutions": {
         "encoder": {"type": "conv", "layers": 2, "gates": {"channel": {"reduction": 2}, "spatial": {"kernel": 3}}},

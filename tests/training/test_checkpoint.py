@@ -8,7 +8,7 @@ from torch import Tensor
 from seq2attn.errors import Seq2attnError
 from seq2attn.training import checkpoint as module
 from seq2attn.training.checkpoint import MODEL, Checkpoints, average, load_weights, read_tensors, weights
-from tests.laws.systems import system
+from tests.laws.systems import MODELS, sentences, system
 
 
 def save(checkpoints: Checkpoints, update: int, value: float = 0.0, **state: Any) -> None:
@@ -134,6 +134,21 @@ def test_tied_weights_are_saved_once_and_tied_again_after_loading(tied: str, tab
         assert torch.equal(parameter, saved[name])
     assert (model.output is model.decoder.embedding.table.weight) == (tied != "none")  # type: ignore[attr-defined]
     assert (model.output is model.encoder.embedding.table.weight) == (tied == "three_way")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_that_is_read_back_computes_what_the_saved_one_did(tmp_path: Path, name: str) -> None:
+    model, other = system(name), system(name)
+    source, target = sentences([4, 6]), sentences([5, 3])
+    for changed, by in ((model, 0.1), (other, 1.0)):
+        for tensor in changed.state_dict().values():  # what modules keep beside their weights too
+            tensor.add_(by)
+    (tmp_path / MODEL).write_bytes(module.to_bytes(weights(model)))
+    assert not torch.equal(other.logits(other(source, target)), model.logits(model(source, target)))
+    load_weights(other, read_tensors(tmp_path / MODEL), tmp_path / MODEL)
+    assert torch.equal(other.logits(other(source, target)), model.logits(model(source, target)))
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(other.state_dict()[key], tensor), key
 
 
 def changed(kind: str) -> dict[str, Tensor]:

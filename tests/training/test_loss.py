@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seq2attn.attention.aggregation import Mixture
+from seq2attn.attention.aggregation import Elbo, Mixture
 from seq2attn.training import loss as module
 from seq2attn.training.loss import cross_entropy, mixture_cross_entropy, sequence_loss
 
@@ -98,21 +98,22 @@ def mixture(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor,
     return values.requires_grad_(), scores.requires_grad_(), weight, bias, target
 
 
-def written_out(values: Tensor, log_weights: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """log Σ_m w_m p_m of every token, with all the logits at once."""
-    p = (values @ weight.T + bias).softmax(-1)
-    return (log_weights.exp()[..., None] * p).sum(-2).log()
+def written_out(values: Tensor, log_weights: Tensor, weight: Tensor, bias: Tensor, elbo: bool) -> Tensor:
+    """log Σ_m w_m p_m of every token, or Σ_m w_m log p_m, with all the logits at once."""
+    p, w = (values @ weight.T + bias).softmax(-1), log_weights.exp()[..., None]
+    return (w * p.log()).sum(-2) if elbo else (w * p).sum(-2).log()
 
 
 @pytest.mark.parametrize("logits_at_once", [1, 2 * COMPONENTS * VOCABULARY, 4 * COMPONENTS * VOCABULARY + 5, 1 << 21])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.6])
+@pytest.mark.parametrize("elbo", [False, True])
 def test_a_mixtures_loss_and_gradients_are_those_of_its_definition(
-    smoothing: float, logits_at_once: int, monkeypatch: pytest.MonkeyPatch
+    elbo: bool, smoothing: float, logits_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LOGITS_AT_ONCE", logits_at_once)
     values, scores, weight, bias, target = inputs = mixture()
-    ours = mixture_cross_entropy(values, scores.log_softmax(1), weight, bias, target, smoothing=smoothing)
-    log_p = written_out(values, scores.log_softmax(1), weight, bias)
+    ours = mixture_cross_entropy(values, scores.log_softmax(1), weight, bias, target, smoothing=smoothing, elbo=elbo)
+    log_p = written_out(values, scores.log_softmax(1), weight, bias, elbo)
     plain = F.nll_loss(log_p, target, reduction="sum")
     expected = (1 - smoothing) * plain - smoothing * log_p.mean(1).sum()
     torch.testing.assert_close(ours.smoothed, expected, rtol=0, atol=1e-10)
@@ -133,14 +134,19 @@ def test_a_mixture_of_equals_is_one_of_them() -> None:
     )
 
 
-def test_two_positions_and_one_token() -> None:
+@pytest.mark.parametrize(
+    ("kind", "value", "slope"), [(Mixture, -1.260748, 0.259296), (Elbo, -1.430147, 0.157918)], ids=["marginal", "elbo"]
+)
+def test_two_positions_and_one_token(kind: type[Mixture], value: float, slope: float) -> None:
     scores = torch.tensor([[1.5, 3.5]], dtype=torch.float64, requires_grad=True)
     values = torch.tensor([[[0.9 / 0.1], [0.2 / 0.8]]], dtype=torch.float64).log()  # p(y|z) = .9 and .2
-    weight, bias = torch.tensor([[1.0], [0.0]], dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
-    loss = mixture_cross_entropy(values, scores.log_softmax(1), weight, bias, torch.tensor([0]))
-    assert -loss.nll.item() == pytest.approx(-1.260748, abs=5e-7)
+    weight, bias = torch.tensor([[0.0], [1.0], [0.0]], dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    bias[0] = -1e3  # padding
+    features = kind(values[:, None], scores.log_softmax(1)[:, None])
+    loss = sequence_loss(features, weight, bias, torch.tensor([[1]]))
+    assert -loss.nll.item() == pytest.approx(value, abs=5e-7)
     [gradient] = torch.autograd.grad(-loss.smoothed, scores)
-    assert gradient[0].tolist() == pytest.approx([0.259296, -0.259296], abs=5e-7)
+    assert gradient[0].tolist() == pytest.approx([slope, -slope], abs=5e-7)
 
 
 def test_without_gradients_a_mixtures_value_is_the_same() -> None:

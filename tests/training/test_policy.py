@@ -29,12 +29,13 @@ def fp64(values: Any) -> Tensor:
 
 
 def model(aggregation: Any, decoder: str = "luong", top_k: int | None = None) -> Seq2Seq:
-    """A small fp64 model in training mode; `aggregation` "marginal" is the mixture."""
+    """A small fp64 model in training mode; `aggregation` "marginal" is the mixture, "elbo" its bound."""
     torch.manual_seed(7)
     source, target = token_embedding(11, 4), token_embedding(11, 4)
     parts: dict[str, Any] = {"score": Additive(query_width=6, key_width=6, width=5), "span": Global()}
-    if aggregation == "marginal":
-        one = Marginal(Attention(**parts, normalizer=softmax, context_width=6), top_k=top_k)
+    if aggregation in ("marginal", "elbo"):
+        plain = Attention(**parts, normalizer=softmax, context_width=6)
+        one = Marginal(plain, top_k=top_k, elbo=aggregation == "elbo")
     else:
         one = Attention(**parts, normalizer=softmax, context_width=6, aggregation=aggregation)  # type: ignore[assignment]
     own = {"attention": one, "final_width": 6, "width": 6, "layers": 1, "dropout": 0.0}
@@ -138,7 +139,7 @@ class Scripted:
 def test_over_all_draws_of_a_sentence_the_policy_follows_the_expected_likelihood(decoder: str, baseline: float) -> None:
     source, target = torch.tensor([[4, 5]]), torch.tensor([[6, 7, 3]])
     objective, truth = fp64(0.0), fp64(0.0)
-    whole = model(Gumbel(), decoder)
+    whole = model(expectation, decoder)
     for places in itertools.product(range(2), repeat=3):
         policy = Reinforce(entropy=0.0).double()
         policy.baseline.fill_(baseline)
@@ -152,6 +153,21 @@ def test_over_all_draws_of_a_sentence_the_policy_follows_the_expected_likelihood
     parameters = list(whole.parameters())
     gradients = torch.autograd.grad(objective, parameters, retain_graph=True)
     for own, right in zip(gradients, torch.autograd.grad(truth, parameters), strict=True):
+        torch.testing.assert_close(own, right, **EXACT)
+
+
+def test_the_bound_is_what_the_policy_expects_over_all_draws() -> None:
+    source, target = torch.tensor([[4, 5]]), torch.tensor([[6, 7, 3]])
+    drawing, bound, truth = model(expectation), model("elbo"), fp64(0.0)
+    for places in itertools.product(range(2), repeat=3):
+        drawing.decoder.attention.aggregation = Scripted(Reinforce(), torch.tensor(places))  # type: ignore[attr-defined]
+        drawn = drawing(source, target)
+        log_p = drawing.logits(drawn.features).log_softmax(-1).gather(2, target[..., None]).sum()
+        truth = truth - drawn.choice.log_probability.sum().exp() * log_p
+    found = loss(bound, source, target)
+    torch.testing.assert_close(found.smoothed, truth, **EXACT)
+    gradients = torch.autograd.grad(found.smoothed, list(bound.parameters()))
+    for own, right in zip(gradients, torch.autograd.grad(truth, list(drawing.parameters())), strict=True):
         torch.testing.assert_close(own, right, **EXACT)
 
 
@@ -200,9 +216,9 @@ def test_the_same_seed_trains_the_same(aggregation: str) -> None:
     assert torch.equal(ends[0], ends[2]) == (aggregation == "marginal")  # which draws nothing
 
 
-@pytest.mark.parametrize("aggregation", ["reinforce", "gumbel", "marginal"])
+@pytest.mark.parametrize("aggregation", ["reinforce", "gumbel", "marginal", "elbo"])
 def test_training_makes_the_loss_fall(aggregation: str) -> None:
-    made: Any = {"reinforce": Reinforce(), "gumbel": Gumbel(), "marginal": "marginal"}[aggregation]
+    made: Any = {"reinforce": Reinforce(), "gumbel": Gumbel()}.get(aggregation, aggregation)
     whole = model(made, top_k=2)
     torch.manual_seed(1)
     own = trainer([batch(0, 1, 2, 3)], model=whole, optimizer=torch.optim.AdamW(whole.parameters(), 0.1))
@@ -232,6 +248,12 @@ def test_the_exact_marginal_is_never_below_the_expected_likelihood() -> None:
     elbo = (mixture.log_weights.exp()[..., None] * log_p).sum(2)
     assert (whole.logits(mixture) >= elbo - 1e-12).all()
     assert (whole.logits(mixture) > elbo + 0.01).any()
+
+
+def test_a_model_trained_by_the_bound_is_never_above_the_mixture_and_translates_from_the_likeliest_position() -> None:
+    whole, mixed, hard = model("elbo"), model("marginal"), model(Reinforce())
+    assert loss(mixed, SOURCE, TARGET).nll < loss(whole, SOURCE, TARGET).nll - 0.01
+    assert torch.equal(whole.eval()(SOURCE, TARGET), hard.eval()(SOURCE, TARGET))
 
 
 def test_the_next_tokens_of_a_mixture_are_distributed_as_it_is() -> None:

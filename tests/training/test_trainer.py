@@ -55,6 +55,25 @@ def test_a_long_gradient_is_clipped_and_a_short_one_is_not() -> None:
     torch.testing.assert_close(changes[1e3], changes[math.inf], rtol=0, atol=0)
 
 
+class Watch(torch.nn.Module):
+    """Writes down how far training is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[float] = []
+
+    def anneal(self, progress: float) -> None:
+        self.seen.append(progress)
+
+
+@pytest.mark.parametrize(("updates", "seen"), [(1, [0.0]), (5, [0.0, 0.25, 0.5, 0.75, 1.0])])
+def test_what_is_annealed_hears_before_each_update_how_far_training_is(updates: int, seen: list[float]) -> None:
+    model, watch = system("luong"), Watch()
+    model.add_module("watch", watch)
+    trainer([batch(0)], model=model, max_updates=updates).run([])
+    assert watch.seen == seen
+
+
 def test_every_update_has_its_schedules_rate_counted_from_one() -> None:
     rate = inverse_sqrt(0.2, 2)
     own = trainer([batch(0)], schedule=Schedule(rate))
