@@ -20,7 +20,7 @@ IWSLT15 := $(patsubst %,configs/iwslt15/%.yaml,lstm uniform additive local_predi
 TALKS := data.train=$(DATA)/train data.validation=$(DATA)/dev data.test=$(DATA)/tst2013
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench multi30k iwslt15 mechanisms capacity test-oracles clean
+.PHONY: help install demo test lint format bench multi30k iwslt15 mechanisms capacity torture test-oracles clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,11 @@ mechanisms: install  ## Train every attention mechanism briefly on the embedded 
 
 capacity: install  ## Train fixed vectors of several widths and attention: when does each give in? Into runs/capacity
 	$(BIN)/seq2attn probe capacity --plot runs/capacity/capacity.png
+
+torture: install  ## Kill 100 runs, generate 10,000 inputs for each property, translate on a pipe for 10 minutes: about 2 hours
+	$(BIN)/python scripts/torture.py --kills 100
+	SEQ2ATTN_EXAMPLES=10000 $(BIN)/python -m pytest tests/cli/test_line_contract.py tests/cli/test_hostile_models.py tests/data/test_hostile_text.py tests/data/test_stream.py tests/experiment/test_config_fuzz.py
+	$(BIN)/python scripts/soak_translate.py 10
 
 test-oracles: install  ## Hold the mechanisms against other libraries (installs entmax, keras and transformers)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[oracles]'

@@ -105,4 +105,5 @@ def _description(config: Config, corpora: Corpora, model: Seq2Seq, where: torch.
         f"{training.max_updates:,} updates of {training.accumulation} × {training.batch_tokens:,} tokens at most, "
         f"{training.precision} on {where.type} with {torch.get_num_threads()} threads",
         *advice(config.model),
+        *([] if where.type == "cpu" else [f"on {where.type} a run repeats only as far as PyTorch's kernels there do"]),
     ]

@@ -1,11 +1,10 @@
 """No corpus breaks the loader: any bytes are read as pairs or refused by file and line, and any text can be learned from."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2attn.data.corpus import load_corpus
@@ -13,8 +12,8 @@ from seq2attn.data.encoded import encode_corpus
 from seq2attn.data.sources import JsonLines, Source, TextFiles, Tsv
 from seq2attn.data.tokenizer import PAD, Tokenizer
 from seq2attn.errors import DataError
+from tests.examples import examples
 
-EXAMPLES = int(os.environ.get("SEQ2ATTN_EXAMPLES", "100"))
 HOSTILE = [
     *(
         "\x00",
@@ -50,7 +49,7 @@ PIECES = st.sampled_from(
     [b"\n", b"\r\n", b"\t", b" ", b"a b", b"\xff", b"\xef\xbb\xbf", b"\x00", b"\xe2\x80\xa8", b'{"en": "a"}']
 )
 BYTES = st.lists(PIECES | st.binary(max_size=6), max_size=12).map(b"".join)
-hostile = settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+hostile = examples(100)
 
 
 def pairs_or_refusal(source: Source, file: Path) -> int | None:

@@ -1,19 +1,18 @@
 """Whatever somebody does to a valid config file, it is read, or refused with one line and a hint."""
 
-import os
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2attn.errors import Seq2attnError
 from seq2attn.experiment.config import to_yaml
 from seq2attn.experiment.load import load_config
+from tests.examples import examples
 
 FOLDER = Path(__file__).parents[2] / "configs"
 FILES = [path for path in sorted(FOLDER.rglob("*.yaml")) if path.parent.name != "base"]
 TEXTS = [text for path in FILES for text in (path.read_text(encoding="utf-8"), to_yaml(load_config(path)))]
-EXAMPLES = int(os.environ.get("SEQ2ATTN_EXAMPLES", "300"))
 YAML = [
     ": ",
     "- ",
@@ -73,7 +72,7 @@ def refusal(file: Path) -> Seq2attnError | None:
 
 
 @given(text=mutated())
-@settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300)
 def test_a_mutated_config_is_read_or_refused_in_one_line(text: str, tmp_path: Path) -> None:
     for name in ("base", "demo", "multi30k", "capacity"):
         if not (tmp_path / name).exists():
