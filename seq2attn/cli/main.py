@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -61,6 +62,8 @@ def main() -> None:
     debug = "--debug" in arguments  # wherever it stands
     code = _run([argument for argument in arguments if argument != "--debug"], debug)
     if code in (130, 143):
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
         os._exit(code)  # threads of libraries might still work, and complain when Python ends under them
     sys.exit(code)
 

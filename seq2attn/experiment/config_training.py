@@ -111,6 +111,6 @@ class TrainingConfig(Section):
     select: Literal["bleu", "loss", "chrf", "average"] = Field(
         default="bleu", description="Model that a run exports: the best by this metric, or an average"
     )
-    keep_last: Count = Field(default=1, description="Newest checkpoints kept")
+    keep_last: Count = Field(default=1, description="Newest checkpoints kept; two at least, should one be damaged")
     keep_best: Count = Field(default=1, description="Best checkpoints kept")
     average: AverageConfig = Field(default=AverageConfig(), description="Used only by select: average")

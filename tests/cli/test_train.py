@@ -13,7 +13,7 @@ import pytest
 from seq2attn.experiment.run_directory import Run
 from seq2attn.training.checkpoint import Checkpoints
 from seq2attn.training.trainer import Step, Trainer
-from tests.runs import config_file
+from tests.runs import TRAINED, config_file
 
 Command = Callable[..., Any]
 
@@ -84,6 +84,23 @@ def test_average_writes_a_model(command: Command, trained: Path, tmp_path: Path)
     assert command("average", trained, "--out", out, "--count", 2) == (0, f"{out}\n", "")
     assert command("translate", out, stdin=b"ka mi\n").code == 0
     assert "keeps 3 checkpoints, not 5" in command("average", trained, "--out", tmp_path / "other").err
+
+
+def test_a_refused_change_can_be_forked_into_a_run_of_its_own(
+    command: Command, corpus: Path, trained: Path, tmp_path: Path
+) -> None:
+    keys = [*TRAINED, "training.batch_tokens=200", "training.max_updates=2"]
+    arguments = ["train", config_file(corpus), "--out", trained, *(part for key in keys for part in ("--set", key))]
+    refused = command(*arguments)
+    assert refused.code == 2
+    assert "training.batch_tokens: 300 → 200" in refused.err
+    assert "--fork NEW_RUN" in refused.err
+    new = tmp_path / "new"
+    for said in ("begins as update 60 of", "finished already"):
+        done = command(*arguments, "--fork", new)
+        assert (done.code, done.out) == (0, f"{new}/model\n")
+        assert said in done.err
+    assert command(*arguments, "--fork", new, "--overwrite").code == 2
 
 
 def test_an_interrupt_exits_with_130_and_the_same_command_goes_on(
