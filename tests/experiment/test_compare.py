@@ -79,7 +79,7 @@ class Laboratory:
     def load(self, path: Path, device: str) -> Any:
         decoder, seed = (path / "model" / "weights").read_text().split()
 
-        def translate(lines: Iterable[str], *, beam: int, length_penalty: float) -> list[str]:
+        def translate(lines: Iterable[str], *, beam: int, length_penalty: float, max_length: int) -> list[str]:
             self.translated.append((f"{decoder} {seed}", beam, length_penalty))
             known = dict(zip((line.strip() for line in SOURCES), (line.strip() for line in REFERENCES), strict=True))
             words = [known[line].split() for line in lines]
