@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 WORDS = [
     "the",
@@ -83,7 +83,7 @@ def feed(pipe: IO[bytes], until: float, sent: list[int]) -> None:
     pipe.close()
 
 
-def soak(model: Path, minutes: float) -> dict[str, float]:
+def soak(model: Path, minutes: float) -> dict[str, Any]:
     """Translate for so long."""
     command = [sys.executable, "-m", "seq2attn", "translate", str(model), "--beam", "1", "--threads", "1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -103,8 +103,7 @@ def soak(model: Path, minutes: float) -> dict[str, float]:
         "lines_in": sent[0],
         "lines_out": received,
         "exit": process.returncode,
-        "resident_mib_first": round(points[0][1], 1),
-        "resident_mib_last": round(points[-1][1], 1),
+        "resident_mib_at_fifths": [round(points[(len(points) - 1) * fifth // 5][1], 1) for fifth in range(6)],
         "slope_mib_per_1000_lines": round(1000 * slope(half), 4),
     }
 

@@ -62,6 +62,7 @@ def translate(
         check_output(output)
     search = _search(beam, length_penalty, sample, temperature, top_k, seed)
     machine.set_up(threads)
+    machine.keep_few_kernels()
     with _reading(source) as (stream, name):
         translator = load(model, device).translator(
             search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length

@@ -46,6 +46,14 @@ def set_up(threads: int | None) -> None:
         mallopt(m_trim_threshold, (1 << 31) - 1)
 
 
+def keep_few_kernels() -> None:
+    """Before anything is computed: oneDNN keeps 256 of the kernels that it makes for each shape, not 1024.
+
+    Endless text has endlessly many shapes of batches, and each kernel takes some 100 KiB.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
+
+
 def resolve_precision(wanted: str, where: torch.device) -> Precision:
     """`auto` is bf16 where the hardware multiplies it natively, else fp32."""
     if wanted in ("fp32", "bf16"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from seq2attn.experiment.model import Model
+from seq2attn.experiment.model import ANY_LENGTH, Model
 
 Command = Callable[..., Any]
 
@@ -45,7 +45,10 @@ def test_settings_of_the_command_line_come_before_the_configs(
     plain = json.loads(command(*arguments).out)
     settings = ["--beam", 2, "--length-penalty", 0, "--lowercase", "--tokenize", "char"]
     other = json.loads(command(*arguments, *settings).out)
-    assert asked == [{"beam": 5, "length_penalty": 1.0}, {"beam": 2, "length_penalty": 0.0}]
+    assert asked == [
+        {"beam": 5, "length_penalty": 1.0, "max_length": ANY_LENGTH},
+        {"beam": 2, "length_penalty": 0.0, "max_length": ANY_LENGTH},
+    ]
     assert "case:mixed" in plain["signature"]
     assert "case:lc" in other["signature"]
     assert "tok:char" in other["signature"]

@@ -9,12 +9,13 @@ from torch.nn import functional as F
 
 import seq2attn
 from seq2attn.errors import DataError, Seq2attnError, UsageError
-from seq2attn.experiment.model import load
+from seq2attn.experiment import build
+from seq2attn.experiment.model import ANY_LENGTH, Model, load
 from seq2attn.experiment.model_files import CHECKSUMS
 from seq2attn.experiment.run_directory import Run
 from seq2attn.search import Greedy
 from seq2attn.training.checkpoint import MODEL
-from tests.runs import sentences
+from tests.runs import TRAINED, sentences, tiny
 
 LINES = ["ka mi lo", "", *sentences(5, 77)]
 
@@ -88,3 +89,36 @@ def test_a_damaged_model_is_one_clear_line(tmp_path: Path, trained: Path) -> Non
     (copy / "joint.model").unlink()
     with pytest.raises(DataError, match="SentencePiece"):
         load(copy)
+
+
+def test_a_line_longer_than_in_training_is_split_with_a_warning_unless_any_length_will_do(trained: Path) -> None:
+    model, line = load(trained), "ka mi ra tu ni. " * 60
+    with pytest.warns(UserWarning, match="1 line of more than 250 subwords was split"):
+        [split] = model.translate([line], beam=1)
+    [whole] = model.translate([line], beam=1, max_length=ANY_LENGTH)
+    assert split != whole
+    with pytest.raises(DataError, match="line 1: 361 subwords, more than 250"):
+        model.translate([line], on_long="error")
+
+
+@pytest.mark.parametrize(
+    ("change", "longest"),
+    [
+        ("model.encoder={type: transformer, layers: 1, positions: learned}", 9),
+        ("model.decoder.attention={score: {type: location, max_source: 7}}", 7),
+        ("model.decoder=lstm", None),
+    ],
+)
+def test_no_line_is_longer_than_the_model_can_read(
+    corpus: Path, trained: Path, change: str, longest: int | None
+) -> None:
+    config = tiny(corpus, *TRAINED, "data.max_length=9", change)
+    assert config.longest_source == longest
+    known = load(trained)
+    network = build.seq2seq(config.model, source_size=40, target_size=40, max_length=9)
+    model = Model(network, known.tokenizer, config, known.path)
+    if longest is None:
+        model.translate(["ka " * 30], max_length=ANY_LENGTH)
+    else:
+        with pytest.warns(UserWarning, match=f"more than {longest} subwords"):
+            model.translate(["ka " * 30], max_length=ANY_LENGTH)

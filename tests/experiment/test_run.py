@@ -277,6 +277,7 @@ def test_a_run_directory_holds_what_it_promises(trained: Path) -> None:
     ]
     assert sorted(path.name for path in (trained / "model").iterdir()) == [
         "README.md",
+        "SHA256SUMS",
         "config.yaml",
         "joint.model",
         "model.safetensors",
