@@ -60,7 +60,9 @@ def test_without_training_the_likeliest_position_is_chosen(aggregation: Aggregat
     assert choice is None
 
 
-@pytest.mark.parametrize("aggregation", [expectation, Gumbel(5.0), Reinforce(soft_mix=0.0)], ids=["expectation", "gumbel", "reinforce"])
+@pytest.mark.parametrize(
+    "aggregation", [expectation, Gumbel(5.0), Reinforce(soft_mix=0.0)], ids=["expectation", "gumbel", "reinforce"]
+)
 @pytest.mark.parametrize("training", [True, False])
 def test_illegal_positions_are_never_chosen_and_rows_without_a_legal_one_stay_empty(
     aggregation: Aggregation, training: bool

@@ -105,7 +105,7 @@ def test_a_line_longer_than_in_training_is_split_with_a_warning_unless_any_lengt
     ("change", "longest"),
     [
         ("model.encoder={type: transformer, layers: 1, positions: learned}", 9),
-        ("model.decoder.attention={score: {type: location, max_source: 7}}", 7),
+        ("model.decoder.attention={score: {type: location, max_source: 12}}", 12),
         ("model.decoder=lstm", None),
     ],
 )

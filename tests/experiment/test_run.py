@@ -105,7 +105,7 @@ def test_mechanisms_with_state_or_chance_of_their_own_go_on_as_if_not_stopped(
     torch.manual_seed(99)
     train(config, tmp_path / "parts", device="cpu")
     assert weights_of(tmp_path / "parts") == weights_of(tmp_path / "whole")
-    assert learned(tmp_path / "parts") == learned(tmp_path / "whole")
+    assert events(tmp_path / "parts") == events(tmp_path / "whole")
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(
