@@ -73,7 +73,7 @@ iwslt15: install  ## Train and compare seven systems on IWSLT15 English-Vietname
 	$(BIN)/seq2attn compare $(IWSLT15) --out runs/iwslt15 --jobs 2 $(if $(DATA),$(addprefix --set ,$(TALKS)))
 
 mechanisms: install  ## Train every attention mechanism briefly on the embedded corpus into runs/mechanisms
-	$(BIN)/seq2attn compare configs/demo/lstm.yaml configs/attention/*.yaml --out runs/mechanisms --jobs 2 --set training.max_updates=1000
+	$(BIN)/seq2attn compare configs/demo/lstm.yaml configs/attention/*.yaml --out runs/mechanisms --jobs 2 --set training.max_updates=1000 --set training.validate_every=500 --set training.schedule.warmup=200
 
 capacity: install  ## Train fixed vectors of several widths and attention: when does each give in? Into runs/capacity
 	$(BIN)/seq2attn probe capacity --plot runs/capacity/capacity.png
