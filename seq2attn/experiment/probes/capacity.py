@@ -148,4 +148,4 @@ def gives_in(groups: Sequence[Group]) -> float | None:
 def _point(point: float | None, edges: Sequence[int]) -> str:
     if point is None:
         return f"beyond {edges[-1]:g}"
-    return f"{point:.0f}" if point else "everywhere"
+    return f"{point:.0f}" if point else "from the start"
