@@ -75,7 +75,7 @@ def capacity(
 ) -> None:
     """Train fixed vectors of several widths, attention and controls: at what length and information does each give in?
 
-    Takes about half an hour on two cores. Run again to go on where it stopped.
+    Trains eight systems. Run again to go on where it stopped.
     """
     check_plot(plot)
     from seq2attn.experiment.probes.capacity_runs import measure

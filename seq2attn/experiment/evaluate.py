@@ -8,7 +8,7 @@ from seq2attn.evaluation.bleu import Scores, bleu_metric, score
 from seq2attn.evaluation.by_length import Bucket, bleu_by_length
 from seq2attn.evaluation.noise import NoiseCurve, Replace, noise_curve
 from seq2attn.experiment.model import ANY_LENGTH, Model
-from seq2attn.search import Beam, Greedy, Translator
+from seq2attn.search import Beam, Greedy
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def evaluate(
     by_length = bleu_by_length(sources, hypotheses, references, **settings)
     if noise is None:
         return Evaluation(hypotheses, scores, by_length)
-    translator = Translator(model.network, model.tokenizer, Greedy() if beam == 1 else Beam(beam, length_penalty))
+    translator = model.translator(Greedy() if beam == 1 else Beam(beam, length_penalty), max_length=ANY_LENGTH)
     metric = bleu_metric(**settings)
 
     def bleu(noised: list[list[int]]) -> float:
