@@ -2,11 +2,12 @@
 
 from math import log2
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from seq2attn.data.grammar import translate
+from seq2attn.data.grammar import generate, translate
 from seq2attn.experiment.config_data import GrammarConfig
 from seq2attn.experiment.load import load_config
 from seq2attn.experiment.probes import capacity_runs
@@ -80,13 +81,19 @@ def test_no_phrase_is_in_two_of_the_three_sets(tmp_path: Path) -> None:
     assert len(train) > 200
 
 
-def test_new_sentences_are_not_in_the_training_set() -> None:
+def test_sentences_that_training_has_seen_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_config("configs/capacity/vector_64.yaml")
-    grammar = GrammarConfig(pairs=500, max_words=10, seed=3)
-    known = {pair.source for pair in capacity_runs.build.source(grammar, "train", config.data).pairs()}
-    new = capacity_runs._new_sentences(config, grammar, 300)
-    assert len(new) > 250
-    assert not known & {pair.source for pair in new}
+    known = generate(pairs=400, max_words=10, seed=3).train
+    new = [
+        pair for pair in generate(pairs=100, max_words=10, seed=4).train if pair.source not in {p.source for p in known}
+    ]
+    capacity_runs._write_phrases(GRAMMAR, tmp_path)
+    monkeypatch.setattr(capacity_runs, "generate", lambda **_: SimpleNamespace(train=[*known, *new]))
+    assert capacity_runs._new_sentences(config, GRAMMAR, 500) == new
+    trained = set((tmp_path / "train.en").read_text().splitlines())
+    phrases = {pair.source for pair in capacity_runs._new_phrases(tmp_path, GRAMMAR, 10_000)}
+    assert phrases
+    assert phrases.isdisjoint(trained)
 
 
 def test_the_widths_differ_in_their_vector_alone() -> None:
