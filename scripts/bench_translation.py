@@ -55,10 +55,10 @@ def ours(config: Config, source: Tensor, length: int) -> list[Contestant]:
     model = build.seq2seq(config.model, source_size=size, target_size=size, max_length=config.data.max_length).eval()
     with torch.no_grad():
         model.bias[EOS] = -torch.inf
-    limits, lines = torch.full((len(source),), length), range(len(source))
+    limits, never, lines = torch.full((len(source),), length), torch.arange(EOS), range(len(source))
 
     def translate(search: Search) -> Callable[[], object]:
-        return lambda: search(model, source, limits, lines)
+        return lambda: search(model, source, limits, never, lines)
 
     return [
         Contestant(config.model.decoder.type, beam, translate(Greedy() if beam == 1 else Beam(beam))) for beam in BEAMS

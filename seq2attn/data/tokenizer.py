@@ -122,6 +122,16 @@ class Tokenizer:
         text: str = self._target.decode([token for token in ids[:end] if token not in (PAD, BOS)])
         return text.translate(_CONTROL).strip(" ")
 
+    def never_written(self) -> list[int]:
+        """The target ids that never stand in a translation: padding, unknown, begin, and pieces with a control character.
+
+        Control characters of two bytes (C1) and separators of three could still be put together from single bytes:
+        `decode_target` makes spaces of them.
+        """
+        alone: list[str] = self._target.decode([[token] for token in range(self.target_size)])
+        control = [token for token, text in enumerate(alone) if not _CONTROL.keys().isdisjoint(map(ord, text))]
+        return [PAD, UNK, BOS, *control]
+
     def source_pieces(self) -> list[int]:
         """The ids of the pieces learned from source text: all but the special ones and the single bytes."""
         model = self._source

@@ -27,7 +27,12 @@ class Beam:
 
     @torch.inference_mode()
     def __call__(
-        self, model: Seq2Seq, source: Int[Tensor, "B S"], limits: Int[Tensor, " B"], lines: Sequence[int]
+        self,
+        model: Seq2Seq,
+        source: Int[Tensor, "B S"],
+        limits: Int[Tensor, " B"],
+        never: Int[Tensor, " N"],
+        lines: Sequence[int],
     ) -> list[list[Hypothesis]]:
         """At most `width` hypotheses for each sentence, best first; those cut at their limit rank with the others."""
         device, width = source.device, self.width
@@ -40,7 +45,7 @@ class Beam:
         finished: list[list[Hypothesis]] = [[] for _ in sentences]
         for length in range(1, int(limits.max()) + 1):
             features, state = model.decoder.step(token, state, memory)
-            log_p = next_logits(model, features).log_softmax(-1)
+            log_p = next_logits(model, features, never).log_softmax(-1)
             top = log_p.topk(min(2 * width, log_p.shape[-1]))
             candidates = (score[:, :, None] + top.values).flatten(1)
             best, rank = candidates.topk(min(2 * width, candidates.shape[1]))

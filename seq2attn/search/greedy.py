@@ -19,7 +19,12 @@ class Greedy:
 
     @torch.inference_mode()
     def __call__(
-        self, model: Seq2Seq, source: Int[Tensor, "B S"], limits: Int[Tensor, " B"], lines: Sequence[int]
+        self,
+        model: Seq2Seq,
+        source: Int[Tensor, "B S"],
+        limits: Int[Tensor, " B"],
+        never: Int[Tensor, " N"],
+        lines: Sequence[int],
     ) -> list[list[Hypothesis]]:
         """One hypothesis for each sentence; finished sentences leave the batch."""
         encoded = model.encoder(source)
@@ -31,7 +36,7 @@ class Greedy:
         results: list[list[Hypothesis]] = [[] for _ in source]
         for length in range(1, int(limits.max()) + 1):
             features, state = model.decoder.step(token, state, memory)
-            best, token = next_logits(model, features).log_softmax(-1).max(-1)
+            best, token = next_logits(model, features, never).log_softmax(-1).max(-1)
             score = score + best[:, 0]
             ended = token[:, 0] == EOS
             written = torch.cat([written, token], 1)

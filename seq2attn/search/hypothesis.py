@@ -8,7 +8,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2attn.attention.aggregation import Mixture
-from seq2attn.data.tokenizer import BOS, PAD, UNK
 from seq2attn.models.seq2seq import Seq2Seq
 
 
@@ -24,16 +23,24 @@ class Search(Protocol):
     """A way to search, as a value."""
 
     def __call__(
-        self, model: Seq2Seq, source: Int[Tensor, "B S"], limits: Int[Tensor, " B"], lines: Sequence[int]
+        self,
+        model: Seq2Seq,
+        source: Int[Tensor, "B S"],
+        limits: Int[Tensor, " B"],
+        never: Int[Tensor, " N"],
+        lines: Sequence[int],
     ) -> list[list[Hypothesis]]:
-        """The hypotheses of each sentence, best first, none longer than its limit; `lines` numbers the sentences."""
+        """The hypotheses of each sentence, best first, none longer than its limit and none with a token of `never`.
+
+        `lines` numbers the sentences.
+        """
 
 
-def next_logits(model: Seq2Seq, features: Float[Tensor, "B W D"] | Mixture) -> Float[Tensor, "B W V"]:
-    """Logits of the next token; tokens that never stand in a translation (padding, unknown, begin) are impossible."""
-    logits = model.logits(features)
-    logits[..., [PAD, UNK, BOS]] = -torch.inf
-    return logits
+def next_logits(
+    model: Seq2Seq, features: Float[Tensor, "B W D"] | Mixture, never: Int[Tensor, " N"]
+) -> Float[Tensor, "B W V"]:
+    """Logits of the next token; those of `never` are impossible."""
+    return model.logits(features).index_fill_(-1, never, -torch.inf)
 
 
 def length_penalty(length: int, alpha: float) -> float:

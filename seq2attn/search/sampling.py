@@ -26,7 +26,12 @@ class Sampling:
 
     @torch.inference_mode()
     def __call__(
-        self, model: Seq2Seq, source: Int[Tensor, "B S"], limits: Int[Tensor, " B"], lines: Sequence[int]
+        self,
+        model: Seq2Seq,
+        source: Int[Tensor, "B S"],
+        limits: Int[Tensor, " B"],
+        never: Int[Tensor, " N"],
+        lines: Sequence[int],
     ) -> list[list[Hypothesis]]:
         """One hypothesis for each sentence."""
         encoded = model.encoder(source)
@@ -37,7 +42,7 @@ class Sampling:
         token = torch.full((len(source), 1), BOS, device=source.device)
         for length in range(1, int(limits.max()) + 1):
             features, state = model.decoder.step(token, state, memory)
-            log_p = next_logits(model, features)[:, 0].log_softmax(-1)
+            log_p = next_logits(model, features, never)[:, 0].log_softmax(-1)
             token = self._draw(log_p, [generators[sentence] for sentence in alive])[:, None]
             chosen = log_p.gather(1, token)[:, 0].tolist()
             keep = []

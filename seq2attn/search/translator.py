@@ -53,6 +53,7 @@ class Translator:
         self.overlong = 0
         self._model = model
         self._tokenizer = tokenizer
+        self._never = torch.tensor(tokenizer.never_written())
         self._search = search
         self._batch_tokens = batch_tokens
         self._window = window
@@ -160,7 +161,7 @@ class Translator:
         source = pad_sequence([torch.tensor(ids) for ids in encoded], batch_first=True, padding_value=PAD).to(device)
         longest = self._model.longest_target or sys.maxsize
         limits = torch.tensor([min(2 * len(ids) + 10, longest) for ids in encoded], device=device)
-        found = self._search(self._model, source, limits, numbers)
+        found = self._search(self._model, source, limits, self._never.to(device), numbers)
         if not all(found):
             raise DataError("the model's scores are not numbers", "its weights are damaged, or training diverged")
         texts = iter(self._tokenizer.decode_target([h.tokens for hypotheses in found for h in hypotheses]))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2attn.experiment.model import Model, load
-from seq2attn.search import Beam, Greedy, Sampling, Search
+from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search
 from tests.examples import examples
 from tests.runs import WORDS, sentences
 
@@ -149,10 +149,21 @@ def test_in_the_default_precision_nearly_every_line_does(trained: Path, tmp_path
         assert sum(one == two for one, two in zip(file, other, strict=True)) >= 0.995 * len(lines)
 
 
-def test_what_search_writes_in_bytes_is_one_line_of_text(spelled: Path) -> None:
+def test_what_search_writes_in_bytes_is_one_line_of_text_without_control_bytes(spelled: Path) -> None:
     model = load(spelled)
+    first = 4  # byte 0, after the special tokens
     with torch.no_grad():
-        model.network.bias[4 : 4 + 256] += 9.0  # bytes, and hardly anything else
-    found = [best[0].text for best in model.search(sentences(40, 5), Sampling(3.0))]
+        model.network.bias[first : first + 256] += 9.0  # bytes, and hardly anything else
+    written: set[int] = set()
+
+    class Noted(Sampling):
+        def __call__(self, *arguments: Any) -> list[list[Hypothesis]]:
+            found = super().__call__(*arguments)
+            written.update(token for [best] in found for token in best.tokens)
+            return found
+
+    found = [best[0].text for best in model.search(sentences(40, 5), Noted(3.0))]
     assert sum("\ufffd" in text for text in found) > 30
     assert all(of_one_line(text) for text in found)
+    assert len(written) > 100
+    assert not written & {first + byte for byte in (*range(32), 127)}

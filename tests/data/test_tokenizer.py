@@ -99,6 +99,22 @@ def test_bytes_that_are_no_utf_8_become_the_replacement_character(tokenizer: Tok
     assert (text[0], {*text[1:-1]}, text[-1]) == ("x", {"\ufffd"}, "y")
 
 
+@pytest.mark.parametrize("byte_fallback", [True, False])
+def test_what_is_never_written_are_the_special_ones_and_what_holds_a_control_character(
+    tmp_path: Path, byte_fallback: bool
+) -> None:
+    german = [*GERMAN, "ein\tHund", "Katze\u2028läuft"]
+    trained = train(tmp_path, target=german, byte_fallback=byte_fallback, vocab_size=300 if byte_fallback else 45)
+    model = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "joint.model"))
+    pieces = {token: model.id_to_piece(token) for token in range(trained.target_size)}
+    single = [f"<0x{byte:02X}>" for byte in (*range(32), 127)] if byte_fallback else []
+    odd = [piece for piece in pieces.values() if "\t" in piece or "\u2028" in piece]
+    assert len(odd) >= 2
+    assert sorted(pieces[token] for token in trained.never_written()) == sorted(
+        ["<pad>", "<unk>", "<s>", *single, *odd]
+    )
+
+
 def test_half_a_surrogate_pair_is_read_as_the_replacement_character(tokenizer: Tokenizer) -> None:
     assert tokenizer.encode_source(["a\ud800b"]) == tokenizer.encode_source(["a\ufffdb"])
     assert tokenizer.encode_source(["\ufeffx"]) != tokenizer.encode_source(["x"])

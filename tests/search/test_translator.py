@@ -50,7 +50,9 @@ class Echo:
         self.shapes: list[tuple[int, ...]] = []
         self.limits: dict[int, int] = {}
 
-    def __call__(self, model: Seq2Seq, source: Tensor, limits: Tensor, lines: Sequence[int]) -> list[list[Hypothesis]]:
+    def __call__(
+        self, model: Seq2Seq, source: Tensor, limits: Tensor, never: Tensor, lines: Sequence[int]
+    ) -> list[list[Hypothesis]]:
         self.shapes.append(tuple(source.shape))
         self.limits |= dict(zip(lines, limits.tolist(), strict=True))
         return [[Hypothesis([t for t in row if t > 3], 0.5)] for row in source.tolist()]
