@@ -65,6 +65,11 @@ SYSTEMS = (
         "transformer, sgd", "demo/transformer", ("training.optimizer={type: sgd, learning_rate: 0.1, momentum: 0.9}",)
     ),
     System("temporal, sampling, plateau", "attention/temporal", (*RECURRENT, "data.tokenizer.sampling=0.2", *PLATEAU)),
+    System(
+        "gumbel, accumulation",
+        "attention/hard",
+        (*RECURRENT, "model.decoder.attention.aggregation={type: gumbel}", "training.accumulation=2"),
+    ),
     System("hard, best of two, averaging", "attention/hard", (*RECURRENT, "training.keep_best=2", *AVERAGING)),
 )
 # What is waited for before some of the kills, by glob: under the cache or the run directory.
@@ -181,7 +186,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100, help="in all (default: 100)")
     parser.add_argument("--each", type=int, default=3, help="kills of one run at most (default: 3)")
     parser.add_argument("--systems", type=int, default=len(SYSTEMS), help="how many of the systems (default: all)")
-    parser.add_argument("--updates", type=int, default=48, help="of each run (default: 48)")
+    parser.add_argument("--updates", type=int, default=300, help="of each run (default: 300)")
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     options = parser.parse_args()
     draw, began = random.Random(options.seed), time.monotonic()
