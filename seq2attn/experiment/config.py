@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from seq2attn.experiment.config_attention import LocationConfig
+from seq2attn.experiment.config_attention import GumbelConfig, LocationConfig, ReinforceConfig
 from seq2attn.experiment.config_data import DEFAULT_MAX_LENGTH, DataConfig
 from seq2attn.experiment.config_model import ModelConfig
 from seq2attn.experiment.config_rules import problems
@@ -68,6 +68,14 @@ class Config(Section):
             *([attention.score.max_source] if attention and isinstance(attention.score, LocationConfig) else []),
         ]
         return min(bounds, default=None)
+
+    @property
+    def every_update_counts(self) -> bool:
+        """Whether an update depends on how many there will be: by a cosine's rate, or by what is annealed until the end."""
+        parts = (self.model.encoder, self.model.decoder)
+        attentions = [getattr(part, place, None) for part in parts for place in ("self_attention", "attention")]
+        annealed = (a for a in attentions if a and isinstance(a.aggregation, ReinforceConfig | GumbelConfig))
+        return self.training.schedule.type == "cosine" or any(annealed)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -128,8 +128,7 @@ def clear(out: Path) -> None:
 def _check_same(old: Run, config: Config) -> None:
     """Same = resolved config + corpus fingerprints, but for logging; max_updates may be raised, if the past stays the same."""
     before = with_training(old.config, log_every=config.training.log_every)
-    cosine = config.training.schedule.type == "cosine"  # whose every rate depends on max_updates
-    if config.training.max_updates > before.training.max_updates and not cosine:
+    if config.training.max_updates > before.training.max_updates and not config.every_update_counts:
         before = with_training(before, max_updates=config.training.max_updates)
     differ = differences(before, config)
     if not differ:

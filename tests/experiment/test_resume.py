@@ -199,11 +199,20 @@ def test_memory_that_runs_out_later_is_one_clear_line(
     assert Checkpoints(tmp_path / "checkpoints").newest() == (4, [])
 
 
-def test_more_updates_under_a_cosine_would_be_another_past(corpus: Path, tmp_path: Path) -> None:
-    cosine = "training.schedule={type: cosine, warmup: 2}"
-    train(tiny(corpus, cosine), tmp_path, device="cpu")
+@pytest.mark.parametrize(
+    "until_the_end",
+    [
+        "training.schedule={type: cosine, warmup: 2}",
+        "model.decoder={type: luong, width: 8, input_feeding: false, attention: {aggregation: gumbel}}",
+        "model.decoder={type: luong, width: 8, input_feeding: false, attention: {aggregation: reinforce}}",
+    ],
+)
+def test_more_updates_of_what_is_annealed_would_be_another_past(
+    corpus: Path, tmp_path: Path, until_the_end: str
+) -> None:
+    train(tiny(corpus, until_the_end), tmp_path, device="cpu")
     with pytest.raises(UsageError, match=r"training\.max_updates: 12 → 20") as caught:
-        train(tiny(corpus, cosine, "training.max_updates=20"), tmp_path, device="cpu")
+        train(tiny(corpus, until_the_end, "training.max_updates=20"), tmp_path, device="cpu")
     assert "--fork NEW_RUN" in caught.value.hint
 
 
