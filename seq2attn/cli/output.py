@@ -32,6 +32,9 @@ def writing(path: Path) -> Iterator[TextIO]:
     try:
         with place.open("w", encoding="utf-8", newline="\n") as file:
             yield file
+            if not direct:
+                file.flush()
+                os.fsync(file.fileno())
         if not direct:
             place.replace(target)
     except BrokenPipeError:

@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from seq2attn import durable
 from seq2attn.errors import DataError
 
+_ABANDONED = 86_400.0  # seconds without a new file after which nobody builds here any more
 _HINT = "set the environment variable SEQ2ATTN_CACHE to a folder with room that you can write to"
 
 
@@ -25,13 +28,15 @@ def build_once(folder: Path, write: Callable[[Path], None]) -> Path:
     """Return `folder`, made by `write` if it is not there yet: written aside, synced to disk, then renamed.
 
     Processes that build the same folder at once each write aside; the first rename wins and the others use its result.
-    Raises DataError if the cache cannot be written; what `write` raises leaves nothing behind.
+    Raises DataError if the cache cannot be written; what `write` raises leaves nothing behind. What a killed process left
+    goes when something is built there a day later.
     """
     if folder.is_dir():
         return folder
     aside = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
     try:
         aside.mkdir(parents=True)
+        _remove_left(folder.parent)
         write(aside)
         for path in (*aside.iterdir(), aside):
             durable.sync(path)
@@ -43,6 +48,13 @@ def build_once(folder: Path, write: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
+
+
+def _remove_left(parent: Path) -> None:
+    for left in parent.glob("*.*"):
+        with suppress(OSError):  # another process removes it too
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left)
 
 
 def _rename(aside: Path, folder: Path) -> None:

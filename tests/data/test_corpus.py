@@ -1,4 +1,6 @@
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +129,14 @@ def test_two_builders_at_once_end_with_one_whole_folder(tmp_path: Path) -> None:
         thread.join()
     assert [path.name for path in tmp_path.iterdir()] == ["built"]
     assert (folder / "content").read_text(encoding="utf-8") == "whole"
+
+
+def test_what_a_killed_builder_left_goes_a_day_later(tmp_path: Path) -> None:
+    for name, hours in (("old", 25), ("new", 23)):
+        (tmp_path / f"key.{name}").mkdir()
+        os.utime(tmp_path / f"key.{name}", (0, time.time() - 3600 * hours))
+    build_once(tmp_path / "other", lambda aside: None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["key.new", "other"]
 
 
 def test_a_batch_holds_the_pairs_asked_for_padded_on_the_right(tmp_path: Path, tokenizer: Tokenizer) -> None:
