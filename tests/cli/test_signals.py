@@ -29,7 +29,12 @@ main()
 def started(*words: str, cache: Path) -> "subprocess.Popen[str]":
     environment = {**os.environ, "SEQ2ATTN_CACHE": str(cache)}
     return subprocess.Popen(
-        [sys.executable, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
 
 

@@ -89,5 +89,5 @@ def test_what_the_rules_accept_trains_and_translates(seed: int) -> None:
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
     model.double().eval()
     torch.testing.assert_close(at_once(model, source, target), steps(model, source, target), **EXACT)
-    for hypotheses in Beam(3, 1.0)(model, source, torch.tensor([4, 4, 4]), range(3)):
+    for hypotheses in Beam(3, 1.0)(model, source, torch.tensor([4, 4, 4]), torch.arange(3), range(3)):
         assert len(hypotheses) == 3
