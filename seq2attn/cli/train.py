@@ -7,7 +7,7 @@ import typer
 
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key (repeatable).")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads.")]
+Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads.")]
 
 
 def train(

@@ -128,7 +128,7 @@ class Tokenizer:
         Control characters of two bytes (C1) and separators of three could still be put together from single bytes:
         `decode_target` makes spaces of them.
         """
-        alone: list[str] = self._target.decode([[token] for token in range(self.target_size)])
+        alone: list[str] = self._target.decode([[token] for token in range(self.target_size)], num_threads=1)
         control = [token for token, text in enumerate(alone) if not _CONTROL.keys().isdisjoint(map(ord, text))]
         return [PAD, UNK, BOS, *control]
 
