@@ -96,7 +96,9 @@ def test_whichever_change_of_a_save_fails_the_newest_whole_checkpoint_is_found(
         ending = saved_with(Faulty(when, fault), checkpoints, update, monkeypatch)
         assert ending == {"short write": "saved", "crash after": "crash"}.get(fault, fault), when
 
-        newest, flaws = Checkpoints(checkpoints.folder).newest()
+        checkpoints = Checkpoints(checkpoints.folder)
+        checkpoints.recover()
+        newest, flaws = checkpoints.newest()
         assert flaws == [], when
         found = {kept: value(checkpoints, kept) for kept in checkpoints.updates()}
         assert (newest, found[newest or 0]) in ((20, 2.0), (update, 3.0)), when

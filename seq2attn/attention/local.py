@@ -61,8 +61,9 @@ def _around(
     center: Float[Tensor, "B Q"], mask: Bool[Tensor, "B S"], window: int, *, gaussian: bool, pick: bool
 ) -> Focus:
     if pick:
-        first = (center.detach() - window).ceil().long()
-        focus = gathered(mask, first[:, :, None] + torch.arange(2 * window + 1, device=mask.device))
+        reach = min(window, mask.shape[1] - 1)
+        first = (center.detach() - reach).ceil().long()
+        focus = gathered(mask, first[:, :, None] + torch.arange(2 * reach + 1, device=mask.device))
         places = focus.places
         assert places is not None
     else:

@@ -28,7 +28,8 @@ class Segments(nn.Module):
     ) -> Memory:
         """The words' keys and values; the values are padded to whole segments."""
         memory = self.words.remember(states, mask, values)
-        return memory._replace(values=pad(memory.values, (0, 0, 0, -states.shape[1] % self.length)))
+        missing = -states.shape[1] % self._length(mask)
+        return memory._replace(values=pad(memory.values, (0, 0, 0, missing)))
 
     def start(self, mask: Bool[Tensor, "B S"], width: int) -> Tree:
         """No history."""
@@ -46,16 +47,20 @@ class Segments(nn.Module):
     ) -> AttentionOutput:
         """Attend within every segment, then over the segments."""
         queries = query[:, None]
-        length = memory.mask.shape[1]
-        missing = memory.values.shape[2] - length
-        legal = pad(memory.mask, (0, missing)).unflatten(1, (-1, self.length))[:, None, None]  # B 1 1 N M
-        scores = pad(self.words.score(queries, memory.keys), (0, missing)).unflatten(3, (-1, self.length))
+        positions_in_all, length = memory.mask.shape[1], self._length(memory.mask)
+        missing = memory.values.shape[2] - positions_in_all
+        legal = pad(memory.mask, (0, missing)).unflatten(1, (-1, length))[:, None, None]  # B 1 1 N M
+        scores = pad(self.words.score(queries, memory.keys), (0, missing)).unflatten(3, (-1, length))
         alpha = self.words.normalizer(scores, legal)
-        values = memory.values.unflatten(2, (-1, self.length))  # B 1 N M V
+        values = memory.values.unflatten(2, (-1, length))  # B 1 N M V
         summaries = torch.einsum("bgqnm,bgnmv->bgqnv", alpha.to(values.dtype), values)
         keys = self.segments.score.keys(summaries[:, 0])[:, None]  # B 1 Q N K
         over = self.segments.score(queries[..., None, :], keys)[..., 0, :]
         beta = self.segments.normalizer(over, legal.any(-1))
         context = (beta.to(summaries.dtype)[..., None, :] @ summaries)[..., 0, :]
-        weights = (beta[..., None] * alpha).flatten(3)[..., :length] if trace else None
+        weights = (beta[..., None] * alpha).flatten(3)[..., :positions_in_all] if trace else None
         return AttentionOutput(context[:, 0], weights)
+
+    def _length(self, mask: Bool[Tensor, "B S"]) -> int:
+        """Of a segment; one that is longer than the source is the source."""
+        return min(self.length, mask.shape[1])

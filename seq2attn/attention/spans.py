@@ -65,7 +65,8 @@ class Window:
     ) -> Focus:
         """2·radius + 1 keys around each query, or radius + 1 up to it; `positions` are required."""
         if self.gathered:
-            offsets = torch.arange(-self.radius, 1 if self.causal else self.radius + 1, device=mask.device)
+            reach = min(self.radius, mask.shape[1] - 1)
+            offsets = torch.arange(-reach, 1 if self.causal else reach + 1, device=mask.device)
             return gathered(mask, _required(positions)[None, :, None] + offsets)
         distance = _distance(mask, positions)
         near = (distance <= self.radius) & (distance >= (0 if self.causal else -self.radius))
@@ -92,7 +93,7 @@ class Strided:
             seen = (distance.abs() < self.stride) | (distance % self.stride == 0)
             return Focus(mask[:, None, None, :] & (seen & (distance >= 0) if self.causal else seen))
         jumps = torch.arange(self.stride, mask.shape[1] + self.stride, self.stride, device=mask.device)
-        near = torch.arange(self.stride, device=mask.device)
+        near = torch.arange(min(self.stride, mask.shape[1]), device=mask.device)
         back = torch.cat([near, jumps])
         offsets = -back if self.causal else torch.cat([-back, near[1:], jumps])
         return gathered(mask, _required(positions)[None, :, None] + offsets)

@@ -19,8 +19,10 @@ def evaluate(
     test: Annotated[str, typer.Option(metavar="PREFIX", help="Test files PREFIX.SOURCE and PREFIX.TARGET.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the translations here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    beam: Annotated[int | None, typer.Option(min=1, help="Hypotheses kept at a time; else the config's.")] = None,
-    length_penalty: Annotated[float | None, typer.Option(min=0, help="Exponent; else the config's.")] = None,
+    beam: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Hypotheses kept at a time; else the config's.")
+    ] = None,
+    length_penalty: Annotated[float | None, typer.Option(min=0, max=100, help="Exponent; else the config's.")] = None,
     lowercase: Annotated[bool | None, typer.Option("--lowercase/--cased", help="BLEU without regard to case.")] = None,
     tokenize: Annotated[str | None, typer.Option(help="sacrebleu's tokenizer; auto follows the language.")] = None,
     noise: Annotated[
@@ -60,10 +62,10 @@ def evaluate(
         tokenize=tokenize,
         noise=replace,
     )
-    typer.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())
     if output is not None:
         with writing(output) as file:
             file.writelines(f"{line}\n" for line in evaluation.hypotheses)
+    typer.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())
 
 
 def _noise(kind: str, rates: str, seeds: int) -> "Replace":

@@ -62,7 +62,7 @@ def main() -> None:
     debug = "--debug" in arguments  # wherever it stands
     code = _run([argument for argument in arguments if argument != "--debug"], debug)
     if code in (130, 143):
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()
         os._exit(code)  # threads of libraries might still work, and complain when Python ends under them
     sys.exit(code)
@@ -79,7 +79,8 @@ def _terminate(number: int, frame: object) -> None:
 def _run(arguments: list[str], debug: bool) -> int:
     try:
         result = app(arguments, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         if result == 130:  # what typer makes of Ctrl-C
             return _failed("interrupted", "", 130, debug)
         return result if isinstance(result, int) else 0
@@ -100,6 +101,8 @@ def _run(arguments: list[str], debug: bool) -> int:
 
 
 def _failed(message: str, hint: str, code: int, debug: bool) -> int:
+    if sys.stderr is None:  # closed: print would take standard output instead
+        return code
     if debug:
         traceback.print_exc()
     print(f"seq2attn: error: {' '.join(message.split())}", file=sys.stderr)

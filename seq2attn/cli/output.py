@@ -2,6 +2,7 @@
 
 import os
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,9 @@ def check_output(path: Path) -> None:
 @contextmanager
 def writing(path: Path) -> Iterator[TextIO]:
     """A text file that appears when it is whole; what is no regular file (a pipe, a device) is written directly."""
+    direct = path.exists() and not path.is_file()
     target = path.resolve()  # a link stays a link
-    direct = target.exists() and not target.is_file()
-    place = target if direct else target.with_name(f".{target.name}.writing")
+    place = path if direct else target.with_name(f".{target.name}.{uuid.uuid4().hex}.writing")
     try:
         with place.open("w", encoding="utf-8", newline="\n") as file:
             yield file

@@ -27,11 +27,16 @@ def train(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove the run that is in RUN first.")] = False,
+    until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,  # of who started it
 ) -> None:
     """Train a model. An unfinished run of the same config goes on where it stopped."""
     from seq2attn.errors import UsageError
     from seq2attn.experiment.load import load_config
 
+    if until_input_ends:
+        from seq2attn.experiment.signals import stop_when_input_ends
+
+        stop_when_input_ends()
     if fork is not None and (overwrite or dry_run):
         raise UsageError("--fork goes with neither --overwrite nor --dry-run", "leave one of them out")
     loaded = load_config(config, [*(overrides or ()), *([] if seed is None else [f"seed={seed}"])])

@@ -22,9 +22,9 @@ def translate(
     model: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")],
     source: Annotated[Path | None, typer.Argument(metavar="INPUT", help="Text file; without it, stdin.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Text file; without it, stdout.")] = None,
-    beam: Annotated[int, typer.Option(min=1, help="Hypotheses kept at a time; 1 is greedy search.")] = 5,
+    beam: Annotated[int, typer.Option(min=1, max=1000, help="Hypotheses kept at a time; 1 is greedy search.")] = 5,
     length_penalty: Annotated[
-        float, typer.Option(min=0, help="Exponent α of the length penalty ((5 + n) / 6)^α.")
+        float, typer.Option(min=0, max=100, help="Exponent α of the length penalty ((5 + n) / 6)^α.")
     ] = 1.0,
     n_best: Annotated[int | None, typer.Option(min=1, help="Print the K best as `line ||| text ||| score`.")] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,

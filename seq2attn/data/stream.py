@@ -2,6 +2,7 @@
 
 import select
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BufferedIOBase
 from typing import Literal
 
@@ -47,7 +48,7 @@ def _text(line: bytes, number: int, errors: EncodingErrors) -> str:
 def _windows(stream: BufferedIOBase) -> Iterator[list[bytes]]:
     lines: list[bytes] = []
     begun: list[bytes] = []  # the parts of a line whose end has not come
-    while block := stream.read1(_BLOCK):
+    while block := _next_block(stream):
         *ended, rest = block.split(b"\n")
         if ended:
             lines += [b"".join([*begun, ended[0]]), *ended[1:]]
@@ -61,6 +62,13 @@ def _windows(stream: BufferedIOBase) -> Iterator[list[bytes]]:
             lines = []
     last = b"".join(begun)
     yield [*lines, *([last] if last else [])]
+
+
+def _next_block(stream: BufferedIOBase) -> bytes:
+    """What has come, once something has; b"" at the end. A read from a pipe that does not block gives b"" too soon."""
+    with suppress(OSError, ValueError):  # where nobody can wait (in memory, a pipe on Windows)
+        select.select([stream], [], [])
+    return stream.read1(_BLOCK)
 
 
 def _more_at_once(stream: BufferedIOBase) -> bool:

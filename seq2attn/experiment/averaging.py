@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Literal
 
-from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import UsageError
 from seq2attn.experiment.export import export
 from seq2attn.experiment.run_directory import Run
@@ -35,14 +34,17 @@ def average_run(path: Path, out: Path, *, count: int, of: Literal["last", "best"
             f"train with --set training.keep_{of}={count}, or average --count {len(updates)}",
         )
     chosen = sorted(updates[-count:])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    export(
-        out,
-        weights=checkpoints.weights(chosen),
-        tokenizer=Tokenizer.load(path / "model"),
-        config=run.config,
-        data=run.manifest["data"]["train"]["name"],
-        chosen=f"the average of updates {', '.join(map(str, chosen))}",
-        metrics={},
-    )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        export(
+            out,
+            weights=checkpoints.weights(chosen),
+            tokenizer=run.tokenizer(),
+            config=run.config,
+            data=run.manifest["data"]["train"]["name"],
+            chosen=f"the average of updates {', '.join(map(str, chosen))}",
+            metrics={},
+        )
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written: {error.strerror}", "choose another --out") from error
     return out

@@ -13,7 +13,7 @@ from seq2attn.experiment.config_data import DEFAULT_MAX_LENGTH, DataConfig
 from seq2attn.experiment.config_model import ModelConfig
 from seq2attn.experiment.config_rules import problems
 from seq2attn.experiment.config_training import TrainingConfig
-from seq2attn.experiment.section import Count, Section
+from seq2attn.experiment.section import Depth, Section
 from seq2attn.experiment.yaml_lines import FLOAT
 
 BleuTokenizer = Literal[
@@ -26,8 +26,10 @@ class EvaluationConfig(Section):
 
     lowercase: bool = Field(default=False, description="Score without regard to case")
     tokenize: BleuTokenizer = Field(default="auto", description="BLEU's tokenizer; auto follows the target language")
-    beam: Count = Field(default=5, description="Hypotheses kept at a time")
-    length_penalty: float = Field(default=1.0, ge=0, description="Exponent of the length that scores are divided by")
+    beam: Depth = Field(default=5, description="Hypotheses kept at a time")
+    length_penalty: float = Field(
+        default=1.0, ge=0, le=100, description="Exponent of the length that scores are divided by"
+    )
 
 
 class Config(Section):
@@ -70,12 +72,18 @@ class Config(Section):
         return min(bounds, default=None)
 
     @property
-    def every_update_counts(self) -> bool:
-        """Whether an update depends on how many there will be: by a cosine's rate, or by what is annealed until the end."""
-        parts = (self.model.encoder, self.model.decoder)
+    def end_matters(self) -> bool:
+        """Whether training would have been another one if it had been meant to be longer.
+
+        So it is by a cosine's rates, by what is annealed until the end, and where plateaus or early stopping look at
+        validations and the last one is only there because it is the end.
+        """
+        training, parts = self.training, (self.model.encoder, self.model.decoder)
         attentions = [getattr(part, place, None) for part in parts for place in ("self_attention", "attention")]
-        annealed = (a for a in attentions if a and isinstance(a.aggregation, ReinforceConfig | GumbelConfig))
-        return self.training.schedule.type == "cosine" or any(annealed)
+        annealed = any(isinstance(a.aggregation, ReinforceConfig | GumbelConfig) for a in attentions if a)
+        watched = training.schedule.type == "plateau" or training.early_stopping is not None
+        odd = watched and training.max_updates % training.validate_every != 0
+        return training.schedule.type == "cosine" or annealed or odd
 
 
 class _Dumper(yaml.SafeDumper):

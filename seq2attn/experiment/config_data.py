@@ -93,7 +93,9 @@ class DataConfig(Section):
     train: SourceSection = Field(description="Training pairs; a bare string is the prefix of line-aligned text")
     validation: SourceSection = Field(description="Pairs that choose the best checkpoint")
     test: SourceSection | None = Field(default=None, description="Pairs that compare and evaluate report; null: none")
-    vocab_size: int = Field(default=8000, ge=8, description="Subwords of the vocabulary, of each one if separate")
+    vocab_size: int = Field(
+        default=8000, ge=8, le=1_000_000, description="Subwords of the vocabulary, of each one if separate"
+    )
     tokenizer: Annotated[TokenizerConfig, Variant(default="unigram")] = Field(
         default=TokenizerConfig(), description="Subwords"
     )

@@ -104,7 +104,7 @@ class TrainingConfig(Section):
     optimizer: OptimizerSection = Field(default=AdamWConfig(), description="What makes steps of gradients")
     schedule: ScheduleSection = Field(default=InverseSqrtConfig(), description="Learning rate over the updates")
     label_smoothing: Probability = Field(default=0.1, description="Share of probability given to all subwords alike")
-    clip_norm: Positive = Field(default=1.0, description="Longest gradient; .inf: not clipped")
+    clip_norm: float = Field(default=1.0, gt=0, allow_inf_nan=True, description="Longest gradient; .inf: not clipped")
     validate_every: Count = Field(default=500, description="Updates between validations; the last update has one too")
     log_every: Count = Field(default=10, description="Updates between lines of metrics.jsonl")
     early_stopping: EarlyStoppingConfig | None = Field(default=None, description="When to end early; null: never")

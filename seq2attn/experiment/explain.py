@@ -144,8 +144,10 @@ def _expected(kind: str, context: dict[str, Any], sections: list[type[BaseModel]
     match kind:
         case "int_type" | "int_parsing" | "int_from_float":
             return "a whole number"
-        case "float_type" | "float_parsing" | "finite_number":
+        case "float_type" | "float_parsing":
             return "a number"
+        case "finite_number":
+            return "a finite number"
         case "bool_type" | "bool_parsing":
             return "true or false"
         case "string_type":
@@ -155,19 +157,23 @@ def _expected(kind: str, context: dict[str, Any], sections: list[type[BaseModel]
         case "string_pattern_mismatch":
             return "a language code such as en or pt-BR"
         case "greater_than_equal":
-            return f"at least {context['ge']:g}"
+            return f"at least {_number(context['ge'])}"
         case "greater_than":
-            return f"greater than {context['gt']:g}"
+            return f"greater than {_number(context['gt'])}"
         case "less_than_equal":
-            return f"at most {context['le']:g}"
+            return f"at most {_number(context['le'])}"
         case "less_than":
-            return f"less than {context['lt']:g}"
+            return f"less than {_number(context['lt'])}"
         case "too_long" | "too_short" | "missing":
             return "a list of two numbers"
         case "tuple_type":
             return "a list of numbers"
     types = [tag for model in sections for tag in _tags(model)]
     return f"a mapping with one of the types {', '.join(types)}" if types else "a mapping of keys"
+
+
+def _number(value: int | float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _value_hint(

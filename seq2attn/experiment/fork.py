@@ -1,9 +1,9 @@
 """A new run from another's weights: fresh optimizer, schedule and count of updates, the same vocabulary."""
 
 import os
-import shutil
 from pathlib import Path
 
+from seq2attn import durable
 from seq2attn.errors import UsageError
 from seq2attn.experiment import machine, manifest
 from seq2attn.experiment.config import Config, differences
@@ -26,7 +26,7 @@ def fork(config: Config, old: Path, new: Path, *, device: str = "auto", threads:
     if there is None:
         with clear_failures(new):
             _begin(config, source, new, device)
-    elif there.manifest.get("forked_from", {}).get("run") != str(old):
+    elif there.manifest.get("forked_from", {}).get("started") != source.manifest["started"]:
         raise UsageError(f"{new}: holds a run that was not forked from {old}", "choose another --fork")
     train(config, new, device=device, threads=threads)
 
@@ -54,10 +54,13 @@ def _begin(config: Config, source: Run, new: Path, device: str) -> None:
     session = Session(resolved(config, None, where), aside, where, source.tokenizer())
     weights = Checkpoints(source.path / "checkpoints").path(update) / MODEL
     load_weights(session.model, read_tensors(weights), weights)
+    origin = {"run": str(source.path), "started": source.manifest["started"], "update": update}
     about = manifest.at_start(session.config, session.corpora, session.model, where)
-    shutil.rmtree(aside, ignore_errors=True)
+    durable.remove_folder(aside)
     aside.mkdir(parents=True)
     session.saving.save(session.trainer)
-    session.begin(about | {"forked_from": {"run": str(source.path), "update": update}})
+    session.begin(about | {"forked_from": origin})
+    durable.remove_folder(new)  # free: at most what a run begins with
     os.replace(aside, new)
+    durable.sync(new.parent)
     say(f"{new}: begins as update {update} of {source.path}")

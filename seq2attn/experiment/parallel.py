@@ -49,7 +49,7 @@ class _Team:
     """The processes that train, so that all of them can be stopped."""
 
     def __init__(self, device: str, threads: int) -> None:
-        self._options = ["--device", device, "--threads", str(threads)]
+        self._options = ["--device", device, "--threads", str(threads), "--until-input-ends"]
         self._lock = Lock()
         self._working: set[subprocess.Popen[str]] = set()
         self._dismissed = False
@@ -63,9 +63,15 @@ class _Team:
             with self._lock:
                 if self._dismissed:
                     return
-                # a session of its own: Ctrl-C reaches this process alone, which then asks each of them once to end
+                # A session of its own: Ctrl-C reaches this process alone, which then asks each of them once to end.
+                # If this process is killed, their input ends, and they do too.
                 process = subprocess.Popen(
-                    command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    start_new_session=True,
                 )
                 self._working.add(process)
             message, hint = f"{entry.path}: training ended without a word", "see the lines above"

@@ -60,8 +60,9 @@ def plan_text(config: Config, out: Path | None, device: str, threads: int | None
     where = machine.device(device)
     machine.set_up(threads)
     config = resolved(config, None if out is None else check(config, out, device=device), where)
-    corpora = load_corpora(config)
-    return "\n".join(_description(config, corpora, network(config, corpora), where))
+    with clear_failures(out or Path()):
+        corpora = load_corpora(config)
+        return "\n".join(_description(config, corpora, network(config, corpora), where))
 
 
 @contextmanager

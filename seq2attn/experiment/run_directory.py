@@ -45,6 +45,8 @@ class Run:
             raise UsageError(f"{path}: not a run directory", "a run directory is what `seq2attn train --out` wrote")
         try:
             manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            if not isinstance(manifest, dict) or not manifest.keys() >= {"finished", "started", "data"}:
+                raise ValueError("not what `seq2attn train` writes")
         except ValueError as error:
             raise UsageError(f"{path / MANIFEST}: damaged: {error}", "start again with --overwrite") from error
         return cls(path, load_config(path / CONFIG), manifest)
@@ -52,7 +54,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether training ended and model/ was written."""
-        return bool(self.manifest["finished"])
+        return bool(self.manifest["finished"]) and (self.path / MODEL).is_dir()
 
     def tokenizer(self) -> Tokenizer:
         """The vocabulary that its weights belong to."""
@@ -113,11 +115,11 @@ def check_removable(out: Path) -> None:
 
 
 def clear(out: Path) -> None:
-    """Remove the run in `out`, but for its lock. Killed in the middle, it leaves what only --overwrite accepts."""
+    """Remove the run in `out`, but for its lock. Killed in the middle, it leaves what --overwrite accepts."""
     if not _is_run(out):
         return
     write_whole(out / MANIFEST, "being removed\n")
-    last = [out / MANIFEST, out / CONFIG]
+    last = [out / CONFIG, out / MANIFEST]  # a manifest alone is no run, and free
     for path in [*(path for path in out.iterdir() if path.name != LOCK and path not in last), *last]:
         if path.is_dir() and not path.is_symlink():
             remove_folder(path)
@@ -128,7 +130,7 @@ def clear(out: Path) -> None:
 def _check_same(old: Run, config: Config) -> None:
     """Same = resolved config + corpus fingerprints, but for logging; max_updates may be raised, if the past stays the same."""
     before = with_training(old.config, log_every=config.training.log_every)
-    if config.training.max_updates > before.training.max_updates and not config.every_update_counts:
+    if config.training.max_updates > before.training.max_updates and not before.end_matters:
         before = with_training(before, max_updates=config.training.max_updates)
     differ = differences(before, config)
     if not differ:

@@ -83,7 +83,7 @@ class Session:
 
     def begin(self, about: dict[str, Any]) -> None:
         """Write what a run begins with, `about` it as the manifest; the config is last, and makes the folder a run."""
-        if not (self.out / directory.TOKENIZER).exists():
+        if not (self.out / directory.CONFIG).exists():  # else it is a run, and keeps its own
             write_folder(self.out / directory.TOKENIZER, self.corpora.tokenizer.files().items())
         directory.write_json(self.out / directory.MANIFEST, about)
         write_whole(self.out / directory.CONFIG, to_yaml(self.config))
@@ -102,7 +102,7 @@ class Session:
             self._train(signals)
         self.progress.close()
         if signals:
-            self.saving.at_end(trainer)
+            self.saving.save_now(trainer)
             directory.write_json(self.out / directory.MANIFEST, about | manifest.so_far(about, started))
             raise InterruptedRunError(signals[0], trainer.position.update, self.out)
         self._export()
@@ -113,6 +113,7 @@ class Session:
 
     def _go_back(self) -> None:
         """To the newest checkpoint that is whole; what came after it is forgotten."""
+        self.checkpoints.recover()
         update, flaws = self.checkpoints.newest()
         for flaw in flaws:
             say(f"{flaw}; the checkpoint before it is used")

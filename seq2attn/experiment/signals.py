@@ -3,8 +3,9 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 from seq2attn.errors import Seq2attnError
 from seq2attn.training.callbacks import Validation
@@ -40,7 +41,8 @@ def stopping(saving: Saving, validation: Validation) -> Iterator[list[int]]:
             os._exit(128 + number)
         received.append(number)
         saving.asked = True
-        os.write(2, b"stopping after this step; once more to leave at once\n")  # print might be what is interrupted
+        with suppress(OSError):  # nobody may be there to read it
+            os.write(2, b"stopping after this step; once more to leave at once\n")  # print might be what is interrupted
         if validation.running:
             raise _ValidationLeft
 
@@ -52,3 +54,14 @@ def stopping(saving: Saving, validation: Validation) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stop_when_input_ends() -> None:
+    """SIGTERM for this process when standard input ends, which is when whoever holds its other end is gone."""
+
+    def wait() -> None:
+        while os.read(0, 1 << 16):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=wait, daemon=True).start()

@@ -95,13 +95,16 @@ class Checkpoints:
         files = _files({MODEL: model, OPTIMIZER: optimizer, RANDOM: random}, {STATE: state})
         durable.write_folder(self.path(update), durable.with_sums(files))
 
+    def recover(self) -> None:
+        """Finish what a crash left unfinished. Only for who may write here."""
+        for path in self.folder.glob(".update-*.old"):
+            durable.recover(path.with_name(path.name.removeprefix(".").removesuffix(".old")))
+
     def newest(self) -> tuple[int | None, list[str]]:
         """The newest checkpoint that is whole, and what is wrong with those after it.
 
-        Raises Seq2attnError if there are some and none is whole. What a crash left unfinished is finished first.
+        Raises Seq2attnError if there are some and none is whole.
         """
-        for path in self.folder.glob(".update-*.old"):
-            durable.recover(path.with_name(path.name.removeprefix(".").removesuffix(".old")))
         flaws: list[str] = []
         for update in reversed(self.updates()):
             flaw = self.flaw(update)

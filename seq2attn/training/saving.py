@@ -46,10 +46,14 @@ class Saving:
             trainer.stop = trainer.stop or self.asked
 
     def at_end(self, trainer: Trainer) -> None:
-        """Save the end, unless the last checkpoint is just that."""
+        """Save the end, which is validated; only what was validated is kept, so that stopping on the way leaves no trace."""
+        self.save_now(trainer)
+        self._keep(trainer.position.update, self.validated())
+
+    def save_now(self, trainer: Trainer) -> None:
+        """Save, unless the last checkpoint is just that."""
         if self._saved != self._now(trainer):
             self.save(trainer)
-        self._tidy(trainer.position.update)  # the last run may have been killed before it could
 
     def state(self) -> dict[str, Any]:
         """What is on disk is the state."""
@@ -115,10 +119,11 @@ class Saving:
         One that was only asked for goes with the next, so that a run that was stopped keeps what any other would.
         """
         older = [kept for kept in self._checkpoints.updates() if kept <= update]
-        newest = self.validated()[: max(2, self._keep_last)]
-        if len(newest) < 2:
-            newest = older[-2:]
-        self._checkpoints.keep([update, *newest, *self.best()[: self._keep_best]])
+        newest = self.validated()
+        self._keep(update, older[-2:] if len(newest) < 2 else newest)
+
+    def _keep(self, update: int, newest: list[int]) -> None:
+        self._checkpoints.keep([update, *newest[: max(2, self._keep_last)], *self.best()[: self._keep_best]])
 
     def _now(self, trainer: Trainer) -> tuple[int, int]:
         """Update and number of validations: what tells one checkpoint from another."""

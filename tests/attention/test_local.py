@@ -212,6 +212,8 @@ def test_a_gathered_window_computes_only_its_own_keys() -> None:
     query = states(1, 1, T, D)
     assert LocalMonotonic(window=3, gathered=True)(query, real, positions).places.shape == (1, T, 7)
     assert predictive(3, gathered=True)(query, real, None).places.shape == (1, T, 7)
+    for wide in (LocalMonotonic(window=10_000, gathered=True), predictive(10_000, gathered=True)):
+        assert wide(query, real[:, :9], positions).places.shape == (1, T, 17)  # no more than nine words need
 
 
 @every_way

@@ -91,6 +91,11 @@ def test_one_segment_is_plain_attention(length: int, additive: bool) -> None:
     torch.testing.assert_close(found.weights, expected.weights, **EXACT)
 
 
+def test_segments_take_no_more_memory_than_there_are_words() -> None:
+    made = segments(10_000)
+    assert made.remember(states(B, S, D), mask(), states(B, S, V)).values.shape == (B, 1, S, V)
+
+
 def test_a_sentence_shorter_than_a_segment_is_plain_attention() -> None:
     made, query, source, values = segments(3), states(B, Q, D), states(B, S, D, seed=1), states(B, S, V, seed=2)
     expected = made.words(query, made.words.remember(source, mask(), values)).context

@@ -124,6 +124,15 @@ def test_a_gathered_span_computes_only_what_it_allows(span: Span, columns: int) 
     assert focus.legal.shape[-1] == focus.places.shape[-1] == columns
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_gathered_span_takes_no_more_memory_than_there_are_words(causal: bool) -> None:
+    everything, positions = torch.ones(1, 5, dtype=torch.bool), torch.arange(5)
+    for span in (Window(10_000, causal, gathered=True), Strided(10_000, causal, gathered=True)):
+        focus = span(torch.zeros(1, 1, 5, 1), everything, positions)
+        assert focus.legal.shape[-1] <= 12
+        assert focus.legal.sum() == (15 if causal else 25)
+
+
 @every_sparse_span
 @pytest.mark.parametrize("score", scores(), ids=["dot", "additive"])
 @pytest.mark.parametrize("positions", [range(S), [S - 1], [3], [7, 0, 4]], ids=["all", "last", "one", "some"])

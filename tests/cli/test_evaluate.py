@@ -1,6 +1,8 @@
 """`seq2attn evaluate`: the figures, as text and as JSON."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,3 +114,9 @@ def test_noise_that_makes_no_sense_is_refused_before_the_model_is_read(
     error, hint = done.err.splitlines()
     assert says in error
     assert hint.startswith("hint: ")
+
+
+def test_the_file_is_written_though_nobody_reads_the_figures(trained: Path, corpus: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m seq2attn evaluate {trained} --test {corpus}/test -o {tmp_path}/out | true"
+    subprocess.run(command, shell=True, check=True, stderr=subprocess.DEVNULL)
+    assert (tmp_path / "out").read_text().count("\n") == 8

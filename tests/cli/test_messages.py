@@ -64,6 +64,12 @@ FILES: dict[str, tuple[Callable[[Path], None] | None, tuple[str, ...], str, str]
         "--set: data.train is text",
         "only the grammar knows how much information a sentence has",
     ),
+    "an average below a file": (
+        None,
+        ("average", "{trained}", "--count", "1", "--out", "{corpus}/test.en/average"),
+        "{corpus}/test.en/average: cannot be written: File exists",
+        "choose another --out",
+    ),
     "pairs without words": (
         _blank,
         ("probe", "attention", "{trained}", "--test", "{tmp}/blank"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from seq2attn.cli.output import writing
 from seq2attn.experiment.model import load
 
 Command = Callable[..., Any]
@@ -203,3 +204,29 @@ def test_a_pipe_with_a_name_is_written_directly(command: Command, trained: Path,
         printed, _ = reader.communicate(timeout=60)
     assert printed.count(b"\n") == 2
     assert pipe.is_fifo()
+
+
+def test_a_pipe_without_a_name_is_written_directly(trained: Path, tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "seq2attn", "translate", str(trained), "-o", "/dev/stdout", "--beam", "1"]
+    done = subprocess.run(arguments, input=b"ka\n\n", capture_output=True, check=True)
+    assert done.stdout.count(b"\n") == 2
+
+
+def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
+    with writing(tmp_path / "out") as one, writing(tmp_path / "out") as other:
+        one.write("one\n" * 5)
+        other.write("other\n")
+    assert (tmp_path / "out").read_text() == "one\n" * 5
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_closed_stream_is_no_error_where_nothing_is_written_to_it(trained: Path, tmp_path: Path, closed: str) -> None:
+    command = f"echo ka | {sys.executable} -m seq2attn translate {trained} -o {tmp_path}/out {closed}"
+    assert subprocess.run(command, shell=True, capture_output=True).returncode == 0
+    assert (tmp_path / "out").read_text().count("\n") == 1
+
+
+def test_an_error_without_a_place_to_tell_it_is_an_exit_code() -> None:
+    done = subprocess.run(f"{sys.executable} -m seq2attn translate nowhere 2>&-", shell=True, capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")

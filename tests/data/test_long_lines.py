@@ -43,6 +43,6 @@ def test_parts_fit_are_not_blank_and_lose_nothing_but_space(text: str, longest: 
 
 
 def test_a_very_long_line_is_not_cut_too_finely() -> None:
-    for text in ("word " * 100_000, "Word. " * 100_000, "x" * 500_000):
+    for text in ("word " * 100_000, "Word. " * 100_000, "x" * 500_000, "." * 500_000 + "x", '."' * 250_000):
         found = parts(text, 1000)
         assert len(text) / 1000 <= len(found) <= 2.2 * len(text) / 1000

@@ -2,6 +2,8 @@
 
 import io
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +91,19 @@ def test_any_bytes_are_lines_if_broken_ones_are_replaced(data: bytes) -> None:
 
 def test_what_is_broken_becomes_the_replacement_character() -> None:
     assert lines(b"a\xffb\n\xe2\x82\n", "replace") == ["a\ufffdb", "\ufffd"]
+
+
+def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[io.BufferedReader, int]) -> None:
+    stream, write = pipe
+    os.set_blocking(stream.fileno(), False)
+
+    def later() -> None:
+        for data in (b"one\n", b"two\n"):
+            time.sleep(0.1)
+            os.write(write, data)
+        os.close(write)
+
+    writer = threading.Thread(target=later)
+    writer.start()
+    assert [line for window in windows(stream, "here") for line in window] == ["one", "two"]
+    writer.join()

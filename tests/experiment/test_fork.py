@@ -31,7 +31,8 @@ def test_a_fork_begins_with_the_last_weights_and_nothing_else(
     assert read_tensors(new / "checkpoints/update-00000000/optimizer.safetensors") == {}
     fork(tiny(corpus, *CHANGED), trained, new, device="cpu")
     run = Run.open(new)
-    assert run.manifest["forked_from"] == {"run": str(trained), "update": 60}
+    started = Run.open(trained).manifest["started"]
+    assert run.manifest["forked_from"] == {"run": str(trained), "started": started, "update": 60}
     assert (run.finished, run.manifest["updates"]) == (True, 3)
     assert [event["update"] for event in run.events() if event["event"] == "validation"] == [3]
     assert (new / "tokenizer/joint.model").read_bytes() == (trained / "model/joint.model").read_bytes()
@@ -83,3 +84,16 @@ def test_a_run_without_a_checkpoint_has_nothing_to_fork(trained: Path, corpus: P
     Checkpoints(old / "checkpoints").keep([])
     with pytest.raises(UsageError, match="has no checkpoint yet"):
         fork(tiny(corpus, *CHANGED), old, tmp_path / "new", device="cpu")
+
+
+def test_a_fork_goes_on_whatever_the_old_run_is_called_now_and_begins_in_what_another_left(
+    trained: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = Path(shutil.copytree(trained, tmp_path / "old")), tmp_path / "new"
+    new.mkdir()
+    (new / ".lock").touch()
+    monkeypatch.chdir(tmp_path)
+    for name in (old, Path("old")):
+        fork(tiny(corpus, *CHANGED), name, new, device="cpu")
+    fork(tiny(corpus, *CHANGED), old.rename(tmp_path / "moved"), new, device="cpu")
+    assert Run.open(new).finished

@@ -1,11 +1,16 @@
 """Trainings side by side: real processes, tiny models."""
 
+import contextlib
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from seq2attn.errors import UsageError
 from seq2attn.experiment.contestants import Entry
+from seq2attn.experiment.lock import locked
 from seq2attn.experiment.parallel import TrainingFailedError, trainings
 from seq2attn.experiment.run_directory import Run
 from seq2attn.training.checkpoint import MODEL, Checkpoints
@@ -54,3 +59,33 @@ def test_leaving_asks_for_checkpoints_and_starts_nothing_more(corpus: Path, tmp_
     [update] = Checkpoints(running.path / "checkpoints").updates()
     assert update >= 1
     assert not waiting.path.exists()
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from seq2attn.experiment.contestants import Entry
+from seq2attn.experiment.load import load_config
+from seq2attn.experiment.parallel import trainings
+
+entry = Entry(load_config(sys.argv[1], sys.argv[3:]), Path(sys.argv[2]), given=False)
+with trainings([entry], jobs=1, device="cpu", threads=1) as wait:
+    wait(entry)
+"""
+
+
+def test_trainings_end_with_a_checkpoint_when_who_started_them_is_killed(corpus: Path, tmp_path: Path) -> None:
+    out, endless = tmp_path / "run", ("training.max_updates=100000", "training.validate_every=100000")
+    tiny(corpus)
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(corpus / "tiny.yaml"), str(out), *endless], stderr=subprocess.DEVNULL
+    ) as parent:
+        while not (out / "metrics.jsonl").exists():
+            time.sleep(0.1)
+        parent.kill()
+    while True:
+        with contextlib.suppress(UsageError), locked(out):
+            break
+        time.sleep(0.1)
+    [update] = Checkpoints(out / "checkpoints").updates()
+    assert update >= 1

@@ -205,15 +205,28 @@ def test_memory_that_runs_out_later_is_one_clear_line(
         "training.schedule={type: cosine, warmup: 2}",
         "model.decoder={type: luong, width: 8, input_feeding: false, attention: {aggregation: gumbel}}",
         "model.decoder={type: luong, width: 8, input_feeding: false, attention: {aggregation: reinforce}}",
+        "training.schedule={type: plateau, warmup: 2}",
+        "training.early_stopping={metric: bleu, patience: 9}",
     ],
 )
-def test_more_updates_of_what_is_annealed_would_be_another_past(
+def test_more_updates_where_the_end_matters_would_be_another_past(
     corpus: Path, tmp_path: Path, until_the_end: str
 ) -> None:
-    train(tiny(corpus, until_the_end), tmp_path, device="cpu")
+    settings = (until_the_end, "training.validate_every=5")  # the validation after 12 is there because it is the end
+    train(tiny(corpus, *settings), tmp_path, device="cpu")
     with pytest.raises(UsageError, match=r"training\.max_updates: 12 → 20") as caught:
-        train(tiny(corpus, until_the_end, "training.max_updates=20"), tmp_path, device="cpu")
+        train(tiny(corpus, *settings, "training.max_updates=20"), tmp_path, device="cpu")
     assert "--fork NEW_RUN" in caught.value.hint
+
+
+def test_more_updates_after_a_validation_that_was_due_are_what_they_would_have_been(
+    corpus: Path, tmp_path: Path
+) -> None:
+    plateau = ("training.schedule={type: plateau, warmup: 2, patience: 1}", "training.validate_every=4")
+    for updates in (12, 20):
+        train(tiny(corpus, *plateau, f"training.max_updates={updates}"), tmp_path / "longer", device="cpu")
+    train(tiny(corpus, *plateau, "training.max_updates=20"), tmp_path / "whole", device="cpu")
+    assert ending(tmp_path / "longer")[0] == ending(tmp_path / "whole")[0]
 
 
 def test_a_removal_that_was_killed_is_finished_by_overwrite_alone(

@@ -84,6 +84,16 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_if_it_had_not_been(
     assert Checkpoints(out / "checkpoints").updates() == Checkpoints(everything / "checkpoints").updates()
 
 
+def test_a_stopped_run_keeps_the_same_checkpoints_with_a_single_validation(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny(corpus, "training.validate_every=100")
+    interrupted(config, tmp_path, 5, monkeypatch)
+    assert Checkpoints(tmp_path / "checkpoints").updates() == [5]
+    train(config, tmp_path, device="cpu")
+    assert Checkpoints(tmp_path / "checkpoints").updates() == [12]
+
+
 DRAWN = "model.decoder={type: luong, input_feeding: false, width: 8, attention: {aggregation: %s}}"
 WITH_STATE = {
     "reinforce": DRAWN % "reinforce",

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from seq2attn import durable
 from seq2attn.errors import DataError, Seq2attnError, UsageError
+from seq2attn.experiment import run_directory as module
 from seq2attn.experiment.run import train
 from seq2attn.experiment.run_directory import Run
 from seq2attn.training.checkpoint import MODEL, Checkpoints
@@ -76,8 +79,9 @@ def test_overwrite_keeps_the_old_run_if_anything_of_the_new_one_is_wrong(run: Pa
         assert weights_of(run) == before
 
 
-def test_a_damaged_manifest_is_named(run: Path, corpus: Path) -> None:
-    (run / "manifest.json").write_text('{"finished": tr')
+@pytest.mark.parametrize("content", ['{"finished": tr', "{}", "[]"])
+def test_a_damaged_manifest_is_named(run: Path, corpus: Path, content: str) -> None:
+    (run / "manifest.json").write_text(content)
     with pytest.raises(UsageError, match=r"manifest\.json: damaged") as caught:
         train(tiny(corpus, *TRAINED), run, device="cpu")
     assert "--overwrite" in caught.value.hint
@@ -108,5 +112,58 @@ def test_opening_what_is_no_run_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(config_file(write_corpus(tmp_path / "corpus")).read_text())
     with pytest.raises(UsageError, match="not a run directory"):
         Run.open(tmp_path)
-    (tmp_path / "manifest.json").write_text(json.dumps({"finished": False}))
+    (tmp_path / "manifest.json").write_text(json.dumps({"finished": False, "started": "now", "data": {}}))
     assert not Run.open(tmp_path).finished
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_vocabulary_left_by_a_run_that_never_began_is_not_used(
+    trained: Path, tmp_path: Path, overwrite: bool
+) -> None:
+    corpus, out = write_corpus(tmp_path / "corpus"), tmp_path / "run"
+    file = corpus / "train.de"
+    file.write_text(file.read_text().replace("b", "k"))
+    shutil.copytree(trained / "tokenizer", out / "tokenizer")
+    train(tiny(corpus, "training.max_updates=1"), out, device="cpu", overwrite=overwrite)
+    own = (out / "model/joint.model").read_bytes()
+    assert own != (trained / "tokenizer/joint.model").read_bytes()
+    assert (out / "tokenizer/joint.model").read_bytes() == own
+
+
+def test_a_removal_that_was_killed_at_any_file_can_be_finished(
+    run: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each removal of a file or folder of the run is the last one, until there is no more."""
+    config, copies = tiny(corpus, "training.max_updates=1"), 0
+    while True:
+        copies += 1
+        out = Path(shutil.copytree(run, tmp_path / f"{copies}"))
+        left = iter([None] * copies)
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "remove_folder", _dying(left, durable.remove_folder))
+            patch.setattr(Path, "unlink", _dying(left, Path.unlink))
+            try:
+                train(config, out, device="cpu", overwrite=True)
+                break
+            except KeyboardInterrupt:
+                pass
+        train(config, out, device="cpu", overwrite=True)
+        assert Run.open(out).finished
+    assert copies > 5
+
+
+def _dying(left: Iterator[None], real: Callable[..., None]) -> Callable[..., None]:
+    def remove(path: Path) -> None:
+        real(path)
+        if next(left, "none") == "none":
+            raise KeyboardInterrupt
+
+    return remove
+
+
+def test_a_run_whose_model_is_gone_exports_it_again(run: Path, corpus: Path) -> None:
+    before = weights_of(run)
+    shutil.rmtree(run / "model")
+    assert not Run.open(run).finished
+    train(tiny(corpus, *TRAINED), run, device="cpu")
+    assert weights_of(run) == before
