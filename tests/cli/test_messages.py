@@ -30,7 +30,8 @@ def _two_seeds(tmp: Path) -> None:
         run = tmp / f"system/seed-{seed}"
         run.mkdir(parents=True)
         (run / "config.yaml").write_text(f"seed: {seed}\n{text.replace('max_updates: 12', f'max_updates: {updates}')}")
-        (run / "manifest.json").write_text('{"finished": true}')
+        (run / "manifest.json").write_text('{"finished": true, "started": "now", "data": {}}')
+        (run / "model").mkdir()
 
 
 def _blank(tmp: Path) -> None:

@@ -65,6 +65,7 @@ class Laboratory:
             "validation": {"fingerprint": source(config.data.validation, "validation", config.data).fingerprint()},
         }
         manifest = {
+            "started": "now",
             "data": data,
             "finished": True,
             "parameters": 1000,
