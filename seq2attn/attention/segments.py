@@ -47,8 +47,8 @@ class Segments(nn.Module):
     ) -> AttentionOutput:
         """Attend within every segment, then over the segments."""
         queries = query[:, None]
-        positions_in_all, length = memory.mask.shape[1], self._length(memory.mask)
-        missing = memory.values.shape[2] - positions_in_all
+        places, length = memory.mask.shape[1], self._length(memory.mask)
+        missing = memory.values.shape[2] - places
         legal = pad(memory.mask, (0, missing)).unflatten(1, (-1, length))[:, None, None]  # B 1 1 N M
         scores = pad(self.words.score(queries, memory.keys), (0, missing)).unflatten(3, (-1, length))
         alpha = self.words.normalizer(scores, legal)
@@ -58,7 +58,7 @@ class Segments(nn.Module):
         over = self.segments.score(queries[..., None, :], keys)[..., 0, :]
         beta = self.segments.normalizer(over, legal.any(-1))
         context = (beta.to(summaries.dtype)[..., None, :] @ summaries)[..., 0, :]
-        weights = (beta[..., None] * alpha).flatten(3)[..., :positions_in_all] if trace else None
+        weights = (beta[..., None] * alpha).flatten(3)[..., :places] if trace else None
         return AttentionOutput(context[:, 0], weights)
 
     def _length(self, mask: Bool[Tensor, "B S"]) -> int:
