@@ -7,9 +7,14 @@ class Seq2attnError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = shown(message), shown(hint)
+        super().__init__(self.message)
+
+
+def shown(text: str) -> str:
+    """On one line, whatever a file put into it, with escapes for all that is not printed."""
+    line = " ".join(text.splitlines())
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
 
 
 class UsageError(Seq2attnError):

@@ -19,7 +19,7 @@ from seq2attn.cli.evaluate import evaluate
 from seq2attn.cli.output import discard_output
 from seq2attn.cli.train import train
 from seq2attn.cli.translate import translate
-from seq2attn.errors import Seq2attnError
+from seq2attn.errors import Seq2attnError, shown
 
 app = typer.Typer(
     name="seq2attn",
@@ -105,7 +105,7 @@ def _failed(message: str, hint: str, code: int, debug: bool) -> int:
         return code
     if debug:
         traceback.print_exc()
-    print(f"seq2attn: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"seq2attn: error: {shown(message)}", file=sys.stderr)
     if hint:
         print(f"hint: {hint}", file=sys.stderr)
     return code
