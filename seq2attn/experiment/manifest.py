@@ -42,6 +42,13 @@ def at_start(config: Config, corpora: Corpora, model: Seq2Seq, where: torch.devi
     }
 
 
+def moved(about: Mapping[str, Any], where: torch.device) -> list[str]:
+    """What is not as it was when the run of manifest `about` began, of all that decides how its sums are rounded."""
+    before, now = about["device"] | about["versions"], machine.hardware(where) | machine.versions()
+    both = (before.keys() & now.keys()) - {"system"}  # which changes nothing
+    return [f"{key}: {before[key]} → {now[key]}" for key in sorted(both) if before[key] != now[key]]
+
+
 def so_far(about: Mapping[str, Any], started: float) -> dict[str, Any]:
     """`about` was the manifest at `started` (time.monotonic)."""
     return {"wall_seconds": round(about.get("wall_seconds", 0.0) + time.monotonic() - started, 3)}

@@ -38,6 +38,8 @@ def train(
                 return
             with locked(out):
                 pass  # refused now rather than after the corpora are read
+            if different := manifest.moved(old.manifest, where):
+                say(f"{out}: goes on elsewhere ({'; '.join(different)}): sums may be rounded differently from here on")
         session = Session(config, out, where, old.tokenizer() if old else None)
         for line in _description(config, session.corpora, session.model, where):
             say(line)

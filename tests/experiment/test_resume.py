@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -217,6 +218,19 @@ def test_more_updates_where_the_end_matters_would_be_another_past(
     with pytest.raises(UsageError, match=r"training\.max_updates: 12 → 20") as caught:
         train(tiny(corpus, *settings, "training.max_updates=20"), tmp_path, device="cpu")
     assert "--fork NEW_RUN" in caught.value.hint
+
+
+def test_a_run_that_goes_on_elsewhere_says_what_is_different(
+    corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    killed(tiny(corpus), tmp_path, 6)
+    killed(tiny(corpus), tmp_path, 7)
+    assert "elsewhere" not in capfd.readouterr().err
+    manifest = Run.open(tmp_path).manifest
+    manifest["device"]["threads"], manifest["versions"]["torch"] = 7, "0.1"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    train(tiny(corpus), tmp_path, device="cpu")
+    assert f"{tmp_path}: goes on elsewhere (threads: 7 → 1; torch: 0.1 → " in capfd.readouterr().err
 
 
 def test_more_updates_after_a_validation_that_was_due_are_what_they_would_have_been(
