@@ -61,6 +61,9 @@ def main() -> None:
     arguments = sys.argv[1:]
     debug = "--debug" in arguments  # wherever it stands
     code = _run([argument for argument in arguments if argument != "--debug"], debug)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)  # an exception while Python ends would be a traceback
     if code in (130, 143):
         with suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()

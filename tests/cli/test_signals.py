@@ -25,6 +25,18 @@ session.export = slow
 main()
 """
 
+ENDING = """
+import atexit, sys, time
+from seq2attn.cli.main import main
+
+def slow():
+    print("ending", flush=True)
+    time.sleep(60)
+
+atexit.register(slow)
+main()
+"""
+
 
 def started(*words: str, cache: Path) -> "subprocess.Popen[str]":
     environment = {**os.environ, "SEQ2ATTN_CACHE": str(cache)}
@@ -73,3 +85,14 @@ def test_sigterm_during_the_export_ends_cleanly_and_the_same_command_exports(cor
     with started("-m", "seq2attn", *arguments, cache=tmp_path / "cache") as process:
         printed, errors = process.communicate(timeout=300)
     assert (process.returncode, printed) == (0, f"{tmp_path}/run/model\n"), errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_python_ends_is_no_traceback(tmp_path: Path, number: signal.Signals) -> None:
+    with started("-c", ENDING, "--help", cache=tmp_path) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "ending\n":
+            pass
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (-number, "")
