@@ -97,3 +97,12 @@ def test_a_fork_goes_on_whatever_the_old_run_is_called_now_and_begins_in_what_an
         fork(tiny(corpus, *CHANGED), name, new, device="cpu")
     fork(tiny(corpus, *CHANGED), old.rename(tmp_path / "moved"), new, device="cpu")
     assert Run.open(new).finished
+
+
+def test_a_fork_changes_nothing_in_the_run_that_it_comes_from(trained: Path, corpus: Path, tmp_path: Path) -> None:
+    old = Path(shutil.copytree(trained, tmp_path / "old"))
+    (old / "checkpoints/update-00000060").rename(old / "checkpoints/.update-00000060.old")  # it is just being replaced
+    before = sorted(old.rglob("*"))
+    fork(tiny(corpus, *CHANGED), old, tmp_path / "new", device="cpu")
+    assert sorted(old.rglob("*")) == before
+    assert Run.open(tmp_path / "new").manifest["forked_from"]["update"] == 40
