@@ -13,7 +13,7 @@ from seq2attn.experiment.config_data import DEFAULT_MAX_LENGTH, DataConfig
 from seq2attn.experiment.config_model import ModelConfig
 from seq2attn.experiment.config_rules import problems
 from seq2attn.experiment.config_training import TrainingConfig
-from seq2attn.experiment.section import Depth, Section
+from seq2attn.experiment.section import Section
 from seq2attn.experiment.yaml_lines import FLOAT
 
 BleuTokenizer = Literal[
@@ -26,7 +26,7 @@ class EvaluationConfig(Section):
 
     lowercase: bool = Field(default=False, description="Score without regard to case")
     tokenize: BleuTokenizer = Field(default="auto", description="BLEU's tokenizer; auto follows the target language")
-    beam: Depth = Field(default=5, description="Hypotheses kept at a time")
+    beam: int = Field(default=5, ge=1, le=1_000, description="Hypotheses kept at a time")
     length_penalty: float = Field(
         default=1.0, ge=0, le=100, description="Exponent of the length that scores are divided by"
     )

@@ -83,9 +83,11 @@ def test_trainings_end_with_a_checkpoint_when_who_started_them_is_killed(corpus:
         while not (out / "metrics.jsonl").exists():
             time.sleep(0.1)
         parent.kill()
-    while True:
+    for _ in range(1200):
         with contextlib.suppress(UsageError), locked(out):
             break
         time.sleep(0.1)
+    else:
+        pytest.fail("it trains on")
     [update] = Checkpoints(out / "checkpoints").updates()
     assert update >= 1
