@@ -20,13 +20,15 @@ from marian import NAME, marian
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from seq2attn import machine
+from seq2attn.build.model import build_seq2seq
+from seq2attn.build.training import build_optimizer, build_schedule
+from seq2attn.config.config import Config
+from seq2attn.config.load import load_config
 from seq2attn.data.batches import Batch, plan
-from seq2attn.data.tokenizer import EOS, PAD
 from seq2attn.errors import Seq2attnError
-from seq2attn.experiment import build, machine
-from seq2attn.experiment.config import Config
-from seq2attn.experiment.load import load_config
 from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.tokens import EOS, PAD
 from seq2attn.training.trainer import Trainer
 
 CONFIGS = [f"configs/multi30k/{system}.yaml" for system in ("lstm", "bahdanau", "luong", "transformer")]
@@ -82,14 +84,14 @@ def random_batches(config: Config, vocabulary: int) -> list[Batch]:
 def ours(config: Config, vocabulary: int, precision: machine.Precision) -> Contestant:
     """The system of `config`, trained as `seq2attn train` does."""
     torch.manual_seed(config.seed)
-    model = build.seq2seq(
+    model = build_seq2seq(
         config.model, source_size=vocabulary, target_size=vocabulary, max_length=config.data.max_length
     )
     training, batches = config.training, list[Batch]()
     trainer = Trainer(
         model,
-        build.optimizer(training.optimizer, model),
-        build.schedule(training),
+        build_optimizer(training.optimizer, model),
+        build_schedule(training),
         lambda _: batches,
         max_updates=training.max_updates,
         accumulation=1,
@@ -120,7 +122,7 @@ def peer(config: Config, vocabulary: int, precision: machine.Precision) -> Conte
     """MarianMT of the size of `config`, in a plain loop."""
     torch.manual_seed(config.seed)
     model = marian(config.model, vocabulary).train()
-    optimizer, autocast = build.optimizer(config.training.optimizer, model), machine.autocast(precision, CPU)
+    optimizer, autocast = build_optimizer(config.training.optimizer, model), machine.autocast(precision, CPU)
 
     def update(batch: Batch) -> None:
         labels = batch.target.masked_fill(batch.target == PAD, -100)

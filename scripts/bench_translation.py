@@ -17,12 +17,13 @@ import torch
 from marian import NAME, marian
 from torch import Tensor
 
-from seq2attn.data.tokenizer import EOS
+from seq2attn import machine
+from seq2attn.build.model import build_seq2seq
+from seq2attn.config.config import Config
+from seq2attn.config.load import load_config
 from seq2attn.errors import Seq2attnError
-from seq2attn.experiment import build, machine
-from seq2attn.experiment.config import Config
-from seq2attn.experiment.load import load_config
 from seq2attn.search import Beam, Greedy, Search
+from seq2attn.tokens import EOS
 
 CONFIGS = [f"configs/multi30k/{system}.yaml" for system in ("lstm", "bahdanau", "luong", "transformer")]
 PEER = "configs/multi30k/transformer.yaml"
@@ -52,7 +53,7 @@ def ours(config: Config, source: Tensor, length: int) -> list[Contestant]:
     """The system of `config`, searched as `seq2attn translate` does."""
     torch.manual_seed(config.seed)
     size = config.data.vocab_size
-    model = build.seq2seq(config.model, source_size=size, target_size=size, max_length=config.data.max_length).eval()
+    model = build_seq2seq(config.model, source_size=size, target_size=size, max_length=config.data.max_length).eval()
     with torch.no_grad():
         model.bias[EOS] = -torch.inf
     limits, never, lines = torch.full((len(source),), length), torch.arange(EOS), range(len(source))

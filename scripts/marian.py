@@ -4,9 +4,9 @@ import importlib
 import importlib.util
 from typing import Any
 
-from seq2attn.data.tokenizer import BOS, EOS, PAD
+from seq2attn.config.model import ModelConfig, TransformerEncoderConfig
 from seq2attn.errors import UsageError
-from seq2attn.experiment.config_model import ModelConfig, TransformerEncoderConfig
+from seq2attn.tokens import BOS, EOS, PAD
 
 NAME = "MarianMT"
 

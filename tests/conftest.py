@@ -33,7 +33,7 @@ def configs() -> Path:
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny corpus with its config, for training."""
-    from tests.runs import write_corpus
+    from tests.tiny import write_corpus
 
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
@@ -41,8 +41,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished tiny run; read it, but write nothing into it."""
-    from seq2attn.experiment.run import train
-    from tests.runs import TRAINED, tiny
+    from seq2attn.runs.train import train
+    from tests.tiny import TRAINED, tiny
 
     out = tmp_path_factory.mktemp("trained") / "run"
     train(tiny(corpus, *TRAINED), out, device="cpu")
@@ -52,8 +52,8 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def spelled(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished tiny run that spells unknown characters in bytes, and may write them; read it, but write nothing into it."""
-    from seq2attn.experiment.run import train
-    from tests.runs import TRAINED, tiny
+    from seq2attn.runs.train import train
+    from tests.tiny import TRAINED, tiny
 
     out = tmp_path_factory.mktemp("spelled") / "run"
     train(

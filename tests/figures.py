@@ -1,14 +1,8 @@
 """Made-up figures for reports: a system that falls with the length of the sentence, and one that does not."""
 
+from seq2attn.compare.report.results import Comparison, RunResult, Significance, SystemResult, TestSet
 from seq2attn.evaluation.by_length import Bucket
-from seq2attn.experiment.report.results import (
-    Comparison,
-    Novelty,
-    RunResult,
-    Significance,
-    SystemResult,
-    TestSet,
-)
+from seq2attn.evaluation.novelty import Novelty
 
 ENDS = ((1, 10), (11, 20), (21, 30), (31, 40), (41, 50), (51, None))
 FULL = (200,) * 6

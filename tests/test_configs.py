@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from seq2attn.experiment import build
-from seq2attn.experiment.config import Config
-from seq2attn.experiment.load import load_config
-from seq2attn.experiment.model import load
-from seq2attn.experiment.run import train
-from seq2attn.experiment.run_directory import Run
+from seq2attn.build.model import build_seq2seq
+from seq2attn.config.config import Config
+from seq2attn.config.load import load_config
+from seq2attn.inference.model import load
+from seq2attn.runs.directory import Run
+from seq2attn.runs.train import train
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 FILES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.rglob("*.yaml") if path.parent.name != "base")
@@ -48,7 +48,7 @@ def test_the_compared_systems_have_equally_many_parameters_within_five_percent(f
     for name, config in systems(folder).items():
         size = config.data.vocab_size
         with torch.device("meta"):
-            network = build.seq2seq(config.model, source_size=size, target_size=size, max_length=config.data.max_length)
+            network = build_seq2seq(config.model, source_size=size, target_size=size, max_length=config.data.max_length)
         counts[name] = network.parameter_count
     middle = (max(counts.values()) + min(counts.values())) / 2
     assert all(abs(count / middle - 1) <= 0.05 for count in counts.values()), counts

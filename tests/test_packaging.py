@@ -13,7 +13,7 @@ import typer
 import seq2attn
 from seq2attn import resources
 from seq2attn.cli.main import app
-from seq2attn.experiment.load import load_config
+from seq2attn.config.load import load_config
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "datasets", "sacrebleu", "sentencepiece", "pyarrow", "pandas", "numpy", "yaml", "jinja2")
@@ -75,7 +75,7 @@ def test_writing_the_corpus_needs_no_torch(tmp_path: Path) -> None:
 
 
 def test_translating_and_evaluating_never_import_datasets(tmp_path: Path) -> None:
-    modules = "seq2attn.experiment.model, seq2attn.experiment.evaluate, seq2attn.data.sources"
+    modules = "seq2attn.inference.model, seq2attn.inference.evaluate, seq2attn.data.sources"
     assert "datasets" not in _imported(f"import {modules}", tmp_path)
 
 

@@ -15,6 +15,6 @@ def average(
     ] = "last",
 ) -> None:
     """Average the weights of a run's checkpoints; more than one are there if training.keep_last or keep_best says so."""
-    from seq2attn.experiment.averaging import average_run
+    from seq2attn.runs.average import average_run
 
     typer.echo(average_run(run, out, count=count, of=of))

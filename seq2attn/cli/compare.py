@@ -26,8 +26,8 @@ def compare(
 
     A system is called by its config's name without .yaml. A finished run is called by its folder, and never retrained.
     """
-    from seq2attn.experiment.compare import compare as run_comparison
-    from seq2attn.experiment.report.tables import terminal_text
+    from seq2attn.compare.compare import compare as run_comparison
+    from seq2attn.compare.report.tables import terminal_text
 
     comparison = run_comparison(
         systems,

@@ -18,8 +18,8 @@ def show(
     ] = None,
 ) -> None:
     """Print a config with everything that it extends, overrides and leaves to defaults."""
-    from seq2attn.experiment.config import to_yaml
-    from seq2attn.experiment.load import load_config
+    from seq2attn.config.config import to_yaml
+    from seq2attn.config.load import load_config
 
     typer.echo(to_yaml(load_config(config, overrides or ())), nl=False)
 
@@ -27,7 +27,7 @@ def show(
 @app.command()
 def validate(configs: Annotated[list[Path], typer.Argument(help="Config files.", metavar="CONFIG...")]) -> None:
     """Check configs: name each one that is fine, and the first error of the first one that is not."""
-    from seq2attn.experiment.load import load_config
+    from seq2attn.config.load import load_config
 
     errors: dict[Path, ConfigError] = {}
     for config in configs:
@@ -45,6 +45,6 @@ def validate(configs: Annotated[list[Path], typer.Argument(help="Config files.",
 @app.command()
 def schema() -> None:
     """Print the JSON schema of config files, for editors."""
-    from seq2attn.experiment.config import schema_json
+    from seq2attn.config.config import schema_json
 
     typer.echo(schema_json())

@@ -22,7 +22,7 @@ def corpus(
 
     With them come their word alignments (i-j, from 0) and their information: −log2 of the probability of their drawing.
     """
-    from seq2attn.data.grammar import generate
+    from seq2attn.grammar.corpus import generate
 
     made = generate(
         pairs=pairs,

@@ -23,8 +23,8 @@ def demo(
 
     Needs no download: the sentences come from a grammar that ships with seq2attn. Run again to go on where it stopped.
     """
-    from seq2attn.experiment.compare import compare
-    from seq2attn.experiment.report.tables import terminal_text
+    from seq2attn.compare.compare import compare
+    from seq2attn.compare.report.tables import terminal_text
 
     folder = resource("configs/demo")
     words = ["seq2attn", "demo", *(["--quick"] if quick else []), "--out", str(out)]

@@ -36,11 +36,11 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Print BLEU, chrF2 and TER with their signatures, BLEU by source length and, if asked, BLEU under source noise."""
+    from seq2attn import machine
     from seq2attn.data.sources import TextFiles
     from seq2attn.evaluation.bleu import bleu_metric
-    from seq2attn.experiment import machine
-    from seq2attn.experiment.evaluate import evaluate as run_evaluation
-    from seq2attn.experiment.model import load
+    from seq2attn.inference.evaluate import evaluate as run_evaluation
+    from seq2attn.inference.model import load
 
     if output is not None:
         check_output(output)

@@ -33,7 +33,7 @@ def worked(
 ) -> None:
     """Work two examples, or vectors of your own, step by step: scores, weights, weighted sum, entropy."""
     check_plot(plot)
-    from seq2attn.experiment.probes.worked import PAIRS, STATES, Example, work
+    from seq2attn.probes.worked import PAIRS, STATES, Example, work
 
     examples = [STATES, PAIRS]
     if query or keys or values:
@@ -45,7 +45,7 @@ def worked(
     found = [work(example) for example in examples]
     tell("\n\n\n".join(each.to_text() for each in found), {"examples": [each.to_json() for each in found]}, as_json)
     if plot is not None:
-        from seq2attn.experiment.probes import plots
+        from seq2attn.probes import plots
 
         plots.write(plots.weights(found), plot)
 
@@ -59,12 +59,12 @@ def scaling(
 ) -> None:
     """Show why scores are divided by √d: what the width d of query and key does to scores, weights and gradient."""
     check_plot(plot)
-    from seq2attn.experiment.probes.scaling import measure
+    from seq2attn.probes.scaling import measure
 
     found = measure(draws=draws, seed=seed)
     tell(found.to_text(), found.to_json(), as_json)
     if plot is not None:
-        from seq2attn.experiment.probes import plots
+        from seq2attn.probes import plots
 
         plots.write(plots.scaling(found), plot)
 
@@ -73,12 +73,12 @@ def scaling(
 def permutation(seed: Seed = 1, as_json: AsJson = False, plot: Plot = None) -> None:
     """Show which encoders know the order of their words: permute the words, and see what changes."""
     check_plot(plot)
-    from seq2attn.experiment.probes.permutation import measure
+    from seq2attn.probes.permutation import measure
 
     found = measure(seed=seed)
     tell(found.to_text(), found.to_json(), as_json)
     if plot is not None:
-        from seq2attn.experiment.probes import plots
+        from seq2attn.probes import plots
 
         plots.write(plots.permutation(found), plot)
 
@@ -101,14 +101,14 @@ def cost(
     positions = _lengths("--lengths", lengths, _LONGEST)
     words = _lengths("--sentence-lengths", sentence_lengths, _LONGEST_SENTENCE)
     check_plot(plot)
-    from seq2attn.experiment import machine
-    from seq2attn.experiment.probes.cost.cost import measure
+    from seq2attn import machine
+    from seq2attn.probes.cost.cost import measure
 
     machine.set_up(threads)
     found = measure(lengths=positions, sentence_lengths=words, device=device, seed=seed)
     tell(found.to_text(), found.to_json(), as_json)
     if plot is not None:
-        from seq2attn.experiment.probes import plots
+        from seq2attn.probes import plots
 
         plots.write(plots.cost(found), plot)
 

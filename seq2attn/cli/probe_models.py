@@ -9,7 +9,7 @@ from seq2attn.cli.probe import AsJson, Plot, Seed, check_plot, tell
 from seq2attn.cli.train import Device, Threads
 
 if TYPE_CHECKING:
-    from seq2attn.experiment.model import Model
+    from seq2attn.inference.model import Model
 
 Run = Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")]
 Test = Annotated[str | None, typer.Option(metavar="PREFIX", help="Test files PREFIX.en, PREFIX.de; else the config's.")]
@@ -28,12 +28,12 @@ def attention(
 ) -> None:
     """Show how sharp a trained model's attention is: zeros, entropy and effective support, beside random scores."""
     check_plot(plot)
-    from seq2attn.experiment.probes.attention import measure
+    from seq2attn.probes.attention import measure
 
     found = measure(*_watched(run, test, sentences, device, threads), seed=seed)
     tell(found.to_text(), found.to_json(), as_json)
     if plot is not None:
-        from seq2attn.experiment.probes import plots, plots_models
+        from seq2attn.probes import plots, plots_models
 
         plots.write(plots_models.attention(found), plot)
 
@@ -49,12 +49,12 @@ def heads(
 ) -> None:
     """Mask each head of a trained model in turn: how much BLEU is lost without it, and where it looks."""
     check_plot(plot)
-    from seq2attn.experiment.probes.heads import measure
+    from seq2attn.probes.heads import measure
 
     found = measure(*_watched(run, test, sentences, device, threads))
     tell(found.to_text(), found.to_json(), as_json)
     if plot is not None:
-        from seq2attn.experiment.probes import plots, plots_models
+        from seq2attn.probes import plots, plots_models
 
         plots.write(plots_models.heads(found), plot)
 
@@ -78,12 +78,12 @@ def capacity(
     Trains eight systems. Run again to go on where it stopped.
     """
     check_plot(plot)
-    from seq2attn.experiment.probes.capacity_runs import measure
+    from seq2attn.probes.capacity_runs import measure
 
     found = measure(out, sentences=sentences, overrides=overrides or (), device=device, threads=threads, jobs=jobs)
     tell(found.to_text(), found.to_json(), as_json)
     if plot is not None:
-        from seq2attn.experiment.probes import plots, plots_models
+        from seq2attn.probes import plots, plots_models
 
         plots.write(plots_models.capacity(found), plot)
 
@@ -91,9 +91,9 @@ def capacity(
 def _watched(
     run: Path, test: str | None, sentences: int, device: str, threads: int | None
 ) -> tuple["Model", list[tuple[str, str]]]:
-    from seq2attn.experiment import machine
-    from seq2attn.experiment.model import load
-    from seq2attn.experiment.probes.sites import chosen_pairs
+    from seq2attn import machine
+    from seq2attn.inference.model import load
+    from seq2attn.probes.sites import chosen_pairs
 
     machine.set_up(threads)
     model = load(run, device)

@@ -30,24 +30,24 @@ def train(
     until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,  # of who started it
 ) -> None:
     """Train a model. An unfinished run of the same config goes on where it stopped."""
+    from seq2attn.config.load import load_config
     from seq2attn.errors import UsageError
-    from seq2attn.experiment.load import load_config
 
     if until_input_ends:
-        from seq2attn.experiment.signals import stop_when_input_ends
+        from seq2attn.runs.signals import stop_when_input_ends
 
         stop_when_input_ends()
     if fork is not None and (overwrite or dry_run):
         raise UsageError("--fork goes with neither --overwrite nor --dry-run", "leave one of them out")
     loaded = load_config(config, [*(overrides or ()), *([] if seed is None else [f"seed={seed}"])])
     if fork is not None:
-        from seq2attn.experiment.fork import fork as run_fork
+        from seq2attn.runs.fork import fork as run_fork
 
         run_fork(loaded, out, fork, device=device, threads=threads)
         typer.echo(fork / "model")
         return
-    from seq2attn.experiment.run import plan_text
-    from seq2attn.experiment.run import train as run_training
+    from seq2attn.runs.train import plan_text
+    from seq2attn.runs.train import train as run_training
 
     if dry_run:
         typer.echo(plan_text(loaded, None if overwrite else out, device, threads))

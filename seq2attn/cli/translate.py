@@ -51,9 +51,9 @@ def translate(
     threads: Threads = None,
 ) -> None:
     """Translate a text: one line out for each line in, in order; a blank line stays blank."""
+    from seq2attn import machine
     from seq2attn.data.stream import windows
-    from seq2attn.experiment import machine
-    from seq2attn.experiment.model import load, long_lines_text
+    from seq2attn.inference.model import load, long_lines_text
 
     if n_best is not None and n_best > (1 if sample else beam):
         hint = "a sample is one translation" if sample else f"raise --beam to {n_best}"

@@ -14,8 +14,9 @@ from jaxtyping import Int
 from seq2attn.data.batches import Batch
 from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.corpus import Corpus
-from seq2attn.data.tokenizer import PAD, Tokenizer
+from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
+from seq2attn.tokens import PAD
 
 _FORMAT = "encoding 1"  # part of every key: raise it when what is written changes
 _ROWS = 10_000  # encoded at a time

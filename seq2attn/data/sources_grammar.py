@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from seq2attn import grammar
 from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.sources import Pair, TextFiles
 from seq2attn.resources import resource
@@ -42,7 +43,7 @@ class GrammarSplit:
         return TextFiles(str(folder / self.role), "en", "de")
 
     def _write(self, folder: Path) -> None:
-        from seq2attn.data.grammar import generate
+        from seq2attn.grammar.corpus import generate
 
         corpus = generate(pairs=self.size, max_words=self.max_words, seed=self.seed, shares=self.shares)
         for role, pairs in corpus._asdict().items():
@@ -54,7 +55,7 @@ class GrammarSplit:
 def _version() -> str:
     """SHA-256 of the grammar's own files: a changed rule or lexicon makes another corpus."""
     digest = hashlib.sha256()
-    rules = sorted(Path(__file__).parent.glob("grammar*.py"))
+    rules = sorted(Path(grammar.__file__).parent.glob("*.py"))
     lexicon = sorted(path for path in resource("data/grammar").rglob("*") if path.is_file())
     for path in (*rules, *lexicon):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())

@@ -13,8 +13,7 @@ import sentencepiece
 
 from seq2attn.data import tokenizer_file
 from seq2attn.errors import DataError
-
-PAD, UNK, BOS, EOS = 0, 1, 2, 3
+from seq2attn.tokens import BOS, EOS, PAD, UNK
 
 _SENTENCES = 2_000_000  # SentencePiece learns from this many sentences at most, drawn at random from a larger corpus
 _BYTES = 2**30  # of one sentence, SentencePiece's own maximum: its default, 4192, silently leaves longer ones out

@@ -8,8 +8,9 @@ from torch.nn.functional import glu
 
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.seq2seq import PAD, Encoded
+from seq2attn.models.seq2seq import Encoded
 from seq2attn.tensors import mean
+from seq2attn.tokens import PAD
 
 _SQRT_HALF = math.sqrt(0.5)  # keeps the variance of a sum of two (Gehring et al. 2017, §3.4)
 

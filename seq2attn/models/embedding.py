@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from seq2attn.errors import DataError
 from seq2attn.models.dropout import Dropout
-from seq2attn.models.seq2seq import PAD
+from seq2attn.tokens import PAD
 
 
 def token_embedding(size: int, width: int) -> nn.Embedding:

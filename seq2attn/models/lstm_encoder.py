@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.lstm import lstm
-from seq2attn.models.seq2seq import PAD, Encoded
+from seq2attn.models.seq2seq import Encoded
 from seq2attn.tensors import reorder, reversal
+from seq2attn.tokens import PAD
 
 
 class LstmEncoder(nn.Module):

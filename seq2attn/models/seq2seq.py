@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from seq2attn.attention.aggregation import Choice, Mixture, joined
 from seq2attn.tensors import Tree
-
-PAD, BOS = 0, 2
+from seq2attn.tokens import BOS
 
 
 class Encoded(NamedTuple):

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from seq2attn.attention import AttentionModule
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.seq2seq import PAD, Encoded
+from seq2attn.models.seq2seq import Encoded
 from seq2attn.models.transformer_layer import Residual, feed_forward
 from seq2attn.tensors import mean
+from seq2attn.tokens import PAD
 
 
 class TransformerEncoderLayer(nn.Module):

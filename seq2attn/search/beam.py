@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seq2attn.data.tokenizer import BOS, EOS
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search.hypothesis import Hypothesis, length_penalty, next_logits
 from seq2attn.tensors import select, take
+from seq2attn.tokens import BOS, EOS
 
 
 @dataclass(frozen=True)

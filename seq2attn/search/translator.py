@@ -10,10 +10,11 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from seq2attn.data.long_lines import split
-from seq2attn.data.tokenizer import EOS, PAD, Tokenizer
+from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search.hypothesis import Search
+from seq2attn.tokens import EOS, PAD
 
 OnLong = Literal["split", "truncate", "error"]
 

@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.autograd.function import Function, FunctionCtx
 
 from seq2attn.attention.aggregation import Elbo, Mixture
-from seq2attn.models.seq2seq import PAD, Drawn
+from seq2attn.models.seq2seq import Drawn
 from seq2attn.tensors import compute_dtype
+from seq2attn.tokens import PAD
 from seq2attn.training.policy import policy_loss
 
 LOGITS_AT_ONCE = 1 << 21  # numbers; 8 MiB in fp32, which stays in a CPU's cache

@@ -12,7 +12,8 @@ import torch
 from seq2attn.attention.aggregation import Annealed
 from seq2attn.data.batches import Batch
 from seq2attn.errors import DivergedError
-from seq2attn.models.seq2seq import PAD, Seq2Seq
+from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.tokens import PAD
 from seq2attn.training.loss import Loss, sequence_loss
 from seq2attn.training.schedule import Plateau, Schedule
 

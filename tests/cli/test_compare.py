@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from seq2attn.cli.compare import compare, parse_seeds
 from seq2attn.cli.demo import demo
+from seq2attn.compare.report.results import Comparison, RunResult, SystemResult, TestSet
 from seq2attn.errors import UsageError
 from seq2attn.evaluation.by_length import Bucket
-from seq2attn.experiment.report.results import Comparison, RunResult, SystemResult, TestSet
 
 LSTM = SystemResult(
     "lstm", "lstm.yaml", "lstm", 1000, (RunResult(1, 20.0, 40.0, "s", "c", (Bucket(1, 10, 9, 20.0),), 5, 60.0, 9.0),)
@@ -31,7 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         found.update(options, systems=systems, out=out)
         return result
 
-    monkeypatch.setattr("seq2attn.experiment.compare.compare", stand_in)
+    monkeypatch.setattr("seq2attn.compare.compare.compare", stand_in)
     return found
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import typer.testing
 
 from seq2attn.cli.config import app
+from seq2attn.config.config import to_yaml
+from seq2attn.config.data import TextConfig
+from seq2attn.config.load import load_config
 from seq2attn.errors import ConfigError
-from seq2attn.experiment.config import to_yaml
-from seq2attn.experiment.config_data import TextConfig
-from seq2attn.experiment.load import load_config
 
 LSTM = Path(__file__).parents[2] / "configs" / "demo" / "lstm.yaml"
 
@@ -42,7 +42,7 @@ def test_schema_prints_json() -> None:
 
 def test_reading_a_config_imports_no_heavy_library() -> None:
     code = (
-        "import sys, seq2attn.cli.config; assert 'pydantic' not in sys.modules; import seq2attn.experiment.load; "
+        "import sys, seq2attn.cli.config; assert 'pydantic' not in sys.modules; import seq2attn.config.load; "
         "print(*({'torch', 'datasets', 'sacrebleu', 'numpy'} & set(sys.modules)))"
     )
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

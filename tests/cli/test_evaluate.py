@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seq2attn.experiment.model import ANY_LENGTH, Model
+from seq2attn.inference.model import ANY_LENGTH, Model
 
 Command = Callable[..., Any]
 

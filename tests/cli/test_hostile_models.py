@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from seq2attn.experiment.model_files import CHECKSUMS, CONFIG, WEIGHTS
+from seq2attn.inference.files import CHECKSUMS, CONFIG, WEIGHTS
 from tests.examples import examples
 
 Command = Callable[..., Any]

@@ -12,10 +12,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2attn.experiment.model import Model, load
+from seq2attn.inference.model import Model, load
 from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search
 from tests.examples import examples
-from tests.runs import WORDS, sentences
+from tests.tiny import WORDS, sentences
 
 Command = Callable[..., Any]
 

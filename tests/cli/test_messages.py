@@ -1,4 +1,4 @@
-"""What a user is told about files, folders and the machine; tests/experiment/messages.yaml has what is said of configs."""
+"""What a user is told about files, folders and the machine; tests/config/messages.yaml has what is said of configs."""
 
 import errno
 import io
@@ -16,8 +16,8 @@ from seq2attn.data.stream import windows
 from seq2attn.data.tokenizer import _vocabulary_error
 from seq2attn.errors import DataError, UsageError
 from seq2attn.evaluation import bleu
-from seq2attn.experiment.model_files import CHECKSUMS, CONFIG, WEIGHTS
-from tests.runs import config_file, write_corpus
+from seq2attn.inference.files import CHECKSUMS, CONFIG, WEIGHTS
+from tests.tiny import config_file, write_corpus
 
 Command = Callable[..., Any]
 TRAIN = ("train", "{corpus}/tiny.yaml", "--out", "{tmp}/run")
@@ -255,7 +255,7 @@ def test_message_of_a_dataset_of_the_hub_that_is_nothing(
 
 def test_message_of_a_picture_on_a_full_disk(tmp_path: Path) -> None:
     figure = pytest.importorskip("matplotlib.figure")
-    from seq2attn.experiment.probes.plots import write
+    from seq2attn.probes.plots import write
 
     (tmp_path / "picture.png").symlink_to("/dev/full")
     with pytest.raises(UsageError) as caught:

@@ -15,7 +15,7 @@ TINY = ("probe", "cost", "--lengths", "16,4,16", "--sentence-lengths", "2,8", "-
 
 @pytest.fixture(autouse=True)
 def _little(monkeypatch: pytest.MonkeyPatch) -> None:
-    from seq2attn.experiment.probes.cost import self_attention, training
+    from seq2attn.probes.cost import self_attention, training
 
     monkeypatch.setattr(training, "BATCH_TOKENS", 16)
     monkeypatch.setattr(self_attention, "_SECONDS", 0.0)
@@ -85,6 +85,6 @@ def test_a_device_whose_memory_nobody_records_is_refused(command: Command, monke
 
 def test_the_longest_sentence_still_fits_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    from seq2attn.experiment.probes.cost import training
+    from seq2attn.probes.cost import training
 
     assert probe._LONGEST_SENTENCE == training.BATCH_TOKENS

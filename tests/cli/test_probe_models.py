@@ -34,11 +34,11 @@ def test_a_run_that_is_not_there_is_named(command: Command, tmp_path: Path) -> N
 
 
 def test_the_pictures_of_trained_models_are_drawn(trained: Path, corpus: Path, tmp_path: Path) -> None:
-    from seq2attn.experiment.model import load
-    from seq2attn.experiment.probes import plots, plots_models
-    from seq2attn.experiment.probes.attention import measure
-    from seq2attn.experiment.probes.heads import Head, Heads, Look
-    from seq2attn.experiment.probes.sites import chosen_pairs
+    from seq2attn.inference.model import load
+    from seq2attn.probes import plots, plots_models
+    from seq2attn.probes.attention import measure
+    from seq2attn.probes.heads import Head, Heads, Look
+    from seq2attn.probes.sites import chosen_pairs
 
     model = load(trained)
     plots.write(
@@ -54,7 +54,7 @@ def test_the_pictures_of_trained_models_are_drawn(trained: Path, corpus: Path, t
 def test_a_tiny_experiment_runs_from_end_to_end_and_goes_on(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seq2attn.experiment.probes import capacity_runs
+    from seq2attn.probes import capacity_runs
 
     monkeypatch.setattr(capacity_runs, "SYSTEMS", ("vector_64",))
     small = [

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import config_file, sentences, translation, write_corpus
+from tests.tiny import config_file, sentences, translation, write_corpus
 
 EXPORTING = """
 import sys, time
 from seq2attn import durable
 from seq2attn.cli.main import main
-from seq2attn.experiment import session
+from seq2attn.runs import session
 
 def slow(*arguments, **options):
     print("exporting", flush=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from seq2attn.experiment.run_directory import Run
+from seq2attn.runs.directory import Run
 from seq2attn.training.checkpoint import Checkpoints
 from seq2attn.training.trainer import Step, Trainer
-from tests.runs import TRAINED, config_file
+from tests.tiny import TRAINED, config_file
 
 Command = Callable[..., Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seq2attn.cli.output import writing
-from seq2attn.experiment.model import load
+from seq2attn.inference.model import load
 
 Command = Callable[..., Any]
 TEXT = "ka mi\n\nlo tu se po ra\n  \nfa\n"

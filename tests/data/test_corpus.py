@@ -13,8 +13,9 @@ from seq2attn.data.corpus import describe_dropped, load_corpus
 from seq2attn.data.encoded import draw_encoding, encode_corpus
 from seq2attn.data.sources import Pair, TextFiles
 from seq2attn.data.sources_grammar import GrammarSplit
-from seq2attn.data.tokenizer import EOS, PAD, Tokenizer
+from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
+from seq2attn.tokens import EOS, PAD
 
 ENGLISH = ["a small dog runs", "", "the old cat sleeps on the warm bed", "same", "dogs and cats", "  ", "late"]
 GERMAN = ["ein kleiner Hund läuft", "leer", "die alte Katze schläft auf dem Bett", " same ", "Hunde und Katzen", "", ""]

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from seq2attn.data.corpus import load_corpus
 from seq2attn.data.encoded import encode_corpus
 from seq2attn.data.sources import JsonLines, Source, TextFiles, Tsv
-from seq2attn.data.tokenizer import PAD, Tokenizer
+from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
+from seq2attn.tokens import PAD
 from tests.examples import examples
 
 HOSTILE = [

@@ -10,8 +10,9 @@ import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2attn.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
+from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
+from seq2attn.tokens import BOS, EOS, PAD, UNK
 
 ENGLISH = ["a small dog runs", "the old cat sleeps on the warm bed", "dogs and cats are running"] * 20
 GERMAN = ["ein kleiner Hund läuft", "die alte Katze schläft auf dem warmen Bett", "Hunde und Katzen laufen"] * 20

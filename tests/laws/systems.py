@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from seq2attn.experiment import build
-from seq2attn.experiment.config_model import ModelConfig
+from seq2attn.build.model import build_seq2seq
+from seq2attn.config.model import ModelConfig
 from seq2attn.models.seq2seq import Seq2Seq
 
 VOCABULARY = 11
@@ -148,7 +148,7 @@ def system(name: str, tied: str = "two_way", width: int = 8, dropout: float = 0.
     config = ModelConfig.model_validate(
         {"embedding": {"width": width, "tied": tied}, "dropout": dropout} | MODELS[name]
     )
-    model = build.seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40).double()
+    model = build_seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from seq2attn.experiment import build
-from seq2attn.experiment.config_model import ModelConfig
-from seq2attn.experiment.config_rules import model_problems
+from seq2attn.build.model import build_seq2seq
+from seq2attn.config.model import ModelConfig
+from seq2attn.config.rules import model_problems
 from seq2attn.search import Beam
 from seq2attn.training.loss import sequence_loss
 from tests.laws.systems import VOCABULARY, sentences
@@ -80,7 +80,7 @@ def drawn(seed: int) -> ModelConfig:
 def test_what_the_rules_accept_trains_and_translates(seed: int) -> None:
     config = drawn(seed)
     torch.manual_seed(1)
-    model = build.seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40)
+    model = build_seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40)
     source, target = sentences([3, 7, 1]), sentences([5, 2, 4])
     with torch.autocast("cpu", torch.bfloat16):
         loss = sequence_loss(model(source, target), model.output, model.bias, target, smoothing=0.1).smoothed

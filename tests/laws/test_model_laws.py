@@ -17,8 +17,9 @@ from seq2attn.attention import (
     MultiHead,
     Segments,
 )
-from seq2attn.models.seq2seq import BOS, PAD, Seq2Seq
+from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tensors import Tree, map_tree, select
+from seq2attn.tokens import BOS, PAD
 from seq2attn.training.loss import sequence_loss
 from tests.laws.systems import MODELS, sentences, system
 

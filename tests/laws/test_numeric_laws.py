@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from seq2attn.attention import Mixture
-from seq2attn.experiment import build
-from seq2attn.experiment.config_model import ModelConfig
+from seq2attn.build.model import build_seq2seq
+from seq2attn.config.model import ModelConfig
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tensors import map_tree
 from seq2attn.training.loss import Loss, sequence_loss
@@ -25,7 +25,7 @@ def loss_of(model: Seq2Seq) -> Loss:
 def test_fresh_maps_are_xavier_uniform_and_fresh_biases_zero(name: str) -> None:
     torch.manual_seed(1)
     config = ModelConfig.model_validate({"embedding": {"width": 8}} | MODELS[name])
-    model = build.seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40)
+    model = build_seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40)
     for key, module in model.named_modules():
         if isinstance(module, torch.nn.Linear) and not key.endswith("attention.update"):  # of hops: the identity
             bound = (6 / (module.in_features + module.out_features)) ** 0.5

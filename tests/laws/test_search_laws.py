@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2attn.models.seq2seq import BOS, Seq2Seq
+from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import Beam, Greedy, Hypothesis, Sampling
 from seq2attn.search.hypothesis import length_penalty, next_logits
+from seq2attn.tokens import BOS
 from tests.laws.systems import MODELS, sentences, system
 
 every_model = pytest.mark.parametrize("name", MODELS)

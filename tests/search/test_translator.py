@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2attn.data.tokenizer import EOS, Tokenizer
+from seq2attn.build.model import build_seq2seq
+from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
-from seq2attn.experiment import build
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search, Translator
-from tests.runs import sentences, tiny, translation, write_corpus
+from seq2attn.tokens import EOS
+from tests.tiny import sentences, tiny, translation, write_corpus
 
 LINES = ["ka mi", "", "lo tu se po ra ni do ve", "  ", "fa", "gu ka lo mi", "\t", "ve ve ve do"]
 
@@ -36,7 +37,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
 def model(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Seq2Seq:
     torch.manual_seed(3)
     config = tiny(write_corpus(tmp_path_factory.mktemp("corpus")))
-    found = build.seq2seq(config.model, source_size=40, target_size=40, max_length=250).double()
+    found = build_seq2seq(config.model, source_size=40, target_size=40, max_length=250).double()
     with torch.no_grad():
         for parameter in found.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.4)
@@ -96,7 +97,7 @@ def test_a_translation_may_have_twice_the_subwords_and_ten(model: Seq2Seq, token
 def test_a_translation_ends_where_the_learned_positions_do(tokenizer: Tokenizer, tmp_path: Path) -> None:
     decoder = "model.decoder={type: transformer, layers: 1, feedforward: 8, positions: learned}"
     config = tiny(write_corpus(tmp_path), decoder)
-    model = build.seq2seq(config.model, source_size=40, target_size=40, max_length=7).double().eval()
+    model = build_seq2seq(config.model, source_size=40, target_size=40, max_length=7).double().eval()
     with torch.no_grad():
         model.bias[EOS] = -1e9  # it would never end
     assert model.longest_target == 7

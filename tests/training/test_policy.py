@@ -14,8 +14,9 @@ from seq2attn.models.bahdanau_decoder import BahdanauDecoder
 from seq2attn.models.embedding import Embedding, token_embedding
 from seq2attn.models.lstm_encoder import LstmEncoder
 from seq2attn.models.luong_decoder import LuongDecoder
-from seq2attn.models.seq2seq import PAD, Drawn, Seq2Seq
+from seq2attn.models.seq2seq import Drawn, Seq2Seq
 from seq2attn.search.hypothesis import next_logits
+from seq2attn.tokens import PAD
 from seq2attn.training.loss import Loss, sequence_loss
 from seq2attn.training.policy import policy_loss, rewards
 from tests.training.toy import SOURCE, TARGET, batch, trainer

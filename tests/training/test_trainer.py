@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seq2attn.errors import DivergedError
-from seq2attn.models.seq2seq import PAD
+from seq2attn.tokens import PAD
 from seq2attn.training.schedule import Schedule, inverse_sqrt
 from seq2attn.training.trainer import MAX_SKIPPED, Step, Trainer
 from tests.laws.systems import system

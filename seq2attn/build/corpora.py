@@ -1,0 +1,152 @@
+"""The data of a run: corpora, subwords and encodings, all from the cache where they are there."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from seq2attn.build.data import build_source
+from seq2attn.data.batches import Batch, plan
+from seq2attn.data.cache import build_once, cache_folder
+from seq2attn.data.corpus import Corpus, describe_dropped, load_corpus
+from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
+from seq2attn.data.tokenizer import Tokenizer
+from seq2attn.errors import DataError
+from seq2attn.config.config import Config
+from seq2attn.config.attention import LocationConfig
+
+
+class PlannedEpoch(Sequence[Batch]):
+    """The batches of one epoch, made when they are asked for."""
+
+    def __init__(self, encoded: EncodedCorpus, batches: list[np.ndarray]) -> None:
+        self._encoded = encoded
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> Batch:  # type: ignore[override]
+        return self._encoded.batch(self._batches[index])
+
+    def largest(self) -> list[Batch]:
+        """What memory grows with: the batch of most subwords, padding included, and that of most pairs of positions."""
+        source, target = self._encoded.source_lengths, self._encoded.target_lengths
+        shapes = [(len(batch), int(source[batch].max()), int(target[batch].max())) for batch in self._batches]
+        subwords = [rows * (s + t) for rows, s, t in shapes]
+        positions = [rows * max(s, t) ** 2 for rows, s, t in shapes]
+        return [self[index] for index in dict.fromkeys((int(np.argmax(subwords)), int(np.argmax(positions))))]
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """Training and validation data of one config."""
+
+    train: Corpus
+    validation: Corpus
+    tokenizer: Tokenizer
+    encoded: EncodedCorpus
+    encoded_validation: EncodedCorpus
+    notes: list[str]
+
+    def epoch(self, config: Config, number: int) -> PlannedEpoch:
+        """The batches of epoch `number`: a pure function of config, corpus and number."""
+        encoded, alpha = self.encoded, config.data.tokenizer.sampling
+        if alpha is not None:
+            encoded = draw_encoding(
+                encoded,
+                self.train,
+                self.tokenizer,
+                alpha=alpha,
+                max_length=config.data.max_length,
+                seed=config.seed,
+                epoch=number,
+            )
+        return PlannedEpoch(encoded, _plan(encoded, config.training.batch_tokens, config.seed, number))
+
+    def where(self, index: int) -> str:
+        """How a message names a pair of `encoded`."""
+        return self.train.where(int(self.encoded.rows[index]))
+
+    def validation_batches(self, batch_tokens: int) -> PlannedEpoch:
+        """All validation pairs, whatever their length."""
+        lengths = (self.encoded_validation.source_lengths, self.encoded_validation.target_lengths)
+        longest = max(int(side.max()) for side in lengths)
+        return PlannedEpoch(self.encoded_validation, _plan(self.encoded_validation, max(batch_tokens, longest), 0, 0))
+
+
+def load_corpora(config: Config, tokenizer: Tokenizer | None = None) -> Corpora:
+    """Read, clean, tokenize and encode; every step is cached by the fingerprint of what it reads.
+
+    Without a `tokenizer`, one is learned from the training text.
+    """
+    data = config.data
+    train = load_corpus(build_source(data.train, "train", data), clean=True)
+    validation = load_corpus(build_source(data.validation, "validation", data), clean=False)
+    tokenizer = tokenizer or _tokenizer(config, train)
+    encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
+    notes = [
+        f"{what}: {text}"
+        for what, text in (
+            (train.name, describe_dropped(train.dropped, train.first)),
+            (train.name, describe_dropped(encoded.dropped, encoded.first)),
+        )
+        if text
+    ]
+    encoded_validation = encode_corpus(validation, tokenizer, max_length=None)
+    if "learned" in {getattr(part, "positions", None) for part in (config.model.encoder, config.model.decoder)}:
+        lengths = np.maximum(encoded_validation.source_lengths, encoded_validation.target_lengths)
+        learned = f"positions are learned up to data.max_length: {data.max_length}"
+        _check_lengths(
+            validation, lengths, data.max_length, learned, "raise data.max_length, or choose `positions: sinusoidal`"
+        )
+    score = getattr(getattr(config.model.decoder, "attention", None), "score", None)
+    if isinstance(score, LocationConfig):
+        scored = f"the location score has max_source: {score.max_source}"
+        _check_lengths(validation, encoded_validation.source_lengths, score.max_source, scored, "raise max_source")
+    return Corpora(train, validation, tokenizer, encoded, encoded_validation, notes)
+
+
+def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, hint: str) -> None:
+    """Raises DataError for the first pair that is longer than the model can take."""
+    if lengths.max() > longest:
+        pair = int(np.argmax(lengths > longest))
+        raise DataError(f"{corpus.where(pair)}: {lengths[pair]} subwords, but {why}", hint)
+
+
+def _tokenizer(config: Config, train: Corpus) -> Tokenizer:
+    section = config.data.tokenizer
+    learner = f"sentencepiece {version('sentencepiece')}"
+    key = f"{learner} {train.fingerprint} {config.data.vocab_size} {section.model_copy(update={'sampling': None})}"
+    learn = partial(
+        Tokenizer.train,
+        train.source,
+        train.target,
+        vocab_size=config.data.vocab_size,
+        algorithm=section.type,
+        joint=section.joint,
+        byte_fallback=section.byte_fallback,
+        character_coverage=section.character_coverage,
+    )
+    folder = cache_folder() / "tokenizers" / hashlib.sha256(key.encode()).hexdigest()
+
+    def write(aside: Path) -> None:
+        learn(folder=aside)
+
+    build_once(folder, write)
+    return Tokenizer.load(folder)
+
+
+def _plan(encoded: EncodedCorpus, batch_tokens: int, seed: int, epoch: int) -> list[np.ndarray]:
+    return plan(
+        encoded.source_lengths,
+        encoded.target_lengths,
+        batch_tokens=batch_tokens,
+        seed=seed,
+        epoch=epoch,
+        fingerprint=encoded.fingerprint,
+    )

@@ -1,0 +1,160 @@
+"""From the config's model section to a network."""
+
+from typing import assert_never
+
+from torch import nn
+
+from seq2attn.config import model as cm
+from seq2attn.build.attention import build_attention
+from seq2attn.models.bahdanau_decoder import BahdanauDecoder
+from seq2attn.models.conv_encoder import ConvEncoder
+from seq2attn.models.embedding import Embedding, Learned, Sinusoidal, token_embedding
+from seq2attn.models.gates import ChannelGate, Gated, SpatialGate
+from seq2attn.models.lstm_decoder import LstmDecoder
+from seq2attn.models.lstm_encoder import LstmEncoder
+from seq2attn.models.luong_decoder import LuongDecoder
+from seq2attn.models.seq2seq import Decoder, Encoder, Seq2Seq
+from seq2attn.models.transformer_decoder import TransformerDecoder
+from seq2attn.models.transformer_encoder import TransformerEncoder
+
+
+def build_seq2seq(model: cm.ModelConfig, *, source_size: int, target_size: int, max_length: int) -> Seq2Seq:
+    """The whole model with fresh weights, drawn from PyTorch's generator."""
+    width, tied = model.embedding.width, model.embedding.tied
+    target = token_embedding(target_size, width)
+    source = target if tied == "three_way" else token_embedding(source_size, width)
+    encoder = _encoder(model, source, max_length)
+    decoder = _decoder(model, target, max_length, encoder.width, encoder.final_width)
+    output = target if tied != "none" else token_embedding(target_size, width)
+    return Seq2Seq(encoder=encoder, decoder=decoder, output=output)
+
+
+def _positions(kind: cm.SelfPositions, width: int, max_length: int) -> nn.Module | None:
+    match kind:
+        case "sinusoidal":
+            return Sinusoidal(width)
+        case "learned":
+            return Learned(width, max_length)
+        case "rotary" | "none":  # rotary positions are the self-attention's own
+            return None
+        case _:
+            assert_never(kind)
+
+
+def _encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> Encoder:
+    encoder, gates = _plain_encoder(model, table, max_length), model.encoder.gates
+    if gates is None:
+        return encoder
+    channel, spatial = gates.channel, gates.spatial
+    chosen = [
+        *([] if channel is None else [ChannelGate(encoder.width, channel.reduction)]),
+        *([] if spatial is None else [SpatialGate(spatial.kernel)]),
+    ]
+    return Gated(encoder, chosen)
+
+
+def _plain_encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> Encoder:
+    section, dropout, width = model.encoder, model.dropout, model.embedding.width
+    match section:
+        case cm.LSTMEncoderConfig():
+            return LstmEncoder(
+                Embedding(table, dropout=dropout),
+                width=section.width,
+                layers=section.layers,
+                bidirectional=section.bidirectional,
+                reverse_source=section.reverse_source,
+                dropout=dropout,
+            )
+        case cm.TransformerEncoderConfig():
+            positions = _positions(section.positions, width, max_length)
+            return TransformerEncoder(
+                Embedding(table, dropout=dropout, positions=positions),
+                attentions=[
+                    build_attention(
+                        section.self_attention,
+                        over="encoder",
+                        query_width=width,
+                        key_width=width,
+                        rotary=section.positions == "rotary",
+                    )
+                    for _ in range(section.layers)
+                ],
+                feedforward=section.feedforward,
+                pre=section.norm == "pre",
+                dropout=dropout,
+            )
+        case cm.ConvEncoderConfig():
+            positions = _positions(section.positions, width, max_length)
+            return ConvEncoder(
+                Embedding(table, dropout=dropout, positions=positions),
+                layers=section.layers,
+                kernel=section.kernel,
+                dropout=dropout,
+            )
+        case _:
+            assert_never(section)
+
+
+def _decoder(
+    model: cm.ModelConfig, table: nn.Embedding, max_length: int, source_width: int, final_width: int
+) -> Decoder:
+    section, dropout, width = model.decoder, model.dropout, model.embedding.width
+    match section:
+        case cm.LSTMDecoderConfig():
+            return LstmDecoder(
+                Embedding(table, dropout=dropout),
+                final_width=final_width,
+                bottleneck=section.bottleneck,
+                width=section.width,
+                layers=section.layers,
+                every_step=section.vector == "every_step",
+                dropout=dropout,
+            )
+        case cm.BahdanauDecoderConfig():
+            return BahdanauDecoder(
+                Embedding(table, dropout=dropout),
+                attention=build_attention(
+                    section.attention, over="source", query_width=section.width, key_width=source_width
+                ),
+                final_width=final_width,
+                width=section.width,
+                layers=section.layers,
+                dropout=dropout,
+            )
+        case cm.LuongDecoderConfig():
+            return LuongDecoder(
+                Embedding(table, dropout=dropout),
+                attention=build_attention(
+                    section.attention, over="source", query_width=section.width, key_width=source_width
+                ),
+                final_width=final_width,
+                width=section.width,
+                layers=section.layers,
+                input_feeding=section.input_feeding,
+                sentinel=section.attention.sentinel,
+                dropout=dropout,
+            )
+        case cm.TransformerDecoderConfig():
+            positions = _positions(section.positions, width, max_length)
+            return TransformerDecoder(
+                Embedding(table, dropout=dropout, positions=positions),
+                self_attentions=[
+                    build_attention(
+                        section.self_attention,
+                        over="decoder",
+                        query_width=width,
+                        key_width=width,
+                        rotary=section.positions == "rotary",
+                    )
+                    for _ in range(section.layers)
+                ],
+                attentions=[
+                    build_attention(section.attention, over="source", query_width=width, key_width=source_width)
+                    for _ in range(section.layers)
+                ],
+                feedforward=section.feedforward,
+                pre=section.norm == "pre",
+                dropout=dropout,
+            )
+        case _:
+            assert_never(section)

@@ -1,0 +1,196 @@
+"""The figures of one comparison, and the report.json that is made of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from seq2attn.evaluation.by_length import Bucket
+from seq2attn.evaluation.novelty import Novelty
+
+FEW = 30  # a bucket of fewer sentences is drawn hollow, and the verdict leaves it out
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One trained model on the test set; training time in seconds, throughput in real target tokens per second."""
+
+    seed: int
+    bleu: float
+    chrf: float
+    signature: str
+    chrf_signature: str
+    by_length: tuple[Bucket, ...]
+    updates: int
+    train_seconds: float
+    target_tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class SystemResult:
+    """All runs of one config, one for each seed; `decoder` is the type of its decoder."""
+
+    name: str
+    config: str
+    decoder: str
+    parameters: int
+    runs: tuple[RunResult, ...]
+    beam: int = 5
+    length_penalty: float = 1.0
+    device: str = ""
+
+    @property
+    def bleu(self) -> float:
+        return mean(run.bleu for run in self.runs)
+
+    @property
+    def bleu_std(self) -> float | None:
+        """Sample standard deviation over the seeds; None for one seed."""
+        return sample_std([run.bleu for run in self.runs])
+
+    @property
+    def chrf(self) -> float:
+        return mean(run.chrf for run in self.runs)
+
+    @property
+    def train_seconds(self) -> float:
+        return mean(run.train_seconds for run in self.runs)
+
+    @property
+    def target_tokens_per_second(self) -> float:
+        return mean(run.target_tokens_per_second for run in self.runs)
+
+    @property
+    def by_length(self) -> tuple[Bucket, ...]:
+        """The buckets with their BLEU averaged over the seeds."""
+        return tuple(
+            Bucket(same[0].low, same[0].high, same[0].sentences, _mean_or_none([bucket.bleu for bucket in same]))
+            for same in zip(*(run.by_length for run in self.runs), strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """What all systems were tested on; `synthetic` for the embedded grammar's sentences."""
+
+    __test__ = False  # not a test class
+
+    name: str
+    sentences: int
+    synthetic: bool
+    source_language: str
+    target_language: str
+    novelty: Novelty | None = None
+
+
+@dataclass(frozen=True)
+class Significance:
+    """BLEU of `system` minus that of `baseline`, and the largest p over the seeds of both (None: no common seed)."""
+
+    baseline: str
+    system: str
+    bleu_difference: float
+    p_value: float | None
+
+
+@dataclass(frozen=True)
+class Example:
+    """One test sentence, its reference and what each system made of it, by the system's name."""
+
+    line: int
+    source: str
+    reference: str
+    translations: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that the report says. `pending` names the systems that are not trained yet."""
+
+    test: TestSet
+    systems: tuple[SystemResult, ...]
+    baseline: str
+    significance: tuple[Significance, ...] = ()
+    examples: tuple[Example, ...] = ()
+    pending: tuple[str, ...] = ()
+    command: str = ""
+    version: str = ""
+    resamples: int = 10_000
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(sorted({run.seed for system in self.systems for run in system.runs}))
+
+    @property
+    def one_seed(self) -> bool:
+        """True if some system was trained once only, so that nothing is known about its luck."""
+        return any(len(system.runs) == 1 for system in self.systems)
+
+    def against_baseline(self, name: str) -> Significance | None:
+        """The test of the system `name` against the baseline; None for the baseline, or while it is missing."""
+        return next((test for test in self.significance if test.system == name), None)
+
+
+def sample_std(values: Sequence[float]) -> float | None:
+    """√(Σ(x − x̄)² / (n − 1)); None for one value."""
+    return stdev(values) if len(values) > 1 else None
+
+
+def size_spread(parameters: Mapping[str, int]) -> str | None:
+    """A warning if the largest model has over 5 % more parameters than the smallest."""
+    least, most = (choose(parameters, key=lambda name: parameters[name]) for choose in (min, max))
+    ratio = parameters[most] / parameters[least] - 1
+    if ratio <= 0.05:
+        return None
+    return f"The sizes do not match: {most} has {ratio:.0%} more parameters than {least}."
+
+
+def _mean_or_none(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return mean(known) if known else None
+
+
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """The mapping of report.json, whose keys are a contract."""
+    return {
+        "test": {
+            "name": comparison.test.name,
+            "sentences": comparison.test.sentences,
+            "synthetic": comparison.test.synthetic,
+        },
+        "systems": [_system_json(system) for system in comparison.systems],
+        "significance": [
+            {
+                "baseline": test.baseline,
+                "system": test.system,
+                "bleu_difference": test.bleu_difference,
+                "p_value": test.p_value,
+            }
+            for test in comparison.significance
+        ],
+    }
+
+
+def _system_json(system: SystemResult) -> dict[str, Any]:
+    return {
+        "name": system.name,
+        "config": system.config,
+        "parameters": system.parameters,
+        "bleu": {"mean": system.bleu, "std": system.bleu_std},
+        "runs": [
+            {
+                "seed": run.seed,
+                "bleu": run.bleu,
+                "chrf": run.chrf,
+                "signature": run.signature,
+                "by_length": [
+                    {"low": bucket.low, "high": bucket.high, "sentences": bucket.sentences, "bleu": bucket.bleu}
+                    for bucket in run.by_length
+                ],
+                "updates": run.updates,
+                "train_seconds": run.train_seconds,
+                "target_tokens_per_second": run.target_tokens_per_second,
+            }
+            for run in system.runs
+        ],
+    }

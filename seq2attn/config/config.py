@@ -1,0 +1,136 @@
+"""The config of one system: data, model, training and evaluation, frozen and checked."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from seq2attn.config.attention import GumbelConfig, LocationConfig, ReinforceConfig
+from seq2attn.config.data import DEFAULT_MAX_LENGTH, DataConfig
+from seq2attn.config.model import ModelConfig
+from seq2attn.config.rules import problems
+from seq2attn.config.section import Section
+from seq2attn.config.training import TrainingConfig
+from seq2attn.config.yaml_lines import FLOAT
+
+BleuTokenizer = Literal[
+    "auto", "none", "13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "spm", "flores101", "flores200", "spBLEU-1K"
+]
+
+
+class EvaluationConfig(Section):
+    """How translations are made and scored."""
+
+    lowercase: bool = Field(default=False, description="Score without regard to case")
+    tokenize: BleuTokenizer = Field(default="auto", description="BLEU's tokenizer; auto follows the target language")
+    beam: int = Field(default=5, ge=1, le=1_000, description="Hypotheses kept at a time")
+    length_penalty: float = Field(
+        default=1.0, ge=0, le=100, description="Exponent of the length that scores are divided by"
+    )
+
+
+class Config(Section):
+    """Everything that decides what a run computes."""
+
+    seed: int = Field(default=1, ge=0, lt=2**32, description="The same seed, config and machine give the same run")
+    data: DataConfig = Field(description="Languages, sources of pairs, and vocabulary")
+    model: ModelConfig = Field(description="What is compared: encoder, decoder and attention")
+    training: TrainingConfig = Field(description="The loop")
+    evaluation: EvaluationConfig = Field(default=EvaluationConfig(), description="How translations are made and scored")
+
+    @model_validator(mode="before")
+    @classmethod
+    def fit_default_length_in_batch(cls, value: Any) -> Any:
+        """Where max_length is not set and batch_tokens is less than its default, the longest pair fills a batch."""
+        match value:
+            case {"data": {"max_length": _}}:
+                return value
+            case {"data": dict(data), "training": {"batch_tokens": int(tokens)}} if 1 < tokens < DEFAULT_MAX_LENGTH:
+                return value | {"data": data | {"max_length": tokens}}
+        return value
+
+    @model_validator(mode="after")
+    def check_combinations(self) -> "Config":
+        """Refuse values that do not go together; the error carries all problems as `problems`."""
+        found = list(problems(self.data, self.model, self.training))
+        if found:
+            summary = "; ".join(f"{key} = {value} {reason}: {hint}" for key, value, reason, hint in found)
+            raise PydanticCustomError("combination", "{summary}", {"summary": summary, "problems": found})
+        return self
+
+    @property
+    def longest_source(self) -> int | None:
+        """The most subwords, end of sentence included, that the model can read; None: any number."""
+        attention = getattr(self.model.decoder, "attention", None)
+        bounds = [
+            *([self.data.max_length] if getattr(self.model.encoder, "positions", None) == "learned" else []),
+            *([attention.score.max_source] if attention and isinstance(attention.score, LocationConfig) else []),
+        ]
+        return min(bounds, default=None)
+
+    @property
+    def end_matters(self) -> bool:
+        """Whether training would have been another one if it had been meant to be longer.
+
+        So it is by a cosine's rates, by what is annealed until the end, and where plateaus or early stopping look at
+        validations and the last one is only there because it is the end.
+        """
+        training, parts = self.training, (self.model.encoder, self.model.decoder)
+        attentions = [getattr(part, place, None) for part in parts for place in ("self_attention", "attention")]
+        annealed = any(isinstance(a.aggregation, ReinforceConfig | GumbelConfig) for a in attentions if a)
+        watched = training.schedule.type == "plateau" or training.early_stopping is not None
+        odd = watched and training.max_updates % training.validate_every != 0
+        return training.schedule.type == "cosine" or annealed or odd
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.1 and 1.2 read differently."""
+
+
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+.0123456789"))
+
+
+def to_yaml(config: Config) -> str:
+    """All keys with their values; reading it back gives an equal config."""
+    values = config.model_dump(mode="json")
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+
+
+def schema_json() -> str:
+    """The JSON schema of config files, for editors; a file that extends another may leave out required keys."""
+    schema = Config.model_json_schema()
+    for section in (schema, *(schema["$defs"][name] for name in ("DataConfig", "ModelConfig", "TrainingConfig"))):
+        section["description"] += " Required, here or in a file that is extended: " + ", ".join(section.pop("required"))
+    schema["properties"]["extends"] = {
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        "description": "Config files, relative to this one, that this one is laid over",
+    }
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "seq2attn config"
+    return json.dumps(schema, indent=2)
+
+
+def differences(a: Config, b: Config) -> list[str]:
+    """The dotted keys whose values differ: "data.vocab_size: 2000 → 8000"; of another `type`, just the type."""
+    return list(_differences((), a.model_dump(mode="json"), b.model_dump(mode="json")))
+
+
+_MISSING = object()
+
+
+def _differences(path: tuple[str, ...], a: Any, b: Any) -> Iterator[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = ["type"] if a.get("type") != b.get("type") else [*a, *(key for key in b if key not in a)]
+        for key in keys:
+            yield from _differences((*path, key), a.get(key, _MISSING), b.get(key, _MISSING))
+    elif a != b:
+        yield f"{'.'.join(path)}: {_shown(a)} → {_shown(b)}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("type", "set"))
+    return "not set" if value is _MISSING else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,128 @@
+"""The config's data section: languages, where the pairs come from, and the tokenizer."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from seq2attn.config.section import Section, Variant
+
+Language = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+DEFAULT_MAX_LENGTH = 250
+Column = Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_length=1)]
+
+
+class TextConfig(Section):
+    """Line-aligned text: PREFIX.en and PREFIX.de, plain or .gz."""
+
+    type: Literal["text"] = "text"
+    prefix: str = Field(min_length=1, description="data/train for data/train.en and data/train.de")
+
+
+class TsvConfig(Section):
+    """Tab-separated text, one pair a line."""
+
+    type: Literal["tsv"] = "tsv"
+    path: str = Field(min_length=1, description="The file, plain or .gz")
+    source_column: Column = Field(default=0, description="Index from 0, or the name in the header line")
+    target_column: Column = Field(default=1, description="Index from 0, or the name in the header line")
+
+
+class JsonLinesConfig(Section):
+    """One JSON object a line."""
+
+    type: Literal["jsonl"] = "jsonl"
+    path: str = Field(min_length=1, description="The file, plain or .gz")
+    source_field: str = Field(default="", description="Field, dotted if nested (translation.en); empty: data.source")
+    target_field: str = Field(default="", description="Field, dotted if nested (translation.de); empty: data.target")
+
+
+class HuggingFaceConfig(Section):
+    """A data set of the Hugging Face hub, or a local folder of parquet, JSON or CSV files."""
+
+    type: Literal["huggingface"] = "huggingface"
+    path: str = Field(min_length=1, description="Name on the hub (bentrevett/multi30k) or a local folder")
+    config: str | None = Field(default=None, description="Configuration of the data set, where it has several")
+    split: str = Field(default="", description="Split to read; empty: train, validation or test, as the section's name")
+    revision: str | None = Field(default=None, description="Commit, tag or branch on the hub; null: the newest")
+    source_field: str = Field(default="", description="Column, dotted if nested (translation.en); empty: data.source")
+    target_field: str = Field(default="", description="Column, dotted if nested (translation.de); empty: data.target")
+
+
+Shares = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False)]  # YAML has lists
+
+
+class GrammarConfig(Section):
+    """The embedded English-German corpus, built and cached on first use; the section's name is the split."""
+
+    type: Literal["grammar"] = "grammar"
+    pairs: int = Field(
+        default=30000, ge=1, le=2_000_000, description="Training pairs; validation and test have their own"
+    )
+    max_words: int = Field(default=50, ge=10, le=80, description="Longest sentence, in words")
+    seed: int = Field(default=1, ge=0, description="The same seed gives the same corpus")
+    shares: Shares | None = Field(
+        default=None,
+        description="Training pairs for each length bucket (3-10, 11-20, … words), in proportion; null: half of them in "
+        "the shortest, a tenth in the longest",
+    )
+
+
+SourceConfig = TextConfig | TsvConfig | JsonLinesConfig | HuggingFaceConfig | GrammarConfig
+SourceSection = Annotated[SourceConfig, Field(discriminator="type"), Variant(default="text", string_key="prefix")]
+
+
+class TokenizerConfig(Section):
+    """How text becomes subwords; SentencePiece is trained on the training pairs."""
+
+    type: Literal["unigram", "bpe"] = Field(default="unigram", description="Kind of subwords")
+    joint: bool = Field(default=True, description="One vocabulary for both languages")
+    byte_fallback: bool = Field(default=True, description="Spell unknown characters in bytes: nothing is ever unknown")
+    character_coverage: float = Field(
+        default=1.0, gt=0, le=1, description="Share of the characters with pieces of their own"
+    )
+    sampling: float | None = Field(
+        default=None, gt=0, le=1, description="New segmentations each epoch: unigram's alpha, BPE's dropout; null: off"
+    )
+
+
+class DataConfig(Section):
+    """Languages, sources of pairs, and vocabulary."""
+
+    source: Language = Field(description="Language code translated from: a file's suffix, a field's name")
+    target: Language = Field(description="Language code translated into")
+    train: SourceSection = Field(description="Training pairs; a bare string is the prefix of line-aligned text")
+    validation: SourceSection = Field(description="Pairs that choose the best checkpoint")
+    test: SourceSection | None = Field(default=None, description="Pairs that compare and evaluate report; null: none")
+    vocab_size: int = Field(
+        default=8000, ge=8, le=1_000_000, description="Subwords of the vocabulary, of each one if separate"
+    )
+    tokenizer: Annotated[TokenizerConfig, Variant(default="unigram")] = Field(
+        default=TokenizerConfig(), description="Subwords"
+    )
+    max_length: int = Field(
+        default=DEFAULT_MAX_LENGTH,
+        ge=2,
+        description="Subwords with end of sentence; longer training pairs are dropped and counted. "
+        "Where batch_tokens is less and this is not set, batch_tokens",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def fill_in_role_and_languages(cls, value: Any) -> Any:
+        """Splits and fields that were left empty: the section's name, and the two language codes."""
+        if not isinstance(value, dict):
+            return value
+        return value | {
+            role: _filled_in(value[role], role, value)
+            for role in ("train", "validation", "test")
+            if isinstance(value.get(role), dict)
+        }
+
+
+def _filled_in(section: dict[str, Any], role: str, data: dict[str, Any]) -> dict[str, Any]:
+    filled: dict[str, Any] = {}
+    if section.get("type") in ("huggingface", "jsonl"):
+        filled = {"source_field": data.get("source"), "target_field": data.get("target")}
+    if section.get("type") == "huggingface":
+        filled["split"] = role
+    return section | {key: value for key, value in filled.items() if section.get(key, "") == "" and value is not None}

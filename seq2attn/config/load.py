@@ -1,0 +1,116 @@
+"""Config files: YAML, what it extends, overrides from the command line, and errors that say where and what to do."""
+
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from seq2attn.config.config import Config
+from seq2attn.config.explain import explain
+from seq2attn.config.overlays import assign, overlay
+from seq2attn.config.yaml_lines import Located, Origin, parse
+from seq2attn.errors import ConfigError
+from seq2attn.resources import resource
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """The config file `path` over the files that it extends, with the `overrides` ("a.b=c") over all.
+
+    A path that is not there, such as configs/demo/lstm.yaml, is looked up among the files that ship with the project.
+    Raises ConfigError.
+    """
+    file = Path(path)
+    if not file.exists() and file.parts[:1] == ("configs",) and resource(str(file)).exists():
+        file = resource(str(file))
+    tree = _read(file, (), None)
+    for override in overrides:
+        tree = assign(tree, *_parse_override(override))
+    return _validated(tree, file)
+
+
+def load_complete_config(file: Path) -> Config:
+    """The config of a model folder, which reads no other file. Raises ConfigError, also if it extends one."""
+    tree = _mapping(file, "")
+    if "extends" in tree.value:
+        origin = tree.value["extends"].origin
+        raise ConfigError(f"{origin}: a model's config cannot extend another file", "export the model again")
+    return _validated(tree, file)
+
+
+def _validated(tree: Located, file: Path) -> Config:
+    try:
+        return Config.model_validate(tree.plain())
+    except ValidationError as error:
+        raise explain(error, tree, str(file)) from error
+
+
+def _mapping(path: Path, prefix: str) -> Located:
+    tree = parse(_text(path, prefix), str(path))
+    if not isinstance(tree.value, dict):
+        raise ConfigError(f"{tree.origin}: a config is a mapping of keys", "begin with `data:`, `model:` or `extends:`")
+    return tree
+
+
+def _read(path: Path, above: tuple[Path, ...], named: Origin | None) -> Located:
+    """The file `path`, laid over what it extends; `above` are the files that extend it, `named` where it is named."""
+    prefix = f"{named}: " if named else ""
+    if path.resolve() in above:
+        chain = " → ".join(file.name for file in (*above[above.index(path.resolve()) :], path))
+        raise ConfigError(f"{prefix}`extends` runs in a circle: {chain}", "take one of the files out of the circle")
+    tree = _mapping(path, prefix)
+    own = dict(tree.value)
+    extends = own.pop("extends", None)
+    top = Located(own, tree.origin)
+    if extends is None:
+        return top
+    base: Located | None = None
+    for name in extends.value if isinstance(extends.value, list) else [extends]:
+        if not isinstance(name.value, str) or not name.value:
+            raise ConfigError(
+                f"{name.origin}: `extends` must name a file or a list of files", "as in ../base/demo.yaml"
+            )
+        other = Path(os.path.normpath(path.parent / name.value))
+        layer = _read(other, (*above, path.resolve()), name.origin)
+        base = layer if base is None else overlay(base, layer)
+    return top if base is None else overlay(base, top)
+
+
+def _text(path: Path, prefix: str) -> str:
+    try:
+        content = path.read_bytes()
+    except IsADirectoryError as error:
+        raise ConfigError(f"{prefix}{path} is a folder, not a config file", "name a file in it") from error
+    except FileNotFoundError as error:
+        raise ConfigError(f"{prefix}{path}: no such file", _file_hint(path)) from error
+    except OSError as error:
+        raise ConfigError(f"{prefix}{path}: cannot be read: {error.strerror}", "look at its permissions") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not valid UTF-8", "save the file as UTF-8") from error
+
+
+def _file_hint(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent} either"
+    names = sorted(file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml"))
+    close = difflib.get_close_matches(path.name, names, n=1)
+    if close:
+        return f"did you mean {path.parent / close[0]}?"
+    return f"configs in {path.parent}: {', '.join(names)}" if names else f"there is no config in {path.parent}"
+
+
+def _parse_override(override: str) -> tuple[tuple[str, ...], Located]:
+    key, equals, text = override.partition("=")
+    place = f"--set {override}"
+    path = tuple(key.strip().split("."))
+    if not equals or not all(path) or any(part != part.strip() for part in path):
+        raise ConfigError(f"{place}: not of the form a.b=c", "for example --set training.max_updates=1000")
+    if not text.strip():
+        raise ConfigError(f"{place}: no value after the =", f"write {key}=null for no value")
+    if path[0] == "extends":
+        raise ConfigError(f"{place}: `extends` cannot be overridden", "write it in a config file")
+    return path, parse(text, place, Origin(place))

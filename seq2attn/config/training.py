@@ -1,0 +1,116 @@
+"""The config's training section: how long, in what batches, by which optimizer, and which checkpoint is kept."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seq2attn.config.section import Count, Positive, Probability, Section, Variant
+
+Metric = Literal["bleu", "loss", "chrf"]
+Betas = Annotated[tuple[Probability, Probability], Field(strict=False)]
+Warmup = Annotated[int, Field(ge=0)]
+
+
+class AdamWConfig(Section):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    type: Literal["adamw"] = "adamw"
+    learning_rate: Positive = Field(default=0.001, description="Peak of the schedule")
+    betas: Betas = Field(default=(0.9, 0.98), description="Decay of the first and second moment")
+    weight_decay: float = Field(default=0.01, ge=0, description="Decay of the weights, per unit of learning rate")
+
+
+class AdamConfig(Section):
+    """Adam (Kingma and Ba 2015)."""
+
+    type: Literal["adam"] = "adam"
+    learning_rate: Positive = Field(default=0.001, description="Peak of the schedule")
+    betas: Betas = Field(default=(0.9, 0.98), description="Decay of the first and second moment")
+
+
+class SGDConfig(Section):
+    """Stochastic gradient descent."""
+
+    type: Literal["sgd"] = "sgd"
+    learning_rate: Positive = Field(default=0.1, description="Peak of the schedule")
+    momentum: Probability = Field(default=0.0, description="Share of the last step that is kept")
+
+
+OptimizerConfig = AdamWConfig | AdamConfig | SGDConfig
+OptimizerSection = Annotated[OptimizerConfig, Field(discriminator="type"), Variant(default="adamw")]
+
+
+class InverseSqrtConfig(Section):
+    """Linear warm-up, then √(warmup / update) (Vaswani et al. 2017)."""
+
+    type: Literal["inverse_sqrt"] = "inverse_sqrt"
+    warmup: Warmup = Field(default=200, description="Updates until the peak")
+
+
+class CosineConfig(Section):
+    """Linear warm-up, then half a cosine down to `final` at max_updates."""
+
+    type: Literal["cosine"] = "cosine"
+    warmup: Warmup = Field(default=200, description="Updates until the peak")
+    final: float = Field(default=0.0, ge=0, le=1, description="Last learning rate, as a share of the peak")
+
+
+class PlateauConfig(Section):
+    """The peak, multiplied by `factor` each time that validation has not improved `patience` times."""
+
+    type: Literal["plateau"] = "plateau"
+    warmup: Warmup = Field(default=0, description="Updates until the peak")
+    factor: float = Field(default=0.5, gt=0, lt=1, description="What the learning rate is multiplied by")
+    patience: Count = Field(default=2, description="Validations without improvement before that")
+    metric: Metric = Field(default="loss", description="What has to improve")
+
+
+class ConstantConfig(Section):
+    """The peak, after a linear warm-up."""
+
+    type: Literal["constant"] = "constant"
+    warmup: Warmup = Field(default=0, description="Updates until the peak")
+
+
+ScheduleConfig = InverseSqrtConfig | CosineConfig | PlateauConfig | ConstantConfig
+ScheduleSection = Annotated[ScheduleConfig, Field(discriminator="type"), Variant(default="inverse_sqrt")]
+
+
+class EarlyStoppingConfig(Section):
+    """End training when validation no longer improves."""
+
+    metric: Metric = Field(default="bleu", description="What has to improve")
+    patience: Count = Field(default=5, description="Validations without improvement before training ends")
+
+
+class AverageConfig(Section):
+    """Which checkpoints `select: average` averages."""
+
+    count: Count = Field(default=5, description="How many checkpoints; as many must be kept")
+    of: Literal["last", "best"] = Field(default="last", description="The last ones, or the best by validation BLEU")
+
+
+class TrainingConfig(Section):
+    """The loop."""
+
+    max_updates: Count = Field(description="Optimizer steps in all")
+    batch_tokens: Count = Field(
+        default=2000, description="Bound of sentences × longest sentence (padding included) of one batch, in subwords"
+    )
+    accumulation: Count = Field(default=1, description="Batches whose gradients make one update")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="Numbers of the forward pass; auto is resolved once, for the machine, and saved"
+    )
+    optimizer: OptimizerSection = Field(default=AdamWConfig(), description="What makes steps of gradients")
+    schedule: ScheduleSection = Field(default=InverseSqrtConfig(), description="Learning rate over the updates")
+    label_smoothing: Probability = Field(default=0.1, description="Share of probability given to all subwords alike")
+    clip_norm: float = Field(default=1.0, gt=0, allow_inf_nan=True, description="Longest gradient; .inf: not clipped")
+    validate_every: Count = Field(default=500, description="Updates between validations; the last update has one too")
+    log_every: Count = Field(default=10, description="Updates between lines of metrics.jsonl")
+    early_stopping: EarlyStoppingConfig | None = Field(default=None, description="When to end early; null: never")
+    select: Literal["bleu", "loss", "chrf", "average"] = Field(
+        default="bleu", description="Model that a run exports: the best by this metric, or an average"
+    )
+    keep_last: Count = Field(default=1, description="Newest checkpoints kept; two at least, should one be damaged")
+    keep_best: Count = Field(default=1, description="Best checkpoints kept")
+    average: AverageConfig = Field(default=AverageConfig(), description="Used only by select: average")

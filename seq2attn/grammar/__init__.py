@@ -1,0 +1,1 @@
+"""The grammar of the embedded English–German corpus."""

@@ -1,0 +1,1 @@
+"""A trained model: loading it, using it, evaluating it, writing it."""

@@ -1,0 +1,44 @@
+"""Validation: the loss of the gold translations, and real BLEU and chrF of the model's own."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+from seq2attn.evaluation.bleu import score
+from seq2attn.config.config import Config
+from seq2attn.build.corpora import Corpora
+from seq2attn.tokens import PAD
+from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.search import Greedy, Translator
+from seq2attn.training.loss import sequence_loss
+
+
+def validator(model: Seq2Seq, corpora: Corpora, config: Config) -> Callable[[], Mapping[str, float]]:
+    """A function that gives "loss" (nats a target token), "bleu" and "chrf" of the model as it is then.
+
+    BLEU is that of greedy, detokenized output against the raw references, with the settings of `evaluation`.
+    """
+    translator = Translator(model, corpora.tokenizer, Greedy())
+    batches = corpora.validation_batches(config.training.batch_tokens)
+
+    @torch.inference_mode()
+    def validate() -> Mapping[str, float]:
+        model.eval()
+        nll, tokens = 0.0, 0
+        for batch in batches:
+            target = batch.target.to(model.output.device)
+            features = model(batch.source.to(target.device), target)
+            nll += float(sequence_loss(features, model.output, model.bias, target).nll)
+            tokens += int((target != PAD).sum())
+        hypotheses = [best[0].text for best in translator.translate(corpora.validation.source)]
+        scores = score(
+            hypotheses,
+            list(corpora.validation.target),
+            target_language=config.data.target,
+            lowercase=config.evaluation.lowercase,
+            tokenize=config.evaluation.tokenize,
+            ter=False,
+        )
+        return {"loss": nll / tokens, "bleu": scores.bleu, "chrf": scores.chrf}
+
+    return validate

@@ -1,0 +1,143 @@
+from pathlib import Path
+
+import pytest
+
+from seq2attn.config.attention import AdditiveConfig, DotConfig
+from seq2attn.config.config import Config
+from seq2attn.config.data import GrammarConfig, TextConfig
+from seq2attn.config.load import load_config
+from seq2attn.config.model import (
+    BahdanauDecoderConfig,
+    LSTMEncoderConfig,
+    LuongDecoderConfig,
+    TransformerEncoderConfig,
+)
+from seq2attn.config.training import AdamWConfig, SGDConfig
+
+BASE = """\
+data:
+  source: en
+  target: de
+  train: data/train
+  validation: data/val
+model:
+  encoder: lstm
+  decoder:
+    type: bahdanau
+    attention: {score: additive}
+training:
+  max_updates: 100
+"""
+
+
+def load(folder: Path, text: str, *overrides: str, **others: str) -> Config:
+    for name, content in {"exp": text, **others}.items():
+        (folder / f"{name}.yaml").write_text(content, encoding="utf-8")
+    return load_config(folder / "exp.yaml", overrides)
+
+
+def attention(config: Config) -> object:
+    assert isinstance(config.model.decoder, BahdanauDecoderConfig | LuongDecoderConfig)
+    return config.model.decoder.attention
+
+
+# ---- extends
+
+
+def test_a_config_is_laid_over_what_it_extends(tmp_path: Path) -> None:
+    config = load(tmp_path, "extends: base.yaml\nmodel: {encoder: {width: 32}}\nseed: 5\n", base=BASE)
+    assert config.model.encoder == LSTMEncoderConfig(width=32)
+    assert (config.seed, config.training.max_updates) == (5, 100)
+
+
+def test_another_type_replaces_the_section_whole(tmp_path: Path) -> None:
+    base = BASE.replace("encoder: lstm", "encoder: {type: lstm, width: 32, bidirectional: false}")
+    config = load(tmp_path, "extends: base.yaml\nmodel: {encoder: {type: transformer, layers: 2}}\n", base=base)
+    assert config.model.encoder == TransformerEncoderConfig(layers=2)
+
+
+def test_the_same_type_keeps_the_other_keys(tmp_path: Path) -> None:
+    base = BASE.replace("encoder: lstm", "encoder: {type: lstm, width: 32}")
+    config = load(tmp_path, "extends: base.yaml\nmodel: {encoder: {type: lstm, layers: 2}}\n", base=base)
+    assert config.model.encoder == LSTMEncoderConfig(width=32, layers=2)
+
+
+def test_a_bare_string_replaces_a_mapping(tmp_path: Path) -> None:
+    base = BASE.replace("encoder: lstm", "encoder: {type: lstm, width: 32}")
+    config = load(tmp_path, "extends: base.yaml\nmodel: {encoder: lstm}\n", base=base)
+    assert config.model.encoder == LSTMEncoderConfig()
+
+
+def test_later_files_of_a_list_lie_over_earlier_ones_and_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "one.yaml").write_text("extends: two.yaml\nseed: 3\n")
+    (tmp_path / "shared" / "two.yaml").write_text(BASE + "seed: 2\n")
+    more = "training: {batch_tokens: 500}\nseed: 4\n"
+    config = load(tmp_path, "extends: [shared/one.yaml, more.yaml]\n", more=more)
+    assert (config.seed, config.training.batch_tokens) == (4, 500)
+
+
+# ---- overrides
+
+
+def test_an_override_is_read_as_yaml(tmp_path: Path) -> None:
+    overrides = ("training.optimizer.learning_rate=2e-3", "data.test=null", "data.tokenizer={joint: false}", "seed= 3")
+    config = load(tmp_path, BASE, *overrides)
+    assert config.training.optimizer == AdamWConfig(learning_rate=0.002)
+    assert (config.data.test, config.data.tokenizer.joint, config.seed) == (None, False, 3)
+
+
+def test_an_override_of_a_section_replaces_it_whole(tmp_path: Path) -> None:
+    base = BASE.replace("train: data/train", "train: {type: grammar, pairs: 100}")
+    assert load(tmp_path, base, "data.train=corpus/x").data.train == TextConfig(prefix="corpus/x")
+
+
+def test_an_override_of_a_key_keeps_the_rest_of_its_section(tmp_path: Path) -> None:
+    base = BASE.replace("train: data/train", "train: {type: grammar, pairs: 100, seed: 4}")
+    assert load(tmp_path, base, "data.train.pairs=500").data.train == GrammarConfig(pairs=500, seed=4)
+
+
+@pytest.mark.parametrize("score", ["additive", "{type: additive, width: 3}"])
+def test_an_override_replaces_a_string_as_well_as_a_mapping(tmp_path: Path, score: str) -> None:
+    config = load(tmp_path, BASE.replace("score: additive", f"score: {score}"), "model.decoder.attention.score=dot")
+    assert attention(config).score == DotConfig()  # type: ignore[attr-defined]
+
+
+def test_an_override_reaches_into_a_bare_string(tmp_path: Path) -> None:
+    config = load(
+        tmp_path, BASE, "model.decoder.attention.score.width=9", "model.encoder.layers=2", "data.train.prefix=x"
+    )
+    assert attention(config).score == AdditiveConfig(width=9)  # type: ignore[attr-defined]
+    assert config.model.encoder == LSTMEncoderConfig(layers=2)
+    assert config.data.train == TextConfig(prefix="x")
+
+
+def test_an_override_of_the_type_drops_the_keys_of_the_old_one(tmp_path: Path) -> None:
+    base = BASE + "  optimizer: {type: adamw, betas: [0.9, 0.95]}\n"
+    config = load(tmp_path, base, "training.optimizer.type=sgd", "training.optimizer.momentum=0.5")
+    assert config.training.optimizer == SGDConfig(momentum=0.5)
+
+
+def test_later_overrides_win(tmp_path: Path) -> None:
+    assert load(tmp_path, BASE, "seed=3", "seed=4").seed == 4
+
+
+# ---- what YAML 1.1 gets wrong
+
+
+@pytest.mark.parametrize("code", ["no", "on", "NO", "y", "en", "pt-BR", "zh_Hans"])
+def test_language_codes_are_text(tmp_path: Path, code: str) -> None:
+    assert load(tmp_path, BASE.replace("source: en", f"source: {code}")).data.source == code
+    assert load(tmp_path, BASE, f"data.source={code}").data.source == code
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-3", 0.001), ("2E2", 200.0), (".5", 0.5), ("1", 1.0), ("1_000.0", 1000.0)]
+)
+def test_numbers_are_numbers(tmp_path: Path, text: str, value: float) -> None:
+    assert load(tmp_path, BASE, f"training.clip_norm={text}").training.clip_norm == value
+
+
+def test_anchors_are_understood(tmp_path: Path) -> None:
+    text = BASE.replace("train: data/train", "train: &corpus {type: grammar}").replace("data/val", "*corpus")
+    assert load(tmp_path, text).data.validation == GrammarConfig()

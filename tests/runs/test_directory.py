@@ -1,0 +1,169 @@
+"""What a run directory refuses, and what --overwrite may remove."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from seq2attn import durable
+from seq2attn.errors import DataError, Seq2attnError, UsageError
+from seq2attn.runs import directory as module
+from seq2attn.runs.train import train
+from seq2attn.runs.directory import Run
+from seq2attn.training.checkpoint import MODEL, Checkpoints
+from tests.tiny import TRAINED, config_file, tiny, write_corpus
+
+
+def weights_of(out: Path) -> bytes:
+    return (out / "model" / MODEL).read_bytes()
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to change."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+def test_fewer_updates_and_other_settings_are_refused_by_name(run: Path, corpus: Path) -> None:
+    with pytest.raises(UsageError, match=r"training\.max_updates: 60 → 5"):
+        train(tiny(corpus, *TRAINED, "training.max_updates=5"), run, device="cpu")
+    with pytest.raises(UsageError, match=r"seed: 1 → 2; model\.decoder\.width: 16 → 9") as caught:
+        train(tiny(corpus, *TRAINED, "seed=2", "model.decoder.width=9"), run, device="cpu")
+    assert "--overwrite" in caught.value.hint
+    assert Run.open(run).finished
+
+
+@pytest.mark.parametrize("role", ["train", "validation"])
+def test_another_text_under_the_same_name_is_refused(role: str, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    train(tiny(corpus, "training.max_updates=1"), tmp_path / "run", device="cpu")
+    file = corpus / f"{role}.en"
+    file.write_text(file.read_text().replace("ka", "mi", 1))
+    with pytest.raises(UsageError, match=rf"the text of data\.{role} \(.*corpus/{role}"):
+        train(tiny(corpus, "training.max_updates=1"), tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_no_run_wrote_is_never_touched(corpus: Path, tmp_path: Path, overwrite: bool) -> None:
+    out = tmp_path / "thesis"
+    out.mkdir()
+    (out / "chapter1.tex").write_text("precious")
+    with pytest.raises(UsageError, match="not empty, and not a run directory"):
+        train(tiny(corpus), out, device="cpu", overwrite=overwrite)
+    assert (out / "chapter1.tex").read_text() == "precious"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_is_no_run_directory(corpus: Path, tmp_path: Path, overwrite: bool) -> None:
+    out = tmp_path / "notes"
+    out.write_text("precious")
+    with pytest.raises(UsageError, match="notes: not a"):
+        train(tiny(corpus), out, device="cpu", overwrite=overwrite)
+    assert out.read_text() == "precious"
+
+
+def test_overwrite_removes_the_run_that_is_there(run: Path, corpus: Path) -> None:
+    train(tiny(corpus, "seed=5", "training.max_updates=2"), run, device="cpu", overwrite=True)
+    assert Checkpoints(run / "checkpoints").updates() == [2]
+    assert {event["update"] for event in Run.open(run).events()} == {2}
+    assert Run.open(run).manifest["seed"] == 5
+
+
+def test_overwrite_keeps_the_old_run_if_anything_of_the_new_one_is_wrong(run: Path, corpus: Path) -> None:
+    before = weights_of(run)
+    for override in ("data.train=no/where", "data.vocab_size=30000", "model.embedding.width=-1"):
+        with pytest.raises(Seq2attnError):
+            train(tiny(corpus, override), run, device="cpu", overwrite=True)
+        assert weights_of(run) == before
+
+
+@pytest.mark.parametrize("content", ['{"finished": tr', "{}", "[]"])
+def test_a_damaged_manifest_is_named(run: Path, corpus: Path, content: str) -> None:
+    (run / "manifest.json").write_text(content)
+    with pytest.raises(UsageError, match=r"manifest\.json: damaged") as caught:
+        train(tiny(corpus, *TRAINED), run, device="cpu")
+    assert "--overwrite" in caught.value.hint
+
+
+def test_a_validation_pair_longer_than_the_learned_positions_is_named_before_training(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    for language in ("en", "de"):
+        with (corpus / f"validation.{language}").open("a") as file:
+            file.write("ka " * 60 + "\n")
+    encoder = "model.encoder={type: transformer, layers: 1, feedforward: 8, positions: learned}"
+    with pytest.raises(DataError, match=r"validation\.en:11: 6\d subwords, but positions are learned up to .*: 50"):
+        train(tiny(corpus, encoder, "data.max_length=50"), tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_validation_source_longer_than_the_location_score_is_named_before_training(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    for language, text in (("en", "ka " * 60), ("de", "ba")):
+        with (corpus / f"validation.{language}").open("a") as file:
+            file.write(f"{text}\n")
+    score = "model.decoder.attention.score={type: location, max_source: 50}"
+    with pytest.raises(DataError, match=r"validation\.en:11: 6\d subwords, but the location score has max_source: 50"):
+        train(tiny(corpus, score, "data.max_length=50"), tmp_path / "run", device="cpu")
+
+
+def test_opening_what_is_no_run_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(config_file(write_corpus(tmp_path / "corpus")).read_text())
+    with pytest.raises(UsageError, match="not a run directory"):
+        Run.open(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps({"finished": False, "started": "now", "data": {}}))
+    assert not Run.open(tmp_path).finished
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_vocabulary_left_by_a_run_that_never_began_is_not_used(
+    trained: Path, tmp_path: Path, overwrite: bool
+) -> None:
+    corpus, out = write_corpus(tmp_path / "corpus"), tmp_path / "run"
+    file = corpus / "train.de"
+    file.write_text(file.read_text().replace("b", "k"))
+    shutil.copytree(trained / "tokenizer", out / "tokenizer")
+    train(tiny(corpus, "training.max_updates=1"), out, device="cpu", overwrite=overwrite)
+    own = (out / "model/joint.model").read_bytes()
+    assert own != (trained / "tokenizer/joint.model").read_bytes()
+    assert (out / "tokenizer/joint.model").read_bytes() == own
+
+
+def test_a_removal_that_was_killed_at_any_file_can_be_finished(
+    run: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each removal of a file or folder of the run is the last one, until there is no more."""
+    config, copies = tiny(corpus, "training.max_updates=1"), 0
+    while True:
+        copies += 1
+        out = Path(shutil.copytree(run, tmp_path / f"{copies}"))
+        left = iter([None] * copies)
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "remove_folder", _dying(left, durable.remove_folder))
+            patch.setattr(Path, "unlink", _dying(left, Path.unlink))
+            try:
+                train(config, out, device="cpu", overwrite=True)
+                break
+            except KeyboardInterrupt:
+                pass
+        train(config, out, device="cpu", overwrite=True)
+        assert Run.open(out).finished
+    assert copies > 5
+
+
+def _dying(left: Iterator[None], real: Callable[..., None]) -> Callable[..., None]:
+    def remove(path: Path) -> None:
+        real(path)
+        if next(left, "none") == "none":
+            raise KeyboardInterrupt
+
+    return remove
+
+
+def test_a_run_whose_model_is_gone_exports_it_again(run: Path, corpus: Path) -> None:
+    before = weights_of(run)
+    shutil.rmtree(run / "model")
+    assert not Run.open(run).finished
+    train(tiny(corpus, *TRAINED), run, device="cpu")
+    assert weights_of(run) == before

@@ -1,0 +1,91 @@
+"""Trainings side by side: real processes, tiny models."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seq2attn.errors import UsageError
+from seq2attn.runs.lock import locked
+from seq2attn.runs.parallel import TrainingFailedError, trainings
+from seq2attn.runs.directory import Run
+from seq2attn.training.checkpoint import MODEL, Checkpoints
+from tests.tiny import TRAINED, tiny
+
+
+def test_trained_side_by_side_is_trained_alike(
+    trained: Path, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    same, same_config = tmp_path / "same/seed-1", tiny(corpus, *TRAINED)
+    other, other_config = tmp_path / "other/seed-1", tiny(corpus, "training.max_updates=2")
+    with trainings({same: same_config, other: other_config}, jobs=2, device="cpu", threads=1) as wait:
+        wait(same)
+        assert (same / "model" / MODEL).read_bytes() == (trained / "model" / MODEL).read_bytes()
+        wait(other)
+    assert Run.open(other).manifest["updates"] == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "same/seed-1: update 60/60: validation BLEU" in err
+    assert "other/seed-1: update 2/2: validation BLEU" in err
+
+
+def test_what_cannot_be_trained_is_told_by_whoever_waits_for_it(corpus: Path, tmp_path: Path) -> None:
+    wrong, wrong_config = tmp_path / "wrong", tiny(corpus, "data.train=no/where")
+    right, right_config = tmp_path / "right", tiny(corpus, "training.max_updates=1")
+    with trainings({wrong: wrong_config, right: right_config}, jobs=1, device="cpu", threads=1) as wait:
+        with pytest.raises(TrainingFailedError, match=r"no/where\.en") as caught:
+            wait(wrong)
+        wait(right)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint
+
+
+def test_leaving_asks_for_checkpoints_and_starts_nothing_more(corpus: Path, tmp_path: Path) -> None:
+    endless = tiny(corpus, "training.max_updates=100000", "training.validate_every=100000")
+    running, waiting = (tmp_path / name for name in ("running", "waiting"))
+
+    def interrupted() -> None:
+        with trainings({running: endless, waiting: endless}, jobs=1, device="cpu", threads=1):
+            while not (running / "metrics.jsonl").exists():
+                time.sleep(0.1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    [update] = Checkpoints(running / "checkpoints").updates()
+    assert update >= 1
+    assert not waiting.exists()
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from seq2attn.config.load import load_config
+from seq2attn.runs.parallel import trainings
+
+run = Path(sys.argv[2])
+with trainings({run: load_config(sys.argv[1], sys.argv[3:])}, jobs=1, device="cpu", threads=1) as wait:
+    wait(run)
+"""
+
+
+def test_trainings_end_with_a_checkpoint_when_who_started_them_is_killed(corpus: Path, tmp_path: Path) -> None:
+    out, endless = tmp_path / "run", ("training.max_updates=100000", "training.validate_every=100000")
+    tiny(corpus)
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(corpus / "tiny.yaml"), str(out), *endless], stderr=subprocess.DEVNULL
+    ) as parent:
+        while not (out / "metrics.jsonl").exists():
+            time.sleep(0.1)
+        parent.kill()
+    for _ in range(1200):
+        with contextlib.suppress(UsageError), locked(out):
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("it trains on")
+    [update] = Checkpoints(out / "checkpoints").updates()
+    assert update >= 1
