@@ -1,7 +1,7 @@
-"""The data of a run: corpora, subwords and encodings, all from the cache where they are there."""
+"""The data of a run: corpora, subwords and encodings, read from the cache where it has them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -9,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from seq2attn.build.data import build_source
+from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
+from seq2attn.config.attention import LocationConfig
+from seq2attn.config.config import Config
 from seq2attn.data.batches import Batch, plan
 from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.corpus import Corpus, describe_dropped, load_corpus
 from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
-from seq2attn.config.config import Config
-from seq2attn.config.attention import LocationConfig
 
 
 class PlannedEpoch(Sequence[Batch]):
-    """The batches of one epoch, made when they are asked for."""
+    """The batches of one epoch, padded when they are asked for."""
 
     def __init__(self, encoded: EncodedCorpus, batches: list[np.ndarray]) -> None:
         self._encoded = encoded
@@ -34,7 +34,7 @@ class PlannedEpoch(Sequence[Batch]):
         return self._encoded.batch(self._batches[index])
 
     def largest(self) -> list[Batch]:
-        """What memory grows with: the batch of most subwords, padding included, and that of most pairs of positions."""
+        """The batches that take most memory: that of most subwords, padding included, and that of most pairs of positions."""
         source, target = self._encoded.source_lengths, self._encoded.target_lengths
         shapes = [(len(batch), int(source[batch].max()), int(target[batch].max())) for batch in self._batches]
         subwords = [rows * (s + t) for rows, s, t in shapes]
@@ -44,7 +44,10 @@ class PlannedEpoch(Sequence[Batch]):
 
 @dataclass(frozen=True)
 class Corpora:
-    """Training and validation data of one config."""
+    """Training and validation data of one config.
+
+    `encoded` holds the training pairs that are not too long; `notes` are lines that say what was dropped.
+    """
 
     train: Corpus
     validation: Corpus
@@ -53,8 +56,8 @@ class Corpora:
     encoded_validation: EncodedCorpus
     notes: list[str]
 
-    def epoch(self, config: Config, number: int) -> PlannedEpoch:
-        """The batches of epoch `number`: a pure function of config, corpus and number."""
+    def plan_epoch(self, config: Config, number: int) -> PlannedEpoch:
+        """Plan the batches of epoch `number` (from 0): a pure function of config, corpus and number."""
         encoded, alpha = self.encoded, config.data.tokenizer.sampling
         if alpha is not None:
             encoded = draw_encoding(
@@ -68,26 +71,36 @@ class Corpora:
             )
         return PlannedEpoch(encoded, _plan(encoded, config.training.batch_tokens, config.seed, number))
 
-    def where(self, index: int) -> str:
-        """How a message names a pair of `encoded`."""
+    def locate(self, index: int) -> str:
+        """How a message names the pair `index` of `encoded`: file and line."""
         return self.train.where(int(self.encoded.rows[index]))
 
     def validation_batches(self, batch_tokens: int) -> PlannedEpoch:
-        """All validation pairs, whatever their length."""
+        """All validation pairs in batches, whatever their length."""
         lengths = (self.encoded_validation.source_lengths, self.encoded_validation.target_lengths)
         longest = max(int(side.max()) for side in lengths)
         return PlannedEpoch(self.encoded_validation, _plan(self.encoded_validation, max(batch_tokens, longest), 0, 0))
 
 
-def load_corpora(config: Config, tokenizer: Tokenizer | None = None) -> Corpora:
+def hash_sources(config: Config) -> dict[TrainingRole, str]:
+    """The fingerprint of each source that a run reads. Reads it whole: ask once."""
+    return {role: build_source(config, role).fingerprint() for role in TRAINING_ROLES}
+
+
+def load_corpora(
+    config: Config, fingerprints: Mapping[TrainingRole, str], tokenizer: Tokenizer | None = None
+) -> Corpora:
     """Read, clean, tokenize and encode; every step is cached by the fingerprint of what it reads.
 
-    Without a `tokenizer`, one is learned from the training text.
+    `fingerprints`: of the sources, as `hash_sources` gives them. Without a `tokenizer`, one is learned from the training
+    text. Raises DataError if a source cannot be read or a pair is longer than the model can take.
     """
     data = config.data
-    train = load_corpus(build_source(data.train, "train", data), clean=True)
-    validation = load_corpus(build_source(data.validation, "validation", data), clean=False)
-    tokenizer = tokenizer or _tokenizer(config, train)
+    train, validation = (
+        load_corpus(build_source(config, role), clean=role == "train", fingerprint=fingerprints[role])
+        for role in TRAINING_ROLES
+    )
+    tokenizer = tokenizer or _learn_tokenizer(config, train)
     encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
     notes = [
         f"{what}: {text}"
@@ -118,7 +131,7 @@ def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, 
         raise DataError(f"{corpus.where(pair)}: {lengths[pair]} subwords, but {why}", hint)
 
 
-def _tokenizer(config: Config, train: Corpus) -> Tokenizer:
+def _learn_tokenizer(config: Config, train: Corpus) -> Tokenizer:
     section = config.data.tokenizer
     learner = f"sentencepiece {version('sentencepiece')}"
     key = f"{learner} {train.fingerprint} {config.data.vocab_size} {section.model_copy(update={'sampling': None})}"

@@ -2,25 +2,44 @@
 
 from typing import Literal, assert_never
 
-from seq2attn.config import config as c
-from seq2attn.config import data as cd
+from seq2attn.config.config import Config
+from seq2attn.config.data import (
+    DataConfig,
+    GrammarConfig,
+    HuggingFaceConfig,
+    JsonLinesConfig,
+    SourceConfig,
+    TextConfig,
+    TsvConfig,
+)
 from seq2attn.data.sources import JsonLines, Source, TextFiles, Tsv
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.data.sources_huggingface import HuggingFace
 
+TrainingRole = Literal["train", "validation"]
 Role = Literal["train", "validation", "test"]
+TRAINING_ROLES: tuple[TrainingRole, ...] = ("train", "validation")  # what a run reads
 
 
-def build_source(section: cd.SourceConfig, role: Role, data: cd.DataConfig) -> Source:
-    """Where the pairs of `role` (train, validation, test) come from."""
+def build_source(config: Config, role: TrainingRole) -> Source:
+    """Where the training or validation pairs of a config come from."""
+    return _build(config.data.train if role == "train" else config.data.validation, role, config.data)
+
+
+def build_test_source(config: Config) -> Source | None:
+    """Where the test pairs of a config come from; None if it names no test set."""
+    return None if config.data.test is None else _build(config.data.test, "test", config.data)
+
+
+def _build(section: SourceConfig, role: Role, data: DataConfig) -> Source:
     match section:
-        case cd.TextConfig():
+        case TextConfig():
             return TextFiles(section.prefix, data.source, data.target)
-        case cd.TsvConfig():
+        case TsvConfig():
             return Tsv(section.path, section.source_column, section.target_column)
-        case cd.JsonLinesConfig():
+        case JsonLinesConfig():
             return JsonLines(section.path, section.source_field, section.target_field)
-        case cd.HuggingFaceConfig():
+        case HuggingFaceConfig():
             return HuggingFace(
                 section.path,
                 section.config,
@@ -29,12 +48,7 @@ def build_source(section: cd.SourceConfig, role: Role, data: cd.DataConfig) -> S
                 section.source_field,
                 section.target_field,
             )
-        case cd.GrammarConfig():
+        case GrammarConfig():
             return GrammarSplit(role, section.pairs, section.max_words, section.seed, section.shares)
         case _:
             assert_never(section)
-
-
-def build_test_source(config: c.Config) -> Source | None:
-    """The config's test set, if it names one."""
-    return None if config.data.test is None else build_source(config.data.test, "test", config.data)

@@ -4,8 +4,10 @@ from typing import assert_never
 
 from torch import nn
 
-from seq2attn.config import model as cm
 from seq2attn.build.attention import build_attention
+from seq2attn.config import model as cm
+from seq2attn.config.config import Config
+from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.models.bahdanau_decoder import BahdanauDecoder
 from seq2attn.models.conv_encoder import ConvEncoder
 from seq2attn.models.embedding import Embedding, Learned, Sinusoidal, token_embedding
@@ -18,8 +20,22 @@ from seq2attn.models.transformer_decoder import TransformerDecoder
 from seq2attn.models.transformer_encoder import TransformerEncoder
 
 
+def build_network(config: Config, tokenizer: Tokenizer) -> Seq2Seq:
+    """The network of a config for a vocabulary, with fresh weights, drawn from PyTorch's generator."""
+    return build_seq2seq(
+        config.model,
+        source_size=tokenizer.source_size,
+        target_size=tokenizer.target_size,
+        max_length=config.data.max_length,
+    )
+
+
 def build_seq2seq(model: cm.ModelConfig, *, source_size: int, target_size: int, max_length: int) -> Seq2Seq:
-    """The whole model with fresh weights, drawn from PyTorch's generator."""
+    """The network of a model section, with fresh weights, drawn from PyTorch's generator.
+
+    `source_size` and `target_size` are the vocabularies' numbers of subwords, `max_length` the longest sentence in subwords
+    that learned positions reach.
+    """
     width, tied = model.embedding.width, model.embedding.tied
     target = token_embedding(target_size, width)
     source = target if tied == "three_way" else token_embedding(source_size, width)

@@ -10,9 +10,9 @@ import torch
 
 import seq2attn
 from seq2attn import machine
-from seq2attn.build.corpora import load_corpora
+from seq2attn.build.corpora import hash_sources, load_corpora
 from seq2attn.build.data import build_source
-from seq2attn.build.model import build_seq2seq
+from seq2attn.build.model import build_network
 from seq2attn.compare.report.page import examples_of, to_html, to_markdown
 from seq2attn.compare.report.results import Comparison, Significance, TestSet, size_spread, to_json
 from seq2attn.compare.scoring import Task, Tested, scoring, tested
@@ -24,8 +24,9 @@ from seq2attn.durable import write_whole
 from seq2attn.evaluation.bleu import bleu_metric
 from seq2attn.evaluation.novelty import Novelty, novelty
 from seq2attn.evaluation.significance import largest_p
-from seq2attn.runs.directory import Run, check
-from seq2attn.runs.parallel import trainings
+from seq2attn.runs.directory import Run
+from seq2attn.runs.opening import open_run
+from seq2attn.runs.parallel import start_trainings
 from seq2attn.runs.progress import say
 from seq2attn.runs.train import train
 
@@ -59,7 +60,7 @@ def compare(
     for entrant in entrants:
         for entry in entrant.entries:
             if not entry.given:
-                check(entry.config, entry.path, device=device)
+                open_run(entry.config, entry.path, machine.device(device))
     machine.set_up(threads)
     pairs = list(source.pairs())
     task = Task(
@@ -110,7 +111,7 @@ def _training(
         return
     configs = {entry.path: entry.config for entrant in entrants for entry in entrant.entries if not entry.given}
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))  # testing takes its share too
-    with trainings(configs, jobs=jobs, device=device, threads=torch.get_num_threads()) as trained:
+    with start_trainings(configs, jobs=jobs, device=device, threads=torch.get_num_threads()) as trained:
         yield lambda entry: trained(entry.path)
 
 
@@ -125,16 +126,10 @@ def write_report(comparison: Comparison, out: Path) -> None:
 def _parameters(entry: Entry) -> int:
     """Counted without memory for the weights; the subwords are trained here if they are not there yet."""
     if entry.given:
-        return int(Run.open(entry.path).manifest["parameters"])
-    tokenizer = load_corpora(entry.config).tokenizer
+        return Run.open(entry.path).manifest.parameters
+    tokenizer = load_corpora(entry.config, hash_sources(entry.config)).tokenizer
     with torch.device("meta"):
-        network = build_seq2seq(
-            entry.config.model,
-            source_size=tokenizer.source_size,
-            target_size=tokenizer.target_size,
-            max_length=entry.config.data.max_length,
-        )
-    return network.parameter_count
+        return build_network(entry.config, tokenizer).parameter_count
 
 
 def _announce(parameters: Mapping[str, int]) -> None:
@@ -157,7 +152,7 @@ def _test_set(source: Source, task: Task, config: Config) -> TestSet:
 
 
 def _novelty(task: Task, config: Config) -> Novelty:
-    training = build_source(config.data.train, "train", config.data)
+    training = build_source(config, "train")
     return novelty((pair.target for pair in training.pairs()), task.references)
 
 

@@ -12,6 +12,7 @@ from seq2attn.evaluation.bleu import score
 from seq2attn.evaluation.by_length import bleu_by_length
 from seq2attn.runs.directory import Run
 from seq2attn.runs.hypotheses import translated
+from seq2attn.runs.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def tested(task: Task, entrant: Contestant, trained: Callable[[Entry], None]) ->
         name=entrant.name,
         config=entrant.origin,
         decoder=config.model.decoder.type,
-        parameters=manifest["parameters"],
+        parameters=manifest.parameters,
         runs=tuple(runs),
         beam=config.evaluation.beam,
         length_penalty=config.evaluation.length_penalty,
@@ -86,13 +87,13 @@ def _run_result(task: Task, entry: Entry, hypotheses: list[str]) -> RunResult:
         signature=scores.signature,
         chrf_signature=scores.chrf_signature,
         by_length=tuple(bleu_by_length(task.sources, hypotheses, task.references, **task.scoring)),
-        updates=manifest["updates"],
-        train_seconds=float(manifest["train_seconds"]),
-        target_tokens_per_second=float(manifest["target_tokens_per_second"]),
+        updates=manifest.updates,
+        train_seconds=manifest.train_seconds,
+        target_tokens_per_second=manifest.target_tokens_per_second,
     )
 
 
-def _device_text(manifest: Mapping[str, Any]) -> str:
-    device = manifest["device"]
+def _device_text(manifest: Manifest) -> str:
+    device = manifest.device
     threads = f", {device['threads']} threads" if device["device"] == "cpu" else ""
-    return f"{device['name']} ({device['device']}{threads}, {manifest['precision']})"
+    return f"{device['name']} ({device['device']}{threads}, {manifest.precision})"

@@ -39,6 +39,11 @@ def load_complete_config(file: Path) -> Config:
     return _validated(tree, file)
 
 
+def parse_config(text: str) -> Config:
+    """The config in a YAML text that extends nothing, as `to_yaml` writes it. Raises ConfigError."""
+    return _validated(parse(text, "config"), Path("config"))
+
+
 def _validated(tree: Located, file: Path) -> Config:
     try:
         return Config.model_validate(tree.plain())

@@ -42,14 +42,14 @@ def describe_dropped(dropped: Mapping[str, int], first: Mapping[str, str]) -> st
     return f"{sum(dropped.values()):,} pairs dropped: {', '.join(reasons)}" if reasons else ""
 
 
-def load_corpus(source: Source, *, clean: bool) -> Corpus:
+def load_corpus(source: Source, *, clean: bool, fingerprint: str) -> Corpus:
     """Read a source into the cache, or find it there.
 
     `clean` (for training) drops pairs with an empty side and pairs whose sides are equal, and counts them; without it
     (validation, test) every pair stays in its place. Never uses the network unless the source itself is on the hub.
     Raises DataError as the source does, and if no pair is left.
     """
-    fingerprint = hashlib.sha256(f"{_FORMAT} {clean} {source.fingerprint()}".encode()).hexdigest()
+    fingerprint = hashlib.sha256(f"{_FORMAT} {clean} {fingerprint}".encode()).hexdigest()
     folder = build_once(cache_folder() / "corpora" / fingerprint, lambda aside: _write(aside, source, clean))
     table = _table(folder / "pairs.arrow")
     about = json.loads((folder / "about.json").read_text(encoding="utf-8"))

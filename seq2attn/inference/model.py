@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from seq2attn import machine
-from seq2attn.build.model import build_seq2seq
+from seq2attn.build.model import build_network
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_complete_config
 from seq2attn.data.languages import space
@@ -119,12 +119,7 @@ def load(path: str | Path, device: str = "auto") -> Model:
 
 def _network(config: Config, tokenizer: Tokenizer, weights: Path) -> Seq2Seq:
     try:
-        return build_seq2seq(
-            config.model,
-            source_size=tokenizer.source_size,
-            target_size=tokenizer.target_size,
-            max_length=config.data.max_length,
-        )
+        return build_network(config, tokenizer)
     except (RuntimeError, OverflowError, TypeError) as error:  # sizes beyond all integers
         message = f"{weights}: does not fit the config's model: {str(error).splitlines()[0]}"
         raise DataError(message, "copy the model again, or train it again") from error

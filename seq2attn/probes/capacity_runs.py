@@ -18,9 +18,10 @@ from seq2attn.errors import UsageError
 from seq2attn.grammar.corpus import GrammarPair, generate
 from seq2attn.probes.capacity import BITS, WORDS, Capacity, System, Translated, grouped
 from seq2attn.resources import resource
-from seq2attn.runs.directory import Run, check
+from seq2attn.runs.directory import Run
 from seq2attn.runs.hypotheses import translated
-from seq2attn.runs.parallel import trainings
+from seq2attn.runs.opening import open_run
+from seq2attn.runs.parallel import start_trainings
 from seq2attn.runs.progress import say
 
 SYSTEMS = ("vector_64", "vector_128", "vector_256", "vector_512", "reversed", "uniform", "attention")
@@ -55,11 +56,11 @@ def measure(
     configs = plain | {REPEATED: repeated}
     paths = {name: out / "runs" / name.replace(", ", "_") for name in configs}
     for name, config in configs.items():
-        check(config, paths[name], device=device)
+        open_run(config, paths[name], machine.device(device))
     new, new_repeated = _new_sentences(first, grammar, sentences), _new_phrases(phrases, grammar, sentences)
     systems: list[System] = []
     share = max(1, torch.get_num_threads() // jobs)
-    with trainings(
+    with start_trainings(
         {paths[name]: config for name, config in configs.items()}, jobs=jobs, device=device, threads=share
     ) as trained:
         for name, config in configs.items():
@@ -86,7 +87,7 @@ def _tested(name: str, config: Config, run: Path, pairs: Sequence[GrammarPair], 
     ]
     return System(
         name,
-        int(Run.open(run).manifest["parameters"]),
+        Run.open(run).manifest.parameters,
         by_words=grouped(tested, WORDS, lambda each: each.words),
         by_bits=grouped(tested, BITS, lambda each: each.bits),
     )
@@ -94,7 +95,7 @@ def _tested(name: str, config: Config, run: Path, pairs: Sequence[GrammarPair], 
 
 def _new_sentences(config: Config, grammar: GrammarConfig, count: int) -> list[GrammarPair]:
     """As many long as short ones, none of them in the training set."""
-    known = {pair.source for pair in build_source(grammar, "train", config.data).pairs()}
+    known = {pair.source for pair in build_source(config, "train").pairs()}
     drawn = generate(pairs=count, max_words=grammar.max_words, seed=grammar.seed + 1, shares=grammar.shares).train
     return [pair for pair in drawn if pair.source not in known]
 

@@ -78,7 +78,7 @@ def chosen_pairs(config: Config, prefix: str | None, count: int) -> list[tuple[s
 def _chosen(config: Config, prefix: str | None) -> Source:
     if prefix is not None:
         return TextFiles(prefix, config.data.source, config.data.target)
-    return build_test_source(config) or build_source(config.data.validation, "validation", config.data)
+    return build_test_source(config) or build_source(config, "validation")
 
 
 def encoded_pair(tokenizer: Tokenizer, pair: tuple[str, str]) -> tuple[Int[Tensor, "1 S"], Int[Tensor, "1 T"]]:

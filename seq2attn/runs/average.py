@@ -6,7 +6,6 @@ from typing import Literal
 from seq2attn.errors import UsageError
 from seq2attn.inference.export import export
 from seq2attn.runs.directory import Run
-from seq2attn.training.checkpoint import Checkpoints
 from seq2attn.training.schedule import goodness
 
 
@@ -16,18 +15,18 @@ def average_run(path: Path, out: Path, *, count: int, of: Literal["last", "best"
     Raises UsageError if fewer are kept, or if `out` is there.
     """
     run = Run.open(path)
-    checkpoints = Checkpoints(path / "checkpoints")
+    checkpoints = run.checkpoints
     if out.exists():
         raise UsageError(f"{out}: exists already", "choose another --out")
     if not run.finished:
         raise UsageError(f"{path}: this run is not finished", "run its `seq2attn train` command again")
     newest, _ = checkpoints.newest()
-    history = {} if newest is None else checkpoints.state(newest)["callbacks"]["validation"]["history"]
-    updates = [update for update in checkpoints.updates() if str(update) in history]
+    history = {} if newest is None else checkpoints.read_state(newest).callbacks.validation.history
+    updates = [update for update in checkpoints.updates() if update in history]
     if of == "best":
         select = run.config.training.select
         metric = "bleu" if select == "average" else select
-        updates = sorted(updates, key=lambda update: (goodness(metric, history[str(update)]), -update))
+        updates = sorted(updates, key=lambda update: (goodness(metric, history[update]), -update))
     if len(updates) < count:
         raise UsageError(
             f"{path}: keeps {len(updates)} checkpoints, not {count}",
@@ -38,10 +37,10 @@ def average_run(path: Path, out: Path, *, count: int, of: Literal["last", "best"
         out.parent.mkdir(parents=True, exist_ok=True)
         export(
             out,
-            weights=checkpoints.weights(chosen),
+            weights=checkpoints.read_weights(chosen),
             tokenizer=run.tokenizer(),
             config=run.config,
-            data=run.manifest["data"]["train"]["name"],
+            data=run.manifest.data.train.name,
             chosen=f"the average of updates {', '.join(map(str, chosen))}",
             metrics={},
         )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import seq2attn
-from seq2attn.durable import write_whole
 from seq2attn.config.config import Config
+from seq2attn.durable import write_whole
 from seq2attn.inference.model import ANY_LENGTH, load
 from seq2attn.runs.progress import say
 

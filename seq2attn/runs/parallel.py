@@ -3,20 +3,21 @@
 Small models use few threads well: two of them side by side on two cores are done sooner than one after the other.
 """
 
+import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
-from seq2attn.errors import Seq2attnError
+from pydantic import ValidationError
+
 from seq2attn.config.config import Config, to_yaml
+from seq2attn.errors import Seq2attnError
 from seq2attn.runs.progress import say
-
-_ERROR, _HINT = "seq2attn: error: ", "hint: "
+from seq2attn.runs.worker import Result, Task
 
 
 class TrainingFailedError(Seq2attnError):
@@ -28,11 +29,13 @@ class TrainingFailedError(Seq2attnError):
 
 
 @contextmanager
-def trainings(configs: Mapping[Path, Config], *, jobs: int, device: str, threads: int) -> Iterator[Callable[[Path], None]]:
-    """Starts training the configs, each into its folder, in their order, `jobs` at a time with `threads` threads each.
+def start_trainings(
+    configs: Mapping[Path, Config], *, jobs: int, device: str, threads: int
+) -> Iterator[Callable[[Path], None]]:
+    """Start training the configs, each into its folder, in their order: `jobs` at a time with `threads` threads each.
 
-    Gives a function that returns when the run in a folder is trained and raises TrainingFailedError if it cannot be. On leaving, what
-    still trains is asked to save a checkpoint and to end.
+    Gives a function that returns when the run in a folder is trained and raises TrainingFailedError if it cannot be. On
+    leaving, what still trains is asked to save a checkpoint and to end.
     """
     team = _Team(device, threads)
     with ThreadPoolExecutor(jobs) as pool:
@@ -48,47 +51,36 @@ class _Team:
     """The processes that train, so that all of them can be stopped."""
 
     def __init__(self, device: str, threads: int) -> None:
-        self._options = ["--device", device, "--threads", str(threads), "--until-input-ends"]
+        self._device = device
+        self._threads = threads
         self._lock = Lock()
         self._working: set[subprocess.Popen[str]] = set()
         self._dismissed = False
 
     def train(self, path: Path, config: Config) -> None:
-        """Run `seq2attn train` to its end; what it says on stderr is passed on, but for its error, which is raised."""
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "config.yaml"
-            file.write_text(to_yaml(config), encoding="utf-8")
-            command = [sys.executable, "-m", "seq2attn", "train", str(file), "--out", str(path), *self._options]
-            with self._lock:
-                if self._dismissed:
-                    return
-                # A session of its own: Ctrl-C reaches this process alone, which then asks each of them once to end.
-                # If this process is killed, their input ends, and they do too.
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    start_new_session=True,
-                )
-                self._working.add(process)
-            message, hint = f"{path}: training ended without a word", "see the lines above"
-            with process:
-                for line in process.stderr or ():
-                    text = line.rstrip("\n")
-                    if text.startswith(_ERROR):
-                        message = text.removeprefix(_ERROR)
-                    elif text.startswith(_HINT):
-                        hint = text.removeprefix(_HINT)
-                    else:
-                        say(text)
-            with self._lock:
-                self._working.remove(process)
-        if process.returncode and self._dismissed:
-            say(message)  # nobody asks for the result any more
-        elif process.returncode:
-            raise TrainingFailedError(message, hint, max(1, process.returncode))
+        """Train in a worker to its end, passing on what it says. Raises TrainingFailedError."""
+        with self._lock:
+            if self._dismissed:
+                return
+            # A session of its own: Ctrl-C reaches this process alone, which then asks each worker once to end.
+            # If this process is killed, their input ends, and they do too.
+            process = subprocess.Popen(
+                [sys.executable, "-m", "seq2attn.runs.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            self._working.add(process)
+        task = Task(config=to_yaml(config), out=path, device=self._device, threads=self._threads)
+        result = _talk(process, task)
+        with self._lock:
+            self._working.remove(process)
+        if result.exit_code and self._dismissed:
+            say(result.message)  # nobody asks for the result any more
+        elif result.exit_code:
+            raise TrainingFailedError(result.message, result.hint, result.exit_code)
 
     def dismiss(self) -> None:
         """Ask all to end, once."""
@@ -96,3 +88,39 @@ class _Team:
             self._dismissed = True
             for process in self._working:
                 process.terminate()
+
+
+def _talk(process: "subprocess.Popen[str]", task: Task) -> Result:
+    """Give a worker its task, pass on what it says, and read its result."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    listener = Thread(target=_pass_on, args=(process.stderr,))
+    listener.start()
+    with process:
+        try:
+            process.stdin.write(task.model_dump_json() + "\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it died already; its exit code says how
+        answer = process.stdout.read()
+        listener.join()
+    try:
+        return Result.model_validate_json(answer)
+    except ValidationError:
+        return _explain_death(task.out, process.returncode)
+
+
+def _pass_on(lines: Iterator[str]) -> None:
+    for line in lines:
+        say(line.rstrip("\n"))
+
+
+def _explain_death(out: Path, code: int) -> Result:
+    """The result of a worker that could not write one."""
+    if code < 0:
+        message = f"{out}: its training process was killed by {signal.Signals(-code).name}"
+        return Result(exit_code=128 - code, message=message, hint="run the same command again to go on")
+    return Result(
+        exit_code=max(1, code), message=f"{out}: its training process ended early", hint="see the lines above"
+    )

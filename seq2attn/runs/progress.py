@@ -10,7 +10,7 @@ LINE_EVERY = 10.0  # seconds between plain lines
 
 
 def say(text: str) -> None:
-    """One line for the person who waits."""
+    """Print one line for the person who waits, on standard error."""
     tqdm.write(text, file=sys.stderr)
 
 
@@ -36,8 +36,8 @@ class Progress:
         )
         self._started, self._first, self._shown = time.monotonic(), first, time.monotonic()
 
-    def train(self, update: int, values: Mapping[str, float]) -> None:
-        """A train event."""
+    def show_training(self, update: int, values: Mapping[str, float]) -> None:
+        """Show a train event."""
         figures = f"loss {values['loss']:.3f}, {values['target_tokens_per_second']:,.0f} target tokens/s"
         if not self._bar.disable:
             self._bar.set_postfix_str(figures, refresh=False)
@@ -46,11 +46,11 @@ class Progress:
         now = time.monotonic()
         if now - self._shown >= LINE_EVERY or update == self._last:
             left = (now - self._started) / max(1, update - self._first) * (self._last - update)
-            say(f"{self._name}: update {update}/{self._last}, {figures}, {_duration(left)} left")
+            say(f"{self._name}: update {update}/{self._last}, {figures}, {_format_duration(left)} left")
             self._shown = now
 
-    def validation(self, update: int, values: Mapping[str, float]) -> None:
-        """A validation event."""
+    def show_validation(self, update: int, values: Mapping[str, float]) -> None:
+        """Show a validation event."""
         say(
             f"{self._name}: update {update}/{self._last}: validation BLEU {values['bleu']:.2f}, "
             f"chrF2 {values['chrf']:.2f}, loss {values['loss']:.3f}"
@@ -61,7 +61,7 @@ class Progress:
         self._bar.close()
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}"

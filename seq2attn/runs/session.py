@@ -1,122 +1,143 @@
 """One stretch of training: from the last checkpoint (or the start) to the end (or a signal)."""
 
 import time
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from seq2attn.build.training import build_optimizer
-from seq2attn.build.training import build_schedule
-from seq2attn.build.model import build_seq2seq
-from seq2attn.data.tokenizer import Tokenizer
-from seq2attn.durable import write_folder, write_whole
 from seq2attn import machine
-from seq2attn.runs import manifest
-from seq2attn.runs import directory
-from seq2attn.config.config import Config, to_yaml
-from seq2attn.build.corpora import Corpora, load_corpora
+from seq2attn.build.corpora import load_corpora
+from seq2attn.build.model import build_network
+from seq2attn.build.training import build_optimizer, build_schedule
+from seq2attn.config.config import to_yaml
+from seq2attn.durable import write_folder, write_whole
 from seq2attn.inference.export import export
+from seq2attn.runs import directory
+from seq2attn.runs.manifest import Manifest, begin_manifest, end_manifest, pause_manifest
+from seq2attn.runs.opening import OpenedRun
 from seq2attn.runs.progress import Progress, say
-from seq2attn.runs.signals import InterruptedRunError, stopping
-from seq2attn.runs.validation import validator
-from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.runs.signals import InterruptedRunError, stop_on_signals
+from seq2attn.runs.validation import make_validator
 from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
 from seq2attn.training.checkpoint import Checkpoints
-from seq2attn.training.memory import rehearse
+from seq2attn.training.memory import check_memory
 from seq2attn.training.saving import Saving
-from seq2attn.training.trainer import Callback, Step, Trainer
+from seq2attn.training.stop import Stop
+from seq2attn.training.trainer import Trainer
 
 
 class Session:
-    """The objects of a run, made from its config, and what is done with them.
+    """The objects of an opened run, made once, and what is done with them. Nothing is written before `run`.
 
-    `tokenizer`: that of a run which is there already. Nothing is written before `begin`.
+    The corpora and the network are built here. Raises DataError if a source cannot be read, or if the weights that the run
+    is to begin with are those of another model.
     """
 
-    def __init__(self, config: Config, out: Path, where: torch.device, tokenizer: Tokenizer | None = None) -> None:
-        self.config = config
-        self.out = out
-        self.where = where
-        self.corpora = load_corpora(config, tokenizer)
+    def __init__(self, opened: OpenedRun) -> None:
+        self.opened = opened
+        config, training = opened.config, opened.config.training
+        self.corpora = load_corpora(config, opened.fingerprints, opened.tokenizer())
         torch.manual_seed(config.seed)
-        self.model = network(config, self.corpora).to(where)
-        training = config.training
-        self.epoch = lru_cache(1)(lambda number: self.corpora.epoch(config, number))
+        self.model = build_network(config, self.corpora.tokenizer).to(opened.device)
+        if opened.origin is not None and opened.before is None:
+            opened.origin.load_into(self.model)
+        self.stop = Stop()
         self.trainer = Trainer(
             self.model,
             build_optimizer(training.optimizer, self.model),
             build_schedule(training),
-            self.epoch,
+            lambda number: self.corpora.plan_epoch(config, number),
             max_updates=training.max_updates,
             accumulation=training.accumulation,
             clip_norm=training.clip_norm,
             label_smoothing=training.label_smoothing,
-            autocast=machine.autocast(training.precision, where),  # type: ignore[arg-type]
-            where=self.corpora.where,
+            autocast=machine.autocast(training.precision, opened.device),  # type: ignore[arg-type]
+            locate=self.corpora.locate,
+            stop=self.stop,
         )
-        self.progress = Progress(_name(out), training.max_updates)
+        self.progress = Progress(_name(opened.path), training.max_updates)
         self._make_callbacks()
 
     def _make_callbacks(self) -> None:
-        training = self.config.training
-        self.checkpoints = Checkpoints(self.out / directory.CHECKPOINTS)
-        self.metrics = Metrics(self.out / directory.METRICS)
-        self.log = TrainLog(self.metrics, training.log_every, self.progress.train)
+        training, out = self.opened.config.training, self.opened.path
+        self.checkpoints = Checkpoints(out / directory.CHECKPOINTS)
+        self.metrics = Metrics(out / directory.METRICS)
+        self.log = TrainLog(self.metrics, training.log_every, self.progress.show_training)
         self.validation = Validation(
-            validator(self.model, self.corpora, self.config),
+            make_validator(self.model, self.corpora, self.opened.config),
             self.metrics,
             training.validate_every,
-            self.progress.validation,
+            self.progress.show_validation,
         )
         self.saving = Saving(
             self.checkpoints,
             self.metrics,
+            self.log,
             self.validation,
-            {"log": self.log, "validation": self.validation},
             metric="bleu" if training.select == "average" else training.select,
             keep_last=training.keep_last,
             keep_best=training.keep_best,
         )
         early = training.early_stopping
         self.early = None if early is None else EarlyStopping(self.validation, early.metric, early.patience)
-        self.callbacks: list[Callback] = [self.log, self.validation, self.saving]
-        if self.early is not None:
-            self.callbacks.insert(2, self.early)
+        self.after_log = [self.validation, *([] if self.early is None else [self.early]), self.saving]
 
-    def begin(self, about: dict[str, Any]) -> None:
-        """Write what a run begins with, `about` it as the manifest; the config is last, and makes the folder a run."""
-        if not (self.out / directory.CONFIG).exists():  # else it is a run, and keeps its own
-            write_folder(self.out / directory.TOKENIZER, self.corpora.tokenizer.files().items())
-        directory.write_json(self.out / directory.MANIFEST, about)
-        write_whole(self.out / directory.CONFIG, to_yaml(self.config))
+    def try_largest_batches(self) -> None:
+        """Run the batches that take most memory forward and backward. Raises OutOfMemoryError if they do not fit."""
+        training = self.opened.config.training
+        largest = self.corpora.plan_epoch(self.opened.config, self.trainer.position.epoch).largest()
+        check_memory(self.trainer, largest, batch_tokens=training.batch_tokens, accumulation=training.accumulation)
 
-    def run(self, about: dict[str, Any]) -> None:
-        """Train, validate, export."""
+    def run(self) -> None:
+        """Train, validate, export, from the start or the newest whole checkpoint. The run's lock must be held.
+
+        Raises InterruptedRunError after a signal, when a checkpoint is saved.
+        """
         started = time.monotonic()
-        self.begin(about)
-        self._go_back()
-        trainer, training = self.trainer, self.config.training
-        if trainer.position.update < training.max_updates and not trainer.stop:
-            largest = self.epoch(trainer.position.epoch).largest()
-            rehearse(trainer, largest, batch_tokens=training.batch_tokens, accumulation=training.accumulation)
+        manifest = self._begin()
+        trainer = self.trainer
+        if trainer.position.update < trainer.max_updates and not trainer.stop:
+            self.try_largest_batches()
         self.progress.start(trainer.position.update)
-        with stopping(self.saving, self.validation) as signals:
-            self._train(signals)
+        with stop_on_signals(self.stop):
+            self._train()
         self.progress.close()
-        if signals:
-            self.saving.save_now(trainer)
-            directory.write_json(self.out / directory.MANIFEST, about | manifest.so_far(about, started))
-            raise InterruptedRunError(signals[0], trainer.position.update, self.out)
+        if self.stop.signal is not None:
+            self.saving.save_unless_saved(trainer)
+            self._write_manifest(pause_manifest(manifest, started))
+            raise InterruptedRunError(self.stop.signal, trainer.position.update, self.opened.path)
         self._export()
         self.metrics.write("end", trainer.position.update, seconds=round(trainer.seconds, 3))
-        directory.write_json(
-            self.out / directory.MANIFEST, about | manifest.so_far(about, started) | manifest.at_end(trainer)
+        self._write_manifest(end_manifest(manifest, started, trainer))
+
+    def _begin(self) -> Manifest:
+        """Bring the run directory and the trainer to where training goes on, and give the manifest."""
+        opened = self.opened
+        if opened.before is not None:
+            manifest = opened.before.manifest.model_copy(update={"finished": False})
+            self._write_manifest(manifest)
+            write_whole(opened.path / directory.CONFIG, to_yaml(opened.config))
+            self._go_back()
+            return manifest
+        origin = opened.origin
+        manifest = begin_manifest(
+            opened.config,
+            self.corpora,
+            opened.fingerprints,
+            self.model,
+            opened.device,
+            None if origin is None else origin.record(),
         )
+        directory.clear(opened.path)  # what a run left that was killed while it began
+        write_folder(opened.path / directory.TOKENIZER, self.corpora.tokenizer.files().items())
+        self._write_manifest(manifest)
+        if origin is not None:
+            self.saving.save(self.trainer)
+        write_whole(opened.path / directory.CONFIG, to_yaml(opened.config))  # last: it makes the folder a run
+        return manifest
 
     def _go_back(self) -> None:
-        """To the newest checkpoint that is whole; what came after it is forgotten."""
+        """Go back to the newest checkpoint that is whole, and forget what came after it."""
         self.checkpoints.recover()
         update, flaws = self.checkpoints.newest()
         for flaw in flaws:
@@ -125,48 +146,49 @@ class Session:
             self.metrics.cut(0)
             return
         self.saving.resume(self.trainer, update)
-        self.trainer.stop = self.early is not None and self.early.exhausted()
-        say(f"{self.out}: going on from update {update}")
+        self.stop.early = self.early is not None and self.early.is_exhausted()
+        say(f"{self.opened.path}: going on from update {update}")
 
-    def _train(self, signals: list[int]) -> None:
+    def _train(self) -> None:
         trainer = self.trainer
-        if self.validation.due(trainer.position.update):  # left by a signal, after what stands before it
-            for callback in self.callbacks[self.callbacks.index(self.validation) :]:
-                callback.after_update(trainer, Step(0.0, 0, 0.0, 0.0))
-        trainer.run(self.callbacks)
-        if not signals:
-            trainer.finish(self.callbacks)
+        if self.validation.is_due(trainer.position.update):  # the last session left it for a signal
+            for callback in self.after_log:
+                callback.after_update(trainer)
+        trainer.run([self.log, *self.after_log])
+        if self.stop.signal is None:
+            trainer.finish([self.log, *self.after_log])
 
     def _export(self) -> None:
-        training = self.config.training
-        chosen = self.saving.best()[:1]
-        text = f"of update {chosen[0]}, the best by validation {training.select}"
-        if training.select == "average":
-            kept = self.saving.validated() if training.average.of == "last" else self.saving.best()
-            chosen = kept[: training.average.count]
-            text = f"the average of updates {', '.join(map(str, sorted(chosen)))}"
+        updates, description = self._choose_checkpoints()
         export(
-            self.out / directory.MODEL,
-            weights=self.checkpoints.weights(chosen),
+            self.opened.path / directory.MODEL,
+            weights=self.checkpoints.read_weights(updates),
             tokenizer=self.corpora.tokenizer,
-            config=self.config,
+            config=self.opened.config,
             data=self.corpora.train.name,
-            chosen=text,
-            metrics=self.validation.history[chosen[0]] if len(chosen) == 1 else {},
+            chosen=description,
+            metrics=self.validation.history[updates[0]] if len(updates) == 1 else {},
         )
         skipped = self.trainer.position.skipped
         note = f"; {skipped:,} updates were skipped, without a finite loss and gradient" if skipped else ""
-        say(f"{self.out / directory.MODEL}: {text}{note}")
+        say(f"{self.opened.path / directory.MODEL}: {description}{note}")
 
+    def _choose_checkpoints(self) -> tuple[list[int], str]:
+        """The updates whose checkpoints become the model, and how a message says so."""
+        training = self.opened.config.training
+        if training.select != "average":
+            best = self.saving.best()[0]
+            return [best], f"of update {best}, the best by validation {training.select}"
+        wanted, of = training.average.count, training.average.of
+        kept = self.saving.validated() if of == "last" else self.saving.best()
+        chosen = kept[:wanted]
+        text = f"the average of updates {', '.join(map(str, sorted(chosen)))}"
+        if len(chosen) < wanted:
+            text += f" (training.average.count is {wanted}, but only {len(chosen)} were validated)"
+        return chosen, text
 
-def network(config: Config, corpora: Corpora) -> Seq2Seq:
-    """The untrained model of a config, for the vocabulary of its corpora."""
-    return build_seq2seq(
-        config.model,
-        source_size=corpora.tokenizer.source_size,
-        target_size=corpora.tokenizer.target_size,
-        max_length=config.data.max_length,
-    )
+    def _write_manifest(self, manifest: Manifest) -> None:
+        write_whole(self.opened.path / directory.MANIFEST, manifest.to_json())
 
 
 def _name(out: Path) -> str:

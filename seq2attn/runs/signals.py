@@ -1,19 +1,19 @@
-"""Ctrl-C and SIGTERM while a run trains."""
+"""Signals while a run trains: Ctrl-C, SIGTERM, and a terminal that is closed."""
 
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
 
 from seq2attn.errors import Seq2attnError
-from seq2attn.training.callbacks import Validation
-from seq2attn.training.saving import Saving
+from seq2attn.training.stop import Stop
+
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class InterruptedRunError(Seq2attnError):
-    """A signal ended training after a whole step; the checkpoint is written."""
+    """A signal ended training after a whole update; a checkpoint is saved."""
 
     def __init__(self, number: int, update: int, out: Path) -> None:
         super().__init__(
@@ -28,40 +28,28 @@ class _ValidationLeft(BaseException):
 
 
 @contextmanager
-def stopping(saving: Saving, validation: Validation) -> Iterator[list[int]]:
-    """The first SIGINT or SIGTERM asks for a checkpoint and the end; a second one leaves at once.
+def stop_on_signals(stop: Stop) -> Iterator[None]:
+    """Let the first signal ask `stop` for the end of training; a second one ends the process at once.
 
-    An update is finished first; a validation, which may take long, is left and made again when the run goes on. Gives the
-    list of signals received.
+    An update is finished first; a validation, which may take long, is left at once and made again when the run goes on. A
+    signal that was ignored before (nohup) stays ignored.
     """
-    received: list[int] = []
 
-    def handle(number: int, frame: object) -> None:
-        if received:
+    def ask(number: int, frame: object) -> None:
+        if stop.signal is not None:
             os._exit(128 + number)
-        received.append(number)
-        saving.asked = True
+        stop.signal = number
         with suppress(OSError):  # nobody may be there to read it
-            os.write(2, b"stopping after this step; once more to leave at once\n")  # print might be what is interrupted
-        if validation.running:
+            os.write(2, b"stopping after this update; once more to leave at once\n")  # print may be what is interrupted
+        if stop.validating:
             raise _ValidationLeft
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    watched = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in watched}
     try:
-        yield received
+        yield
     except _ValidationLeft:
         pass
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def stop_when_input_ends() -> None:
-    """SIGTERM for this process when standard input ends, which is when whoever holds its other end is gone."""
-
-    def wait() -> None:
-        while os.read(0, 1 << 16):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    Thread(target=wait, daemon=True).start()

@@ -1,4 +1,4 @@
-"""One run: a config trained into a directory, from the start, from where it stopped, or from another run's weights."""
+"""Training a config into a run directory: from the start, from where it stopped, or from other weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,71 +6,88 @@ from pathlib import Path
 
 import torch
 
-from seq2attn.errors import Seq2attnError
 from seq2attn import machine
-from seq2attn.runs import manifest
-from seq2attn.config.config import Config
 from seq2attn.config.advice import advice
-from seq2attn.build.corpora import Corpora, load_corpora
-from seq2attn.runs.lock import locked
+from seq2attn.config.config import Config
+from seq2attn.errors import Seq2attnError
+from seq2attn.runs.directory import check_removable, clear
+from seq2attn.runs.lock import hold_lock
+from seq2attn.runs.manifest import list_changes
+from seq2attn.runs.opening import OpenedRun, open_run
+from seq2attn.runs.origin import Origin
 from seq2attn.runs.progress import say
-from seq2attn.runs.directory import Run, check, check_removable, clear, resolved
-from seq2attn.runs.session import Session, network
-from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.runs.session import Session
 from seq2attn.training.memory import is_out_of_memory
 
 
 def train(
-    config: Config, out: Path, *, device: str = "auto", threads: int | None = None, overwrite: bool = False
+    config: Config,
+    out: Path,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    overwrite: bool = False,
+    start_from: Path | None = None,
 ) -> None:
     """Train `config` into `out`, go on where an unfinished run of the same config stopped, or return if it is finished.
 
-    Raises UsageError, naming what differs, if `out` holds anything else, or if another process trains there.
+    A new run begins with fresh weights, or with those at `start_from`: a run, a checkpoint or a model folder. With
+    `overwrite`, the run that is there is removed first. Raises UsageError, naming what differs, if `out` holds anything
+    else, or if another process trains there.
     """
-    where = machine.device(device)
+    chosen = machine.device(device)
     machine.set_up(threads)
-    if overwrite:
-        check_removable(out)
-    with clear_failures(out):
-        old = None if overwrite else check(config, out, device=device)
-        config = resolved(config, old, where)
-        if old is not None:
-            if _is_done(old, config):
-                return
-            with locked(out):
+    with explain_failures(out):
+        opened = _open(config, out, chosen, overwrite, start_from)
+        if opened.is_done:
+            assert opened.before is not None
+            say(f"{out}: finished already, after {opened.before.manifest.updates} updates")
+            return
+        if opened.before is not None:
+            with hold_lock(out):
                 pass  # refused now rather than after the corpora are read
-            if different := manifest.moved(old.manifest, where):
-                say(f"{out}: goes on elsewhere ({'; '.join(different)}): sums may be rounded differently from here on")
-        session = Session(config, out, where, old.tokenizer() if old else None)
-        for line in _description(config, session.corpora, session.model, where):
+            if changes := list_changes(opened.before.manifest, chosen):
+                say(f"{out}: goes on elsewhere ({'; '.join(changes)}): sums may be rounded differently from here on")
+        session = Session(opened)
+        for line in _describe(session):
             say(line)
         out.mkdir(parents=True, exist_ok=True)
-        with locked(out):
+        with hold_lock(out):
             if overwrite:
+                check_removable(out)
                 clear(out)  # only now: nothing of the new run can be wrong any more
-            old = check(config, out, device=device)  # again, now that nobody else can change it
-            if old is None:
-                about = manifest.at_start(config, session.corpora, session.model, where)
-            elif _is_done(old, config):
-                return
-            else:
-                about = old.manifest | {"finished": False}
-            session.run(about)
+            opened.check_unchanged()
+            session.run()
 
 
-def plan_text(config: Config, out: Path | None, device: str, threads: int | None = None) -> str:
-    """What `train --dry-run` prints: everything is built, nothing is trained."""
-    where = machine.device(device)
+def plan_training(
+    config: Config,
+    out: Path,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    overwrite: bool = False,
+    start_from: Path | None = None,
+) -> str:
+    """Build everything that `train` would, run one batch forward and backward, and describe it. Nothing is written."""
+    chosen = machine.device(device)
     machine.set_up(threads)
-    config = resolved(config, None if out is None else check(config, out, device=device), where)
-    with clear_failures(out or Path()):
-        corpora = load_corpora(config)
-        return "\n".join(_description(config, corpora, network(config, corpora), where))
+    with explain_failures(out):
+        session = Session(_open(config, out, chosen, overwrite, start_from))
+        session.try_largest_batches()
+        return "\n".join(_describe(session))
+
+
+def _open(config: Config, out: Path, device: torch.device, overwrite: bool, start_from: Path | None) -> OpenedRun:
+    if overwrite:
+        check_removable(out)
+    origin = None if start_from is None else Origin.open(start_from)
+    return open_run(config, out, device, overwrite=overwrite, origin=origin)
 
 
 @contextmanager
-def clear_failures(out: Path) -> Iterator[None]:
-    """A disk that is full, read-only or gone, and memory that is full, as one clear line."""
+def explain_failures(out: Path) -> Iterator[None]:
+    """Say in one clear line what ends training: a disk that is full, read-only or gone, or memory that is full."""
     try:
         yield
     except BrokenPipeError:
@@ -89,25 +106,26 @@ def clear_failures(out: Path) -> Iterator[None]:
         ) from error
 
 
-def _is_done(old: Run, config: Config) -> bool:
-    if not old.finished or old.config.training.max_updates < config.training.max_updates:
-        return False
-    say(f"{old.path}: finished already, after {old.manifest['updates']} updates")
-    return True
-
-
-def _description(config: Config, corpora: Corpora, model: Seq2Seq, where: torch.device) -> list[str]:
+def _describe(session: Session) -> list[str]:
+    """What is going to be trained, line by line."""
+    config, corpora, device = session.opened.config, session.corpora, session.opened.device
     encoder, decoder = config.model.encoder.type, config.model.decoder.type
     tokenizer, training = corpora.tokenizer, config.training
     sizes = (
         f"{tokenizer.target_size:,}" if tokenizer.joint else f"{tokenizer.source_size:,} + {tokenizer.target_size:,}"
     )
+    origin = session.opened.origin if session.opened.before is None else None
     return [
         *corpora.notes,
-        f"{encoder} encoder, {decoder} decoder: {model.parameter_count:,} parameters; {sizes} subwords",
+        *([] if origin is None else [f"begins with {origin.describe()}"]),
+        f"{encoder} encoder, {decoder} decoder: {session.model.parameter_count:,} parameters; {sizes} subwords",
         f"{corpora.train.name}: {len(corpora.encoded):,} pairs; validation on {len(corpora.validation.source):,}",
         f"{training.max_updates:,} updates of {training.accumulation} × {training.batch_tokens:,} tokens at most, "
-        f"{training.precision} on {where.type} with {torch.get_num_threads()} threads",
+        f"{training.precision} on {device.type} with {torch.get_num_threads()} threads",
         *advice(config.model),
-        *([] if where.type == "cpu" else [f"on {where.type} a run repeats only as far as PyTorch's kernels there do"]),
+        *(
+            []
+            if device.type == "cpu"
+            else [f"on {device.type} a run repeats only as far as PyTorch's kernels there do"]
+        ),
     ]

@@ -4,17 +4,17 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from seq2attn.evaluation.bleu import score
-from seq2attn.config.config import Config
 from seq2attn.build.corpora import Corpora
-from seq2attn.tokens import PAD
+from seq2attn.config.config import Config
+from seq2attn.evaluation.bleu import score
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import Greedy, Translator
+from seq2attn.tokens import PAD
 from seq2attn.training.loss import sequence_loss
 
 
-def validator(model: Seq2Seq, corpora: Corpora, config: Config) -> Callable[[], Mapping[str, float]]:
-    """A function that gives "loss" (nats a target token), "bleu" and "chrf" of the model as it is then.
+def make_validator(model: Seq2Seq, corpora: Corpora, config: Config) -> Callable[[], Mapping[str, float]]:
+    """Make a function that measures the model as it is then: "loss" (nats a target token), "bleu" and "chrf" (percent).
 
     BLEU is that of greedy, detokenized output against the raw references, with the settings of `evaluation`.
     """

@@ -6,14 +6,14 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from seq2attn import durable
 from seq2attn.errors import DivergedError
+from seq2attn.training.checkpoint import LogState, ValidationState
 from seq2attn.training.schedule import goodness
-from seq2attn.training.trainer import Step, Trainer
+from seq2attn.training.trainer import DIVERGED_HINT, Callback, Trainer
 
 
 class Metrics:
@@ -28,7 +28,7 @@ class Metrics:
         durable.append(self.path, f"{line}\n".encode())
 
     def size(self) -> int:
-        """Bytes so far."""
+        """How many bytes are written."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def cut(self, size: int) -> None:
@@ -42,52 +42,63 @@ class Metrics:
             durable.sync(self.path)
 
 
-class TrainLog:
-    """A train event every `every` updates and at the last: mean loss, learning rate, skipped updates, target tokens a second."""
+class TrainLog(Callback):
+    """Writes a train event every `every` updates and at the end.
+
+    It holds the mean loss in nats a target token, the learning rate, the updates skipped so far, and the target tokens a
+    second. `show` is called with the update and these figures.
+    """
 
     def __init__(self, metrics: Metrics, every: int, show: Callable[[int, Mapping[str, float]], None]) -> None:
         self._metrics = metrics
         self._every = every
         self._show = show
-        self._nll, self._tokens, self._seconds, self._rate = 0.0, 0, 0.0, 0.0
+        self._sums = LogState()
 
-    def after_update(self, trainer: Trainer, step: Step) -> None:
-        """Add up, and write when it is time."""
-        self._nll += step.nll
-        self._tokens += step.tokens
-        self._seconds += step.seconds
-        self._rate = step.learning_rate
-        if trainer.position.update % self._every == 0 and self._tokens:
+    def after_update(self, trainer: Trainer) -> None:
+        """Add the update to the sums, and write when it is time."""
+        step = trainer.step
+        assert step is not None
+        self._sums = LogState(
+            nll=self._sums.nll + step.nll,
+            tokens=self._sums.tokens + step.tokens,
+            seconds=self._sums.seconds + step.seconds,
+            rate=step.learning_rate,
+        )
+        if trainer.position.update % self._every == 0 and self._sums.tokens:
             self._write(trainer)
 
     def at_end(self, trainer: Trainer) -> None:
-        """Write what is left."""
-        if self._tokens:
+        """Write what has not been written yet."""
+        if self._sums.tokens:
             self._write(trainer)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> LogState:
         """The sums since the last event."""
-        return {"nll": self._nll, "tokens": self._tokens, "seconds": self._seconds, "rate": self._rate}
+        return self._sums
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue the sums."""
-        self._nll, self._tokens, self._seconds = state["nll"], state["tokens"], state["seconds"]
-        self._rate = state["rate"]
+    def restore(self, state: LogState) -> None:
+        """Go on with these sums."""
+        self._sums = state
 
     def _write(self, trainer: Trainer) -> None:
+        sums = self._sums
         values = {
-            "loss": self._nll / self._tokens,
-            "learning_rate": self._rate,
+            "loss": sums.nll / sums.tokens,
+            "learning_rate": sums.rate,
             "seconds": round(trainer.seconds, 3),
-            "target_tokens_per_second": round(self._tokens / self._seconds, 1),
+            "target_tokens_per_second": round(sums.tokens / sums.seconds, 1),
         }
         self._metrics.write("train", trainer.position.update, **values, skipped=trainer.position.skipped)
         self._show(trainer.position.update, values)
-        self._nll, self._tokens, self._seconds = 0.0, 0, 0.0
+        self._sums = LogState(rate=sums.rate)
 
 
-class Validation:
-    """Calls the injected `validate` every `every` updates and at the end; remembers the last and best metrics."""
+class Validation(Callback):
+    """Calls the injected `validate` every `every` updates and at the end, and keeps all of its metrics in `history`.
+
+    `history`: update → metric → value. `show` is called with the update and the metrics.
+    """
 
     def __init__(
         self,
@@ -101,53 +112,43 @@ class Validation:
         self._every = every
         self._show = show
         self.history: dict[int, dict[str, float]] = {}
-        self.running = False  # so that whoever is in a hurry knows that nothing but a validation is lost
 
-    def due(self, update: int) -> bool:
+    def is_due(self, update: int) -> bool:
         """Whether the validation after this update is still to be done."""
         return update > 0 and update % self._every == 0 and update not in self.history
 
-    def after_update(self, trainer: Trainer, step: Step) -> None:
+    def after_update(self, trainer: Trainer) -> None:
         """Validate when it is time."""
-        if self.due(trainer.position.update):
+        if self.is_due(trainer.position.update):
             self._run(trainer)
 
     def at_end(self, trainer: Trainer) -> None:
-        """Validate what the last update made, if that has not been done."""
+        """Validate the last update, if that has not been done."""
         if trainer.position.update not in self.history:
             self._run(trainer)
 
-    def state(self) -> dict[str, Any]:
-        """The metrics of every validation so far."""
-        return {"history": {str(update): metrics for update, metrics in self.history.items()}}
+    def state(self) -> ValidationState:
+        """The metrics of every validation."""
+        return ValidationState(history=self.history)
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue the history."""
-        self.history = {int(update): metrics for update, metrics in state["history"].items()}
+    def restore(self, state: ValidationState) -> None:
+        """Go on with this history."""
+        self.history = dict(state.history)
 
     def _run(self, trainer: Trainer) -> None:
         started = time.perf_counter()
-        try:
-            self.running = True
-            with torch.random.fork_rng():
-                values = dict(self._validate())
-        finally:
-            self.running = False
+        with trainer.stop.during_validation(), torch.random.fork_rng():
+            values = dict(self._validate())
+        update = trainer.position.update
         if not all(map(math.isfinite, values.values())):
-            raise DivergedError(
-                f"update {trainer.position.update}: the validation loss is not finite",
-                "lower training.optimizer.learning_rate or lengthen training.schedule.warmup; then start again with --overwrite, "
-                "or with --fork NEW_RUN from the last checkpoint",
-            )
+            raise DivergedError(f"update {update}: the validation loss is not finite", DIVERGED_HINT)
         trainer.schedule.observe(values)
-        self.history[trainer.position.update] = values
-        self._metrics.write(
-            "validation", trainer.position.update, **values, seconds=round(time.perf_counter() - started, 3)
-        )
-        self._show(trainer.position.update, values)
+        self.history[update] = values
+        self._metrics.write("validation", update, **values, seconds=round(time.perf_counter() - started, 3))
+        self._show(update, values)
 
 
-class EarlyStopping:
+class EarlyStopping(Callback):
     """Stops training when `metric` has not improved in the last `patience` validations."""
 
     def __init__(self, validation: Validation, metric: str, patience: int) -> None:
@@ -155,23 +156,13 @@ class EarlyStopping:
         self._metric = metric
         self._patience = patience
 
-    def after_update(self, trainer: Trainer, step: Step) -> None:
+    def after_update(self, trainer: Trainer) -> None:
         """Look at the history after each validation."""
         if trainer.position.update in self._validation.history:
-            trainer.stop = self.exhausted()
+            trainer.stop.early = self.is_exhausted()
 
-    def exhausted(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether the last improvement is `patience` validations ago."""
         history = self._validation.history
         values = [goodness(self._metric, history[update]) for update in sorted(history)]
         return bool(values) and len(values) - 1 - values.index(max(values)) >= self._patience
-
-    def at_end(self, trainer: Trainer) -> None:
-        """Nothing."""
-
-    def state(self) -> dict[str, Any]:
-        """The history is the validation's."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Nothing."""

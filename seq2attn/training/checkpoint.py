@@ -1,13 +1,12 @@
 """Checkpoints: everything a run is, as safetensors and JSON with checksums, in a folder that appears whole or not at all."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
@@ -20,45 +19,98 @@ MODEL, OPTIMIZER, RANDOM, STATE = "model.safetensors", "optimizer.safetensors", 
 _NAME = re.compile(r"update-(\d+)")
 
 
-def weights(model: nn.Module) -> dict[str, Tensor]:
-    """Every trained parameter once, tied ones under their first name; and what modules keep beside (a policy's baseline)."""
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in _kept(model).items()}
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
-def _kept(model: nn.Module) -> dict[str, Tensor]:
+class PositionState(_Part):
+    """How far training is; see `Position`."""
+
+    update: int
+    epoch: int
+    batch: int
+    skipped: int
+    skipped_in_a_row: int
+
+
+class LogState(_Part):
+    """Sums since the last train event: nats, target tokens, seconds; and the last learning rate."""
+
+    nll: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+    rate: float = 0.0
+
+
+class ValidationState(_Part):
+    """The metrics of every validation: update → metric → value."""
+
+    history: dict[int, dict[str, float]] = Field(default_factory=dict)
+
+
+class CallbackStates(_Part):
+    """What the callbacks keep."""
+
+    log: LogState = LogState()
+    validation: ValidationState = ValidationState()
+
+
+class CheckpointState(_Part):
+    """state.json: what of a run is no tensor.
+
+    `seconds` and `tokens` are those of training so far, `schedule` what its schedule keeps, `metrics_bytes` the length of
+    metrics.jsonl.
+    """
+
+    position: PositionState
+    seconds: float
+    tokens: int
+    schedule: dict[str, float]
+    callbacks: CallbackStates
+    metrics_bytes: int
+
+
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Every trained parameter once, tied ones under their first name; and buffers that last (a policy's baseline)."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in _list_weights(model).items()}
+
+
+def _list_weights(model: nn.Module) -> dict[str, Tensor]:
     lasting = model.state_dict().keys()
     buffers = {name: buffer for name, buffer in model.named_buffers() if name in lasting}
     return dict(model.named_parameters()) | buffers
 
 
 @torch.no_grad()
-def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Copy weights into `model`; names, shapes and types must be exactly the model's own."""
-    kept = _kept(model)
-    wrong = [n for n in kept if n not in tensors] + [n for n in tensors if n not in kept]
-    wrong += [n for n, t in kept.items() if n in tensors and (t.shape, t.dtype) != (tensors[n].shape, tensors[n].dtype)]
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Copy `tensors`, read from `file`, into `model`. Raises DataError unless names, shapes and types are the model's."""
+    wanted = _list_weights(model)
+    wrong = [n for n in wanted if n not in tensors] + [n for n in tensors if n not in wanted]
+    wrong += [
+        n for n, t in wanted.items() if n in tensors and (t.shape, t.dtype) != (tensors[n].shape, tensors[n].dtype)
+    ]
     if wrong:
-        message = f"{where}: does not fit the config's model: {wrong[0]!r} and {len(wrong) - 1} more differ"
+        message = f"{file}: does not fit the config's model: {wrong[0]!r} and {len(wrong) - 1} more differ"
         raise DataError(message, "config and weights must be of one model")
-    for name, tensor in kept.items():
+    for name, tensor in wanted.items():
         tensor.copy_(tensors[name])
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """A safetensors file, or one clear line saying why not."""
+    """Read a safetensors file. Raises DataError if it cannot be read."""
     try:
         return load_file(file)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{file}: cannot be read: {error}", "copy the model again, or train it again") from error
 
 
-def average(files: Sequence[Path]) -> dict[str, Tensor]:
-    """The mean of each parameter over checkpoints (Vaswani et al. 2017, §6.1), summed in fp64."""
+def average_weights(files: Sequence[Path]) -> dict[str, Tensor]:
+    """Compute the mean of each parameter over checkpoints (Vaswani et al. 2017, §6.1), summed in fp64."""
     total: dict[str, Tensor] = {}
     for file in files:
         tensors = read_tensors(file)
         if total and tensors.keys() != total.keys():
-            raise Seq2attnError(f"{file}: holds other parameters than {files[0]}", "average checkpoints of one run")
+            raise Seq2attnError(f"{file}: has other parameters than {files[0]}", "average checkpoints of one run")
         for name, tensor in tensors.items():
             total[name] = total[name] + tensor.double() if name in total else tensor.double()
     return {name: (tensor / len(files)).float() for name, tensor in total.items()}
@@ -86,17 +138,17 @@ class Checkpoints:
         model: Mapping[str, Tensor],
         optimizer: Mapping[str, Tensor],
         random: Mapping[str, Tensor],
-        state: Mapping[str, Any],
+        state: CheckpointState,
     ) -> None:
-        """A crash or an OSError leaves the old checkpoint or the new one, never a torn one. The folder's parent must be there."""
+        """Write a checkpoint: a crash or an OSError leaves the old one or the new one whole. The folder's parent must exist."""
         if not self.folder.exists():
             self.folder.mkdir()
             durable.sync(self.folder.parent)
-        files = _files({MODEL: model, OPTIMIZER: optimizer, RANDOM: random}, {STATE: state})
+        files = _serialize({MODEL: model, OPTIMIZER: optimizer, RANDOM: random}, state)
         durable.write_folder(self.path(update), durable.with_sums(files))
 
     def recover(self) -> None:
-        """Finish what a crash left unfinished. Only for who may write here."""
+        """Finish what a crash left unfinished. Only the process that holds the run's lock may do so."""
         for path in self.folder.glob(".update-*.old"):
             durable.recover(path.with_name(path.name.removeprefix(".").removesuffix(".old")))
 
@@ -107,7 +159,7 @@ class Checkpoints:
         """
         flaws: list[str] = []
         for update in reversed(self.updates()):
-            flaw = self.flaw(update)
+            flaw = self.find_flaw(update)
             if flaw is None:
                 return update, flaws
             flaws.append(flaw)
@@ -115,8 +167,8 @@ class Checkpoints:
             raise Seq2attnError(f"no checkpoint is whole: {'; '.join(flaws)}", "start again with --overwrite")
         return None, []
 
-    def flaw(self, update: int) -> str | None:
-        """What is wrong with a checkpoint: a file that is missing, or not as SHA256SUMS says."""
+    def find_flaw(self, update: int) -> str | None:
+        """Say what is wrong with a checkpoint: a file that is missing, or not as SHA256SUMS says; None if it is whole."""
         folder = self.path(update)
         try:
             lines = (folder / durable.SUMS).read_text(encoding="ascii").splitlines()
@@ -131,7 +183,7 @@ class Checkpoints:
         return None
 
     def keep(self, updates: Iterable[int]) -> None:
-        """Remove all others, and what a crash left."""
+        """Remove all checkpoints but these, and what a crash left."""
         wanted = set(updates)
         for update in self.updates():
             if update not in wanted:
@@ -139,23 +191,24 @@ class Checkpoints:
         for left in self.folder.glob(".update-*"):
             durable.remove_folder(left)
 
-    def weights(self, updates: Sequence[int]) -> dict[str, Tensor]:
-        """The weights of a checkpoint, or the average of several. Raises Seq2attnError if one is damaged."""
-        for flaw in filter(None, map(self.flaw, updates)):
-            raise Seq2attnError(flaw, "it is needed here; start again with --overwrite")
+    def read_weights(self, updates: Sequence[int]) -> dict[str, Tensor]:
+        """Read the weights of a checkpoint, or the average of several. Raises Seq2attnError if one is damaged."""
+        for flaw in filter(None, map(self.find_flaw, updates)):
+            raise Seq2attnError(flaw, "its weights are needed; start again with --overwrite")
         files = [self.path(update) / MODEL for update in updates]
-        return read_tensors(files[0]) if len(files) == 1 else average(files)
+        return read_tensors(files[0]) if len(files) == 1 else average_weights(files)
 
-    def state(self, update: int) -> dict[str, Any]:
-        """The JSON part of a checkpoint."""
-        return json.loads((self.path(update) / STATE).read_text(encoding="utf-8"))
+    def read_state(self, update: int) -> CheckpointState:
+        """Read state.json of a checkpoint. Raises Seq2attnError if it is not one."""
+        file = self.path(update) / STATE
+        try:
+            return CheckpointState.model_validate_json(file.read_bytes())
+        except (OSError, ValueError) as error:
+            raise Seq2attnError(f"{file}: not the state of a run", "start again with --overwrite") from error
 
 
-def _files(
-    tensors: Mapping[str, Mapping[str, Tensor]], objects: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[str, bytes]]:
-    """The files of a checkpoint, made one after the other."""
+def _serialize(tensors: Mapping[str, Mapping[str, Tensor]], state: CheckpointState) -> Iterator[tuple[str, bytes]]:
+    """The files of a checkpoint by name, one after the other, so that only one is in memory."""
     for name, values in tensors.items():
         yield name, to_bytes(dict(values))
-    for name, value in objects.items():
-        yield name, json.dumps(value, indent=1).encode()
+    yield STATE, state.model_dump_json(indent=1).encode()

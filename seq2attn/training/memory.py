@@ -1,4 +1,4 @@
-"""Whether the largest batches find room, found out before training starts."""
+"""Whether the largest batches fit into memory, tried before training starts."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ _WORDS = ("can't allocate memory", "not enough memory", "out of memory", "bad_al
 
 
 class OutOfMemoryError(Seq2attnError):
-    """A batch does not find room."""
+    """A batch does not fit into memory."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -24,12 +24,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
 
 
-def rehearse(trainer: Trainer, batches: Iterable[Batch], *, batch_tokens: int, accumulation: int) -> None:
-    """Forward and backward pass of each batch; weights, buffers and random state stay as they are, bit for bit.
+def check_memory(trainer: Trainer, batches: Iterable[Batch], *, batch_tokens: int, accumulation: int) -> None:
+    """Run each batch forward and backward; weights, buffers and random state stay as they are, bit for bit.
 
     Raises OutOfMemoryError, naming the `training.batch_tokens` that would fit, as tried with halves of the batch.
     """
-    with _without_a_trace(trainer.model):
+    with _leave_no_trace(trainer.model):
         for batch in batches:
             if not _fits(trainer, batch):
                 raise _too_large(trainer, batch, batch_tokens, accumulation)
@@ -67,7 +67,7 @@ def _too_large(trainer: Trainer, batch: Batch, batch_tokens: int, accumulation: 
 
 
 @contextmanager
-def _without_a_trace(model: nn.Module) -> Iterator[None]:
+def _leave_no_trace(model: nn.Module) -> Iterator[None]:
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     training = model.training
     model.train()

@@ -40,14 +40,14 @@ class Schedule:
         return self._rate(update)
 
     def observe(self, metrics: Mapping[str, float]) -> None:
-        """A validation does not matter here."""
+        """A validation changes nothing here."""
 
     def state(self) -> dict[str, float]:
-        """Nothing to keep."""
+        """What a checkpoint keeps: nothing."""
         return {}
 
     def restore(self, state: Mapping[str, float]) -> None:
-        """Nothing to restore."""
+        """There is nothing to go on with."""
 
 
 class Plateau:

@@ -16,9 +16,16 @@ from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tokens import PAD
 from seq2attn.training.loss import Loss, sequence_loss
 from seq2attn.training.schedule import Plateau, Schedule
+from seq2attn.training.stop import Stop
 
-MAX_SKIPPED = 10  # updates in a row without a finite gradient that end a run
-NAMED = 20  # training pairs that the message about it names
+MAX_SKIPPED = 10  # updates in a row without a finite gradient, after which a run ends
+NAMED_PAIRS = 20  # how many training pairs the message about it names
+
+
+DIVERGED_HINT = (
+    "lower training.optimizer.learning_rate or lengthen training.schedule.warmup; then start again with --overwrite, "
+    "or go on from the last checkpoint: seq2attn train CONFIG --from RUN --out NEW_RUN"
+)
 
 
 @runtime_checkable
@@ -30,7 +37,10 @@ class Epoch(Protocol):
 
 
 class Step(NamedTuple):
-    """One update: sums over its target tokens, and what it took."""
+    """One update: its negative log-likelihood in nats, summed over its target tokens, and what it took.
+
+    A skipped update counts no tokens.
+    """
 
     nll: float
     tokens: int
@@ -38,26 +48,22 @@ class Step(NamedTuple):
     seconds: float
 
 
-@runtime_checkable
-class Callback(Protocol):
-    """Something that happens beside training. `state` is what a checkpoint keeps of it."""
+class Callback:
+    """Something that happens beside training; what a callback has nothing to do for, it leaves as it is here."""
 
-    def after_update(self, trainer: "Trainer", step: Step) -> None:
-        """Called after every update."""
+    def after_update(self, trainer: "Trainer") -> None:
+        """Called after every update; `trainer.step` is that update."""
 
     def at_end(self, trainer: "Trainer") -> None:
         """Called once, when training is over."""
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs to go on."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from `state`."""
-
 
 @dataclass
 class Position:
-    """Where training is: updates done, the next batch, and updates without a finite loss and gradient, which were skipped."""
+    """How far training is: updates done, epoch and batch that come next, and updates that were skipped.
+
+    An update without a finite loss and gradient is skipped. All are counted from 0.
+    """
 
     update: int = 0
     epoch: int = 0
@@ -70,8 +76,9 @@ class Trainer:
     """Minimizes the label-smoothed negative log-likelihood of a target token.
 
     An update sums the gradients of `accumulation` batches and divides by all their target tokens, so k accumulated batches
-    equal one large batch. `epochs(n)` gives the batches of epoch n, a pure function: together with the optimizer, the random
-    state and `position`, that is all a run is. `where` says how a message names a pair.
+    equal one large batch. `plan_epoch(n)` gives the batches of epoch n, a pure function: together with the optimizer, the
+    random state and `position`, that is all a run is. `autocast` gives the context of each forward pass; `locate` says how
+    a message names the training pair of an index. `stop` is asked after each update.
     """
 
     def __init__(
@@ -79,14 +86,15 @@ class Trainer:
         model: Seq2Seq,
         optimizer: torch.optim.Optimizer,
         schedule: Schedule | Plateau,
-        epochs: Callable[[int], Epoch],
+        plan_epoch: Callable[[int], Epoch],
         *,
         max_updates: int,
         accumulation: int,
         clip_norm: float,
         label_smoothing: float,
         autocast: Callable[[], AbstractContextManager[Any]],
-        where: Callable[[int], str] = str,
+        locate: Callable[[int], str] = str,
+        stop: Stop | None = None,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -95,30 +103,31 @@ class Trainer:
         self.position = Position()
         self.seconds = 0.0  # of training, without validation and checkpoints
         self.tokens = 0
-        self.stop = False
-        self._epochs = epochs
+        self.stop = Stop() if stop is None else stop
+        self.step: Step | None = None  # the last update of this process
+        self._plan_epoch = plan_epoch
         self._accumulation = accumulation
         self._clip_norm = clip_norm
         self._label_smoothing = label_smoothing
         self._autocast = autocast
-        self._where = where
+        self._locate = locate
         self._annealed = [module for module in model.modules() if isinstance(module, Annealed)]
         self._epoch: tuple[int, Epoch] | None = None
 
     def run(self, callbacks: Sequence[Callback]) -> None:
-        """Train until `max_updates`, or until a callback sets `stop`."""
+        """Train until `max_updates`, or until `stop`; the callbacks are called in their order after each update."""
         while self.position.update < self.max_updates and not self.stop:
-            step = self.update()
+            self.step = self.update()
             for callback in callbacks:
-                callback.after_update(self, step)
+                callback.after_update(self)
 
     def finish(self, callbacks: Sequence[Callback]) -> None:
-        """Let every callback do what belongs to the end."""
+        """Tell every callback, in their order, that training is over."""
         for callback in callbacks:
             callback.at_end(self)
 
     def update(self) -> Step:
-        """One optimizer step."""
+        """Take one optimizer step, or skip it where loss or gradient are not finite."""
         started = time.perf_counter()
         self.model.train()
         batches = [self._next_batch() for _ in range(self._accumulation)]
@@ -149,18 +158,23 @@ class Trainer:
         return Step(nll, tokens, rate, seconds)
 
     def loss(self, batch: Batch) -> Loss:
-        """The loss summed over the batch's real target tokens."""
+        """Compute the loss, summed over the batch's real target tokens."""
         device = self.model.output.device
         source, target = batch.source.to(device, non_blocking=True), batch.target.to(device, non_blocking=True)
         with self._autocast():
             features = self.model(source, target)
             return sequence_loss(features, self.model.output, self.model.bias, target, smoothing=self._label_smoothing)
 
+    @property
+    def epoch(self) -> Epoch:
+        """The epoch that the next batch belongs to; planned once."""
+        number = self.position.epoch
+        if self._epoch is None or self._epoch[0] != number:
+            self._epoch = (number, self._plan_epoch(number))
+        return self._epoch[1]
+
     def _next_batch(self) -> Batch:
-        position = self.position
-        if self._epoch is None or self._epoch[0] != position.epoch:
-            self._epoch = (position.epoch, self._epochs(position.epoch))
-        batches = self._epoch[1]
+        position, batches = self.position, self.epoch
         batch = batches[position.batch]
         position.batch += 1
         if position.batch == len(batches):
@@ -174,10 +188,9 @@ class Trainer:
         if position.skipped_in_a_row >= min(MAX_SKIPPED, self.max_updates):
             broken = [batch for batch, loss in zip(batches, losses, strict=True) if not math.isfinite(loss)] or batches
             pairs = [int(index) for batch in broken for index in batch.indices]
-            named = ", ".join(map(self._where, pairs[:NAMED])) + (", …" if len(pairs) > NAMED else "")
+            named = ", ".join(map(self._locate, pairs[:NAMED_PAIRS])) + (", …" if len(pairs) > NAMED_PAIRS else "")
             raise DivergedError(
                 f"update {position.update}: {position.skipped_in_a_row} updates in a row had no finite loss and gradient "
                 f"(learning rate {rate:.2g}; the last of them read {len(pairs)} training pairs: {named})",
-                "lower training.optimizer.learning_rate or lengthen training.schedule.warmup; then start again with --overwrite, "
-                "or with --fork NEW_RUN from the last checkpoint",
+                DIVERGED_HINT,
             )

@@ -36,7 +36,7 @@ def test_training_prints_where_the_model_is_and_reports_on_stderr(
     assert "parameters" in done.err
     assert "update 2/2" in done.err
     run = Run.open(tmp_path / "run")
-    assert (run.config.seed, run.manifest["updates"]) == (7, 2)
+    assert (run.config.seed, run.manifest.updates) == (7, 2)
     again = command(*arguments)
     assert (again.code, again.out) == (0, done.out)
     assert "finished already" in again.err
@@ -86,21 +86,21 @@ def test_average_writes_a_model(command: Command, trained: Path, tmp_path: Path)
     assert "keeps 3 checkpoints, not 5" in command("average", trained, "--out", tmp_path / "other").err
 
 
-def test_a_refused_change_can_be_forked_into_a_run_of_its_own(
+def test_a_refused_change_can_begin_with_the_same_weights(
     command: Command, corpus: Path, trained: Path, tmp_path: Path
 ) -> None:
     keys = [*TRAINED, "training.batch_tokens=200", "training.max_updates=2"]
-    arguments = ["train", config_file(corpus), "--out", trained, *(part for key in keys for part in ("--set", key))]
-    refused = command(*arguments)
+    arguments = ["train", config_file(corpus), *(part for key in keys for part in ("--set", key)), "--out"]
+    refused = command(*arguments, trained)
     assert refused.code == 2
     assert "training.batch_tokens: 300 → 200" in refused.err
-    assert "--fork NEW_RUN" in refused.err
+    assert f"--from {trained}" in refused.err
     new = tmp_path / "new"
-    for said in ("begins as update 60 of", "finished already"):
-        done = command(*arguments, "--fork", new)
+    for said in (f"begins with update 60 of {trained}", "finished already"):
+        done = command(*arguments, new, "--from", trained)
         assert (done.code, done.out) == (0, f"{new}/model\n")
         assert said in done.err
-    assert command(*arguments, "--fork", new, "--overwrite").code == 2
+    assert command(*arguments, new, "--from", trained, "--dry-run").code == 0
 
 
 def test_an_interrupt_exits_with_130_and_the_same_command_goes_on(

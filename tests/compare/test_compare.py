@@ -16,7 +16,6 @@ from seq2attn.config.config import Config, to_yaml
 from seq2attn.data.sources import Pair, TextFiles
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.errors import DataError, UsageError
-from seq2attn.runs.directory import check
 
 CONFIG = """
 data:

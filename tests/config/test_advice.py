@@ -7,7 +7,7 @@ import pytest
 
 from seq2attn.config.advice import advice
 from seq2attn.config.model import ModelConfig
-from seq2attn.runs.train import plan_text
+from seq2attn.runs.train import plan_training
 from tests.tiny import tiny
 
 
@@ -24,7 +24,7 @@ def test_usual_models_need_no_advice() -> None:
 def test_advice_is_said_before_training(corpus: Path) -> None:
     config = tiny(corpus, "model.encoder={type: conv, layers: 1, positions: none}")
     [line] = advice(config.model)
-    assert line in plan_text(config, None, "cpu").splitlines()
+    assert line in plan_training(config, None, "cpu").splitlines()
 
 
 @pytest.mark.parametrize("kind", ["transformer", "conv"])

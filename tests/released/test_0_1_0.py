@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import seq2attn
 
@@ -29,16 +30,18 @@ def test_a_stopped_run_goes_on_with_the_batches_that_it_would_have_had(
     from seq2attn.build.corpora import load_corpora
     from seq2attn.config.load import load_config
     from seq2attn.runs.directory import Run
+    from seq2attn.runs.opening import open_run
     from seq2attn.runs.train import train
 
     folder = tmp_path / "0.1.0"
     shutil.copytree(FOLDER, folder)
     monkeypatch.chdir(folder)
-    run = Run.open(Path("stopped") / kind)
-    corpora = load_corpora(run.config, run.tokenizer())
-    plan = [batch.indices.tolist()[:6] for batch in list(corpora.epoch(run.config, 3))[:4]]
+    config, path = load_config(f"stopped/{kind}.yaml"), Path("stopped") / kind
+    opened = open_run(config, path, torch.device("cpu"))
+    corpora = load_corpora(opened.config, opened.fingerprints, opened.tokenizer())
+    plan = [batch.indices.tolist()[:6] for batch in list(corpora.plan_epoch(opened.config, 3))[:4]]
     assert plan == STOPPED[kind]["plan0"]
-    train(load_config(f"stopped/{kind}.yaml"), run.path, device="cpu")
-    events = Run.open(run.path).events()
+    train(config, path, device="cpu")
+    events = Run.open(path).events()
     updates = [event["update"] for event in events if event["event"] == "validation"]
     assert updates == [1000, 2000, 3000, 4000]

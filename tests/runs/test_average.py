@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from seq2attn.errors import UsageError
-from seq2attn.runs.average import average_run
 from seq2attn.inference.model import load
+from seq2attn.runs.average import average_run
 from seq2attn.runs.directory import Run
 from seq2attn.training.checkpoint import MODEL, Checkpoints, read_tensors
 

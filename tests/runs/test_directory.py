@@ -1,6 +1,5 @@
 """What a run directory refuses, and what --overwrite may remove."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +9,8 @@ import pytest
 from seq2attn import durable
 from seq2attn.errors import DataError, Seq2attnError, UsageError
 from seq2attn.runs import directory as module
-from seq2attn.runs.train import train
 from seq2attn.runs.directory import Run
+from seq2attn.runs.train import train
 from seq2attn.training.checkpoint import MODEL, Checkpoints
 from tests.tiny import TRAINED, config_file, tiny, write_corpus
 
@@ -68,7 +67,7 @@ def test_overwrite_removes_the_run_that_is_there(run: Path, corpus: Path) -> Non
     train(tiny(corpus, "seed=5", "training.max_updates=2"), run, device="cpu", overwrite=True)
     assert Checkpoints(run / "checkpoints").updates() == [2]
     assert {event["update"] for event in Run.open(run).events()} == {2}
-    assert Run.open(run).manifest["seed"] == 5
+    assert Run.open(run).manifest.seed == 5
 
 
 def test_overwrite_keeps_the_old_run_if_anything_of_the_new_one_is_wrong(run: Path, corpus: Path) -> None:
@@ -108,12 +107,12 @@ def test_a_validation_source_longer_than_the_location_score_is_named_before_trai
         train(tiny(corpus, score, "data.max_length=50"), tmp_path / "run", device="cpu")
 
 
-def test_opening_what_is_no_run_is_an_error(tmp_path: Path) -> None:
+def test_opening_what_is_no_run_is_an_error(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(config_file(write_corpus(tmp_path / "corpus")).read_text())
     with pytest.raises(UsageError, match="not a run directory"):
         Run.open(tmp_path)
-    (tmp_path / "manifest.json").write_text(json.dumps({"finished": False, "started": "now", "data": {}}))
-    assert not Run.open(tmp_path).finished
+    shutil.copy(trained / "manifest.json", tmp_path)
+    assert not Run.open(tmp_path).finished  # it has no model
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

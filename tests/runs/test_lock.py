@@ -6,18 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from seq2attn.errors import UsageError
-from seq2attn.runs import lock as module
-from seq2attn.runs.lock import locked
+from seq2attn.runs.lock import hold_lock
 from seq2attn.runs.train import train
 from tests.tiny import tiny
 
 HOLDER = """
 import sys
 from pathlib import Path
-from seq2attn.runs.lock import locked
-with locked(Path(sys.argv[1])):
+from seq2attn.runs.lock import hold_lock
+with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -42,16 +42,16 @@ def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(corpus: Pat
 
 
 def test_a_lock_ends_with_its_block(tmp_path: Path) -> None:
-    with locked(tmp_path), pytest.raises(UsageError), locked(tmp_path):
+    with hold_lock(tmp_path), pytest.raises(UsageError), hold_lock(tmp_path):
         pass
-    with locked(tmp_path):
+    with hold_lock(tmp_path):
         pass
 
 
 def test_a_file_system_without_locks_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(descriptor: int) -> None:
+    def refuse(lock: FileLock) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(module, "_take", unknown)
-    with locked(tmp_path):
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with hold_lock(tmp_path):
         pass

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from seq2attn.errors import UsageError
-from seq2attn.runs.lock import locked
-from seq2attn.runs.parallel import TrainingFailedError, trainings
 from seq2attn.runs.directory import Run
+from seq2attn.runs.lock import hold_lock
+from seq2attn.runs.parallel import TrainingFailedError, start_trainings
 from seq2attn.training.checkpoint import MODEL, Checkpoints
 from tests.tiny import TRAINED, tiny
 
@@ -21,11 +21,11 @@ def test_trained_side_by_side_is_trained_alike(
 ) -> None:
     same, same_config = tmp_path / "same/seed-1", tiny(corpus, *TRAINED)
     other, other_config = tmp_path / "other/seed-1", tiny(corpus, "training.max_updates=2")
-    with trainings({same: same_config, other: other_config}, jobs=2, device="cpu", threads=1) as wait:
+    with start_trainings({same: same_config, other: other_config}, jobs=2, device="cpu", threads=1) as wait:
         wait(same)
         assert (same / "model" / MODEL).read_bytes() == (trained / "model" / MODEL).read_bytes()
         wait(other)
-    assert Run.open(other).manifest["updates"] == 2
+    assert Run.open(other).manifest.updates == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert "same/seed-1: update 60/60: validation BLEU" in err
@@ -35,7 +35,7 @@ def test_trained_side_by_side_is_trained_alike(
 def test_what_cannot_be_trained_is_told_by_whoever_waits_for_it(corpus: Path, tmp_path: Path) -> None:
     wrong, wrong_config = tmp_path / "wrong", tiny(corpus, "data.train=no/where")
     right, right_config = tmp_path / "right", tiny(corpus, "training.max_updates=1")
-    with trainings({wrong: wrong_config, right: right_config}, jobs=1, device="cpu", threads=1) as wait:
+    with start_trainings({wrong: wrong_config, right: right_config}, jobs=1, device="cpu", threads=1) as wait:
         with pytest.raises(TrainingFailedError, match=r"no/where\.en") as caught:
             wait(wrong)
         wait(right)
@@ -48,7 +48,7 @@ def test_leaving_asks_for_checkpoints_and_starts_nothing_more(corpus: Path, tmp_
     running, waiting = (tmp_path / name for name in ("running", "waiting"))
 
     def interrupted() -> None:
-        with trainings({running: endless, waiting: endless}, jobs=1, device="cpu", threads=1):
+        with start_trainings({running: endless, waiting: endless}, jobs=1, device="cpu", threads=1):
             while not (running / "metrics.jsonl").exists():
                 time.sleep(0.1)
             raise KeyboardInterrupt
@@ -64,10 +64,10 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from seq2attn.config.load import load_config
-from seq2attn.runs.parallel import trainings
+from seq2attn.runs.parallel import start_trainings
 
 run = Path(sys.argv[2])
-with trainings({run: load_config(sys.argv[1], sys.argv[3:])}, jobs=1, device="cpu", threads=1) as wait:
+with start_trainings({run: load_config(sys.argv[1], sys.argv[3:])}, jobs=1, device="cpu", threads=1) as wait:
     wait(run)
 """
 
@@ -82,7 +82,7 @@ def test_trainings_end_with_a_checkpoint_when_who_started_them_is_killed(corpus:
             time.sleep(0.1)
         parent.kill()
     for _ in range(1200):
-        with contextlib.suppress(UsageError), locked(out):
+        with contextlib.suppress(UsageError), hold_lock(out):
             break
         time.sleep(0.1)
     else:

@@ -15,14 +15,14 @@ import pytest
 from seq2attn import durable
 from seq2attn.errors import Seq2attnError, UsageError
 from seq2attn.runs import session as module
-from seq2attn.runs.train import train
 from seq2attn.runs.directory import Run
 from seq2attn.runs.signals import InterruptedRunError
+from seq2attn.runs.train import train
 from seq2attn.training.checkpoint import MODEL, Checkpoints
 from seq2attn.training.memory import OutOfMemoryError
 from seq2attn.training.trainer import Step, Trainer
-from tests.tiny import timeless, tiny
 from tests.test_durable import Faulty
+from tests.tiny import timeless, tiny
 
 SETTINGS = ("model.dropout=0.1", "training.keep_best=2", "training.early_stopping={metric: loss, patience: 9}")
 
@@ -70,7 +70,7 @@ def test_a_validation_is_left_at_once_and_made_again(
     code: int,
 ) -> None:
     """The third is that of the end."""
-    made, calls = module.validator, []
+    made, calls = module.make_validator, []
 
     def interrupting(*arguments: Any) -> Callable[[], Mapping[str, float]]:
         validate = made(*arguments)
@@ -86,7 +86,7 @@ def test_a_validation_is_left_at_once_and_made_again(
 
     config = tiny(corpus, *SETTINGS)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "validator", interrupting)
+        patch.setattr(module, "make_validator", interrupting)
         with pytest.raises(InterruptedRunError, match=f"at update {4 * number}; its checkpoint is saved") as caught:
             train(config, tmp_path, device="cpu")
     assert caught.value.exit_code == code
@@ -217,7 +217,7 @@ def test_more_updates_where_the_end_matters_would_be_another_past(
     train(tiny(corpus, *settings), tmp_path, device="cpu")
     with pytest.raises(UsageError, match=r"training\.max_updates: 12 → 20") as caught:
         train(tiny(corpus, *settings, "training.max_updates=20"), tmp_path, device="cpu")
-    assert "--fork NEW_RUN" in caught.value.hint
+    assert "--from" in caught.value.hint
 
 
 def test_a_run_that_goes_on_elsewhere_says_what_is_different(
@@ -226,7 +226,7 @@ def test_a_run_that_goes_on_elsewhere_says_what_is_different(
     killed(tiny(corpus), tmp_path, 6)
     killed(tiny(corpus), tmp_path, 7)
     assert "elsewhere" not in capfd.readouterr().err
-    manifest = Run.open(tmp_path).manifest
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
     manifest["device"]["threads"], manifest["versions"]["torch"] = 7, "0.1"
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     train(tiny(corpus), tmp_path, device="cpu")

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from seq2attn.data.batches import Batch
-from seq2attn.runs import session as module
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_config
-from seq2attn.runs.train import plan_text, train
+from seq2attn.data.batches import Batch
+from seq2attn.runs import session as module
 from seq2attn.runs.directory import Run
 from seq2attn.runs.signals import InterruptedRunError
+from seq2attn.runs.train import plan_training, train
 from seq2attn.training.checkpoint import MODEL, Checkpoints, read_tensors
 from seq2attn.training.loss import Loss
 from seq2attn.training.trainer import Step, Trainer
@@ -149,7 +149,7 @@ def test_without_it_the_best_checkpoint_is_exported(
 ) -> None:
     figures = [{"loss": 3.0, "bleu": 7.0, "chrf": 1.0}, {"loss": 1.0, "bleu": 7.0, "chrf": 2.0}]
     found = iter([*figures, {"loss": 2.0, "bleu": 0.0, "chrf": 3.0}])
-    monkeypatch.setattr(module, "validator", lambda *arguments: lambda: next(found))
+    monkeypatch.setattr(module, "make_validator", lambda *arguments: lambda: next(found))
     train(tiny(corpus, f"training.select={metric}"), tmp_path, device="cpu")
     kept = read_tensors(tmp_path / "checkpoints" / f"update-{best:08d}" / MODEL)
     exported = read_tensors(tmp_path / "model" / MODEL)
@@ -171,7 +171,7 @@ def test_more_updates_go_on_and_end_as_if_they_had_been_asked_for_at_once(corpus
     for out, steps in (("twice", (12, 17)), ("once", (17,))):
         for updates in steps:
             train(tiny(corpus, f"training.max_updates={updates}"), tmp_path / out, device="cpu")
-            assert Run.open(tmp_path / out).manifest["updates"] == updates
+            assert Run.open(tmp_path / out).manifest.updates == updates
     assert weights_of(tmp_path / "twice") == weights_of(tmp_path / "once")
 
 
@@ -196,7 +196,7 @@ def test_a_skipped_update_is_counted_and_leaves_no_nan_in_the_metrics(
     assert [event["update"] for event in logged] == [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12]
     assert all(math.isfinite(event["loss"]) for event in logged)
     assert [event["skipped"] for event in logged] == [0] * 4 + [1] * 7
-    assert Run.open(tmp_path).manifest["skipped_updates"] == 1
+    assert Run.open(tmp_path).manifest.skipped_updates == 1
     assert "1 updates were skipped" in capsys.readouterr().err
 
 
@@ -257,22 +257,19 @@ def test_the_first_loss_is_that_of_knowing_nothing(trained: Path) -> None:
 
 def test_the_manifest_says_what_made_the_run(trained: Path, corpus: Path) -> None:
     manifest = Run.open(trained).manifest
-    assert manifest["finished"] is True
-    assert (manifest["seed"], manifest["precision"], manifest["updates"]) == (1, "fp32", 60)
-    assert {"python", "torch", "sentencepiece", "sacrebleu", "seq2attn"} <= manifest["versions"].keys()
-    assert manifest["device"]["device"] == "cpu"
-    assert manifest["device"]["threads"] == 1
-    assert manifest["parameters"] == sum(t.numel() for t in read_tensors(trained / "model" / MODEL).values())
-    data = manifest["data"]
-    assert (data["train"]["name"], data["train"]["pairs"]) == (
-        f"{corpus}/train",
-        120 - sum(data["train"]["dropped"].values()),
-    )
-    assert data["validation"]["pairs"] == 10
-    assert all(len(section["fingerprint"]) == 64 for section in data.values())
-    assert manifest["train_seconds"] > 0
-    assert manifest["target_tokens_per_second"] > 0
-    assert manifest["started"] <= manifest["ended"]
+    assert manifest.finished is True
+    assert (manifest.seed, manifest.precision, manifest.updates) == (1, "fp32", 60)
+    assert {"python", "torch", "sentencepiece", "sacrebleu", "seq2attn"} <= manifest.versions.keys()
+    assert manifest.device["device"] == "cpu"
+    assert manifest.device["threads"] == 1
+    assert manifest.parameters == sum(t.numel() for t in read_tensors(trained / "model" / MODEL).values())
+    data = manifest.data
+    assert (data.train.name, data.train.pairs) == (f"{corpus}/train", 120 - sum(data.train.dropped.values()))
+    assert data.validation.pairs == 10
+    assert all(len(source.fingerprint) == 64 for source in (data.train, data.validation))
+    assert manifest.train_seconds > 0
+    assert manifest.target_tokens_per_second > 0
+    assert manifest.started <= manifest.ended
 
 
 def test_a_run_directory_holds_what_it_promises(trained: Path) -> None:
@@ -299,17 +296,17 @@ def test_automatic_precision_is_resolved_once_and_saved(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, out = tiny(corpus, "training.precision=auto", "training.max_updates=2"), tmp_path / "run"
-    monkeypatch.setattr(module.machine, "resolve_precision", lambda wanted, where: "bf16")
+    monkeypatch.setattr(module.machine, "resolve_precision", lambda wanted, device: "bf16")
     train(config, out, device="cpu")
-    assert Run.open(out).manifest["precision"] == Run.open(out).config.training.precision == "bf16"
+    assert Run.open(out).manifest.precision == Run.open(out).config.training.precision == "bf16"
     monkeypatch.setattr(
-        module.machine, "resolve_precision", lambda wanted, where: "fp32" if wanted == "auto" else wanted
+        module.machine, "resolve_precision", lambda wanted, device: "fp32" if wanted == "auto" else wanted
     )
     train(config, out, device="cpu")  # another machine: the same run, not a different one
 
 
 def test_a_dry_run_builds_everything_and_writes_nothing(corpus: Path, tmp_path: Path) -> None:
-    text = plan_text(tiny(corpus), tmp_path / "run", "cpu")
+    text = plan_training(tiny(corpus), tmp_path / "run", device="cpu")
     assert "lstm encoder, luong decoder: " in text
     assert "parameters; 40 subwords" in text
     assert "12 updates of 1 × 120 tokens at most, fp32 on cpu" in text

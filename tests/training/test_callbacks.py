@@ -9,7 +9,7 @@ import torch
 
 from seq2attn.errors import DivergedError
 from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
-from seq2attn.training.checkpoint import Checkpoints, weights
+from seq2attn.training.checkpoint import Checkpoints, LogState, ValidationState, copy_weights
 from seq2attn.training.saving import Saving
 from seq2attn.training.schedule import Plateau
 from seq2attn.training.trainer import Step, Trainer
@@ -45,7 +45,8 @@ def logged(log: TrainLog, own: Trainer, updates: range) -> None:
     for update in updates:
         own.position.update = update
         own.seconds = 10.0 * update
-        log.after_update(own, Step(nll=6.0 * update, tokens=2 + update, learning_rate=0.1 * update, seconds=0.5))
+        own.step = Step(nll=6.0 * update, tokens=2 + update, learning_rate=0.1 * update, seconds=0.5)
+        log.after_update(own)
 
 
 def test_a_train_event_holds_the_mean_since_the_last_one_and_comes_at_the_end_too(metrics: Metrics) -> None:
@@ -74,7 +75,7 @@ def test_a_restored_log_goes_on_in_the_middle_of_its_sums(metrics: Metrics, tmp_
     own, whole, first, second = trainer([]), *(TrainLog(m, 4, silent) for m in (metrics, other, other))
     logged(whole, own, range(1, 9))
     logged(first, own, range(1, 3))
-    second.restore(json.loads(json.dumps(first.state())))
+    second.restore(LogState.model_validate_json(first.state().model_dump_json()))
     logged(second, own, range(3, 9))
     assert events(other) == events(metrics)
 
@@ -89,7 +90,7 @@ def validated(callbacks: list[Any], own: Trainer, updates: range) -> list[int]:
     for update in updates:
         own.position.update = update
         for callback in callbacks:
-            callback.after_update(own, Step(1.0, 1, 0.1, 0.1))
+            callback.after_update(own)
         if own.stop:
             return [*range(updates.start, update + 1)]
     return [*updates]
@@ -107,7 +108,7 @@ def test_validation_comes_every_so_often_and_once_at_the_end(metrics: Metrics) -
     ]
     assert {update: values["loss"] for update, values in validation.history.items()} == {2: 3.0, 4: 2.0, 5: 1.0}
     again = Validation(losses(), metrics, 2, silent)
-    again.restore(json.loads(json.dumps(validation.state())))
+    again.restore(ValidationState.model_validate_json(validation.state().model_dump_json()))
     assert again.history == validation.history
 
 
@@ -139,7 +140,7 @@ def test_early_stopping_waits_for_patience_validations_without_improvement(
 
 def saving(folder: Path, metrics: Metrics, validation: Validation, **settings: Any) -> Saving:
     own = {"metric": "loss", "keep_last": 1, "keep_best": 1, **settings}
-    return Saving(Checkpoints(folder), metrics, validation, {"validation": validation}, **own)
+    return Saving(Checkpoints(folder), metrics, TrainLog(metrics, 99, silent), validation, **own)
 
 
 @pytest.mark.parametrize(
@@ -170,11 +171,11 @@ def test_a_checkpoint_is_saved_when_asked_for_and_does_not_displace_those_after_
     own_saving = saving(tmp_path / "c", metrics, validation, keep_last=2)
     callbacks = [validation, own_saving]
     validated(callbacks, own, range(1, 5))
-    own_saving.asked = True
+    own.stop.signal = 15
     assert validated(callbacks, own, range(5, 9)) == [5]
     assert own.stop
     assert Checkpoints(tmp_path / "c").updates() == [2, 4, 5]
-    own_saving.asked = own.stop = False
+    own.stop.signal = None
     validated(callbacks, own, range(6, 7))
     assert Checkpoints(tmp_path / "c").updates() == [2, 4, 6]
 
@@ -213,8 +214,8 @@ def callbacks_of(folder: Path, own: Trainer) -> tuple[list[Any], Saving]:
     last = Saving(
         Checkpoints(folder / "checkpoints"),
         metrics,
+        log,
         validation,
-        {"log": log, "validation": validation},
         metric="loss",
         keep_last=1,
         keep_best=1,
@@ -234,9 +235,9 @@ def test_stopping_and_resuming_equals_not_stopping(tmp_path: Path, cut: int, nam
     torch.manual_seed(4)
     callbacks, last = callbacks_of(tmp_path / "parts", first)
     for _ in range(cut):
-        step = first.update()
+        first.step = first.update()
         for callback in callbacks:
-            callback.after_update(first, step)
+            callback.after_update(first)
     last.at_end(first)
     last._metrics.write("train", 99, loss=0.0)  # written after the checkpoint: to be forgotten
 
@@ -248,8 +249,8 @@ def test_stopping_and_resuming_equals_not_stopping(tmp_path: Path, cut: int, nam
 
     assert vars(second.position) == vars(whole.position)
     assert second.tokens == whole.tokens
-    for name, weight in weights(whole.model).items():
-        assert torch.equal(weight, weights(second.model)[name]), name
+    for name, weight in copy_weights(whole.model).items():
+        assert torch.equal(weight, copy_weights(second.model)[name]), name
     timeless = [
         [
             {k: v for k, v in event.items() if "second" not in k}
@@ -278,5 +279,5 @@ def test_the_optimizers_state_is_saved_and_restored(tmp_path: Path, kind: str) -
     callbacks_of(tmp_path, first)[1].save(first)
     callbacks_of(tmp_path, second)[1].resume(second, 2)
     second.run([])
-    for name, weight in weights(whole.model).items():
-        assert torch.equal(weight, weights(second.model)[name]), name
+    for name, weight in copy_weights(whole.model).items():
+        assert torch.equal(weight, copy_weights(second.model)[name]), name

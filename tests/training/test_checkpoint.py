@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -7,13 +6,30 @@ from torch import Tensor
 
 from seq2attn.errors import Seq2attnError
 from seq2attn.training import checkpoint as module
-from seq2attn.training.checkpoint import MODEL, Checkpoints, average, load_weights, read_tensors, weights
+from seq2attn.training.checkpoint import (
+    MODEL,
+    CallbackStates,
+    Checkpoints,
+    CheckpointState,
+    PositionState,
+    average_weights,
+    copy_weights,
+    load_weights,
+    read_tensors,
+)
 from tests.laws.systems import MODELS, sentences, system
 
 
-def save(checkpoints: Checkpoints, update: int, value: float = 0.0, **state: Any) -> None:
-    tensors = {"w": torch.full((2, 3), value)}
-    checkpoints.save(update, model=tensors, optimizer={}, random={"cpu": torch.get_rng_state()}, state=state)
+def state(update: int, seconds: float = 0.0) -> CheckpointState:
+    position = PositionState(update=update, epoch=0, batch=update, skipped=0, skipped_in_a_row=0)
+    return CheckpointState(
+        position=position, seconds=seconds, tokens=9, schedule={}, callbacks=CallbackStates(), metrics_bytes=0
+    )
+
+
+def save(checkpoints: Checkpoints, update: int, value: float = 0.0, seconds: float = 0.0) -> None:
+    tensors, random = {"w": torch.full((2, 3), value)}, {"cpu": torch.get_rng_state()}
+    checkpoints.save(update, model=tensors, optimizer={}, random=random, state=state(update, seconds))
 
 
 def value(checkpoints: Checkpoints, update: int) -> float:
@@ -23,10 +39,10 @@ def value(checkpoints: Checkpoints, update: int) -> float:
 def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     assert checkpoints.updates() == []
-    save(checkpoints, 20, 2.0, loss=0.1 + 0.2)
+    save(checkpoints, 20, 2.0, seconds=0.1 + 0.2)
     save(checkpoints, 3, 1.0)
     assert checkpoints.updates() == [3, 20]
-    assert checkpoints.state(20) == {"loss": 0.1 + 0.2}
+    assert checkpoints.read_state(20) == state(20, 0.1 + 0.2)
     assert value(checkpoints, 20) == 2.0
     assert sorted(path.name for path in checkpoints.path(20).iterdir()) == [
         "SHA256SUMS",
@@ -65,7 +81,7 @@ def flipped(content: bytes) -> bytes:
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_found(tmp_path: Path, name: str, damage: str) -> None:
     checkpoints = Checkpoints(tmp_path)
     for update in (10, 20):
-        save(checkpoints, update, loss=1.5)
+        save(checkpoints, update)
         assert checkpoints.newest() == (update, [])
     file = checkpoints.path(20) / name
     content = file.read_bytes()
@@ -75,7 +91,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_found(tmp_path: 
     assert "update-00000020" in flaw
     assert "damaged" in flaw
     with pytest.raises(Seq2attnError, match="update-00000020"):
-        checkpoints.weights([10, 20])
+        checkpoints.read_weights([10, 20])
     (checkpoints.path(10) / "state.json").write_text("{}")
     with pytest.raises(Seq2attnError, match=r"no checkpoint is whole: .*update-00000020.*update-00000010"):
         checkpoints.newest()
@@ -96,7 +112,7 @@ def files(folder: Path, *contents: dict[str, Tensor]) -> list[Path]:
 def test_an_average_is_the_mean_of_every_parameter(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(1)
     parts = [{"a": torch.randn(3, 2, generator=generator), "b": torch.full((1,), 10.0**i)} for i in range(3)]
-    mean = average(files(tmp_path, *parts))
+    mean = average_weights(files(tmp_path, *parts))
     torch.testing.assert_close(mean["a"], torch.stack([part["a"] for part in parts]).mean(0))
     assert mean["b"].item() == pytest.approx(37)
     assert mean["a"].dtype == torch.float32
@@ -104,12 +120,12 @@ def test_an_average_is_the_mean_of_every_parameter(tmp_path: Path) -> None:
 
 def test_an_average_sums_in_fp64(tmp_path: Path) -> None:
     parts = [{"a": torch.tensor([number])} for number in (2.0**24, 1.0, 1.0, 1.0, 1.0)]  # fp32 would lose every 1
-    assert average(files(tmp_path, *parts))["a"].item() == pytest.approx((2**24 + 4) / 5, abs=0.3)
+    assert average_weights(files(tmp_path, *parts))["a"].item() == pytest.approx((2**24 + 4) / 5, abs=0.3)
 
 
 def test_checkpoints_of_different_models_have_no_average(tmp_path: Path) -> None:
-    with pytest.raises(Seq2attnError, match=r"1\.safetensors: holds other parameters than .*0\.safetensors"):
-        average(files(tmp_path, {"a": torch.ones(1)}, {"b": torch.ones(1)}))
+    with pytest.raises(Seq2attnError, match=r"1\.safetensors: has other parameters than .*0\.safetensors"):
+        average_weights(files(tmp_path, {"a": torch.ones(1)}, {"b": torch.ones(1)}))
 
 
 def test_a_damaged_file_is_one_clear_line(tmp_path: Path) -> None:
@@ -123,7 +139,7 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("tied", "tables"), [("none", 3), ("two_way", 2), ("three_way", 1)])
 def test_tied_weights_are_saved_once_and_tied_again_after_loading(tied: str, tables: int) -> None:
-    saved = weights(system("luong", tied=tied))
+    saved = copy_weights(system("luong", tied=tied))
     assert sum(tensor.shape == (11, 8) for tensor in saved.values()) == tables
     model = system("luong", tied=tied)
     with torch.no_grad():
@@ -143,7 +159,7 @@ def test_a_model_that_is_read_back_computes_what_the_saved_one_did(tmp_path: Pat
     for changed, by in ((model, 0.1), (other, 1.0)):
         for tensor in changed.state_dict().values():  # what modules keep beside their weights too
             tensor.add_(by)
-    (tmp_path / MODEL).write_bytes(module.to_bytes(weights(model)))
+    (tmp_path / MODEL).write_bytes(module.to_bytes(copy_weights(model)))
     assert not torch.equal(other.logits(other(source, target)), model.logits(model(source, target)))
     load_weights(other, read_tensors(tmp_path / MODEL), tmp_path / MODEL)
     assert torch.equal(other.logits(other(source, target)), model.logits(model(source, target)))
@@ -152,7 +168,7 @@ def test_a_model_that_is_read_back_computes_what_the_saved_one_did(tmp_path: Pat
 
 
 def changed(kind: str) -> dict[str, Tensor]:
-    tensors = weights(system("luong"))
+    tensors = copy_weights(system("luong"))
     if kind == "missing":
         del tensors["bias"]
     if kind == "unknown":
@@ -165,7 +181,7 @@ def changed(kind: str) -> dict[str, Tensor]:
 @pytest.mark.parametrize(("kind", "name"), [("missing", "'bias'"), ("unknown", "'bios'"), ("shape", "'bias'")])
 def test_weights_of_another_model_are_refused(kind: str, name: str) -> None:
     model = system("luong")
-    before = {key: tensor.clone() for key, tensor in weights(model).items()}
+    before = {key: tensor.clone() for key, tensor in copy_weights(model).items()}
     with pytest.raises(Seq2attnError, match=rf"there: does not fit the config's model: {name} and 0 more"):
         load_weights(model, {key: tensor + 1 for key, tensor in changed(kind).items()}, Path("there"))
-    assert all(torch.equal(tensor, before[key]) for key, tensor in weights(model).items())
+    assert all(torch.equal(tensor, before[key]) for key, tensor in copy_weights(model).items())

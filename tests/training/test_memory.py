@@ -7,7 +7,7 @@ import torch
 
 from seq2attn.data.batches import Batch
 from seq2attn.training.loss import Loss
-from seq2attn.training.memory import OutOfMemoryError, is_out_of_memory, rehearse
+from seq2attn.training.memory import OutOfMemoryError, check_memory, is_out_of_memory
 from seq2attn.training.trainer import Trainer
 from tests.laws.systems import system
 from tests.training.toy import batch, trainer
@@ -22,7 +22,7 @@ def test_trying_a_batch_changes_no_bit_of_what_follows(name: str) -> None:
         model = system(name, dropout=0.3)
         own = trainer([batch(0, 1), batch(2, 3)], model=model, optimizer=torch.optim.AdamW(model.parameters(), 0.01))
         torch.manual_seed(3)
-        rehearse(own, tried, batch_tokens=24, accumulation=1)
+        check_memory(own, tried, batch_tokens=24, accumulation=1)
         assert all(parameter.grad is None for parameter in model.parameters())
         steps = [own.update().nll for _ in range(3)]
         ends.append((steps, [*model.state_dict().values()], torch.get_rng_state()))
@@ -58,7 +58,9 @@ def test_a_batch_without_room_is_an_error_that_says_what_would_fit(
     own = trainer([])
     limited(own, rows, error)
     with pytest.raises(OutOfMemoryError, match=message) as caught:
-        rehearse(own, [batch(1), batch(0, 1, 2, 3)] if rows else [batch(0, 1, 2, 3)], batch_tokens=24, accumulation=3)
+        check_memory(
+            own, [batch(1), batch(0, 1, 2, 3)] if rows else [batch(0, 1, 2, 3)], batch_tokens=24, accumulation=3
+        )
     assert re.search(hint, caught.value.hint)
 
 
@@ -66,7 +68,7 @@ def test_another_error_is_not_taken_for_it() -> None:
     own = trainer([])
     limited(own, 0, RuntimeError("shapes do not match"))
     with pytest.raises(RuntimeError, match="shapes"):
-        rehearse(own, [batch(0)], batch_tokens=24, accumulation=1)
+        check_memory(own, [batch(0)], batch_tokens=24, accumulation=1)
 
 
 def test_a_real_allocation_that_fails_is_recognized() -> None:

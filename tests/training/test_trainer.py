@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from seq2attn.errors import DivergedError
 from seq2attn.tokens import PAD
 from seq2attn.training.schedule import Schedule, inverse_sqrt
-from seq2attn.training.trainer import MAX_SKIPPED, Step, Trainer
+from seq2attn.training.trainer import MAX_SKIPPED, Callback, Trainer
 from tests.laws.systems import system
 from tests.training.toy import SOURCE, TARGET, batch, trainer
 
@@ -88,7 +88,7 @@ def test_epochs_follow_one_another_also_inside_an_update() -> None:
     asked: list[int] = []
     seen: list[int] = []
     own = trainer([], accumulation=2)
-    own._epochs = lambda number: asked.append(number) or [batch(0), batch(1), batch(2)]  # type: ignore[func-returns-value]
+    own._plan_epoch = lambda number: asked.append(number) or [batch(0), batch(1), batch(2)]  # type: ignore[func-returns-value]
     loss = own.loss
     own.loss = lambda part: seen.append(int(part.indices[0])) or loss(part)  # type: ignore[func-returns-value,method-assign,assignment]
     own.run([])
@@ -97,24 +97,19 @@ def test_epochs_follow_one_another_also_inside_an_update() -> None:
     assert vars(own.position) == {"update": 4, "epoch": 2, "batch": 2, "skipped": 0, "skipped_in_a_row": 0}
 
 
-class Recorder:
+class Recorder(Callback):
     """Notes its calls; stops training at an update."""
 
     def __init__(self, name: str, calls: list[str], stop_at: int | None = None) -> None:
         self.name, self.calls, self.stop_at = name, calls, stop_at
 
-    def after_update(self, trainer: Trainer, step: Step) -> None:
+    def after_update(self, trainer: Trainer) -> None:
         self.calls.append(f"{self.name} {trainer.position.update}")
-        trainer.stop = trainer.stop or trainer.position.update == self.stop_at
+        if trainer.position.update == self.stop_at:
+            trainer.stop.early = True
 
     def at_end(self, trainer: Trainer) -> None:
         self.calls.append(f"{self.name} end")
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        pass
 
 
 def test_callbacks_are_called_in_their_order_until_one_stops() -> None:
@@ -148,7 +143,7 @@ def test_an_update_without_a_finite_gradient_changes_nothing_and_training_goes_o
 
 
 def test_ten_updates_in_a_row_without_a_finite_gradient_end_the_run() -> None:
-    own = trainer([batch(2, 1)], max_updates=100, where=lambda index: f"train.en:{index + 1}")
+    own = trainer([batch(2, 1)], max_updates=100, locate=lambda index: f"train.en:{index + 1}")
     broken(
         own, {*range(1, MAX_SKIPPED), *range(MAX_SKIPPED + 1, 100)}
     )  # one good update in between starts the count anew
