@@ -29,8 +29,8 @@ INSTALLATION = {
     "gpu/bin/pip install torch",
     "gpu/bin/pip install .",
 }
-# Hours of training: their options are parsed, their configs read.
-LONG = {("demo",), ("probe", "capacity")}
+# Hours of training, and a minute of measuring: their words are parsed. tests/cli/ runs them small.
+LONG = {("demo",), ("probe", "capacity"), ("probe", "cost")}
 SMALL_MODEL = (
     "data.vocab_size=360",
     "model.embedding.width=16",
@@ -44,7 +44,6 @@ SMALLER = {
     ("corpus",): ("--pairs", "300", "--max-words", "10"),
     ("evaluate",): ("--noise-seeds", "1"),
     ("probe", "scaling"): ("--draws", "10"),
-    ("probe", "cost"): ("--lengths", "8,16", "--sentence-lengths", "4,8"),
     ("probe", "attention"): ("--sentences", "2"),
     ("probe", "heads"): ("--sentences", "2"),
 }

@@ -90,7 +90,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a reader of the README has when he goes on to docs/: a config, a corpus and two runs. Copy it."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "en-de.yaml").write_text(first_config(), encoding="utf-8")
@@ -101,7 +101,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert _run(d.shrink(["train", "en-de.yaml", "--out", "runs/first"]), False) == 0
         second = ["train", "en-de.yaml", "--out", "runs/second", "--set", "model.decoder=bahdanau"]
         assert _run(d.shrink(second), False) == 0
-    yield folder
+    return folder
 
 
 @pytest.mark.parametrize("name", d.RUN)
