@@ -1,6 +1,4 @@
 import importlib.metadata
-import re
-import shlex
 import subprocess
 import sys
 import tomllib
@@ -8,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 import seq2attn
 from seq2attn import resources
-from seq2attn.cli.main import app
-from seq2attn.config.load import load_config
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "datasets", "sacrebleu", "sentencepiece", "pyarrow", "pandas", "numpy", "yaml", "jinja2")
@@ -77,40 +72,3 @@ def test_writing_the_corpus_needs_no_torch(tmp_path: Path) -> None:
 def test_translating_and_evaluating_never_import_datasets(tmp_path: Path) -> None:
     modules = "seq2attn.inference.model, seq2attn.inference.evaluate, seq2attn.data.sources"
     assert "datasets" not in _imported(f"import {modules}", tmp_path)
-
-
-def _readme_blocks(language: str) -> list[str]:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", readme, flags=re.DOTALL)
-
-
-def test_every_command_and_option_in_the_readme_exists() -> None:
-    lines = [line for block in _readme_blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
-    commands = [shlex.split(line.split("|")[-1], comments=True) for line in lines]
-    calls = [words for words in commands if words and Path(words[0]).name == "seq2attn"]
-    assert len(calls) > 5
-    group: Any = typer.main.get_command(app)
-    for _, name, *words in calls:
-        command = group.commands[name]
-        command = command.commands[words[0]] if hasattr(command, "commands") else command
-        options = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("-")} <= options, (name, words)
-
-
-def test_every_command_is_in_the_readme() -> None:
-    group: Any = typer.main.get_command(app)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, command in group.commands.items():
-        assert f"seq2attn {name}" in readme
-        shown = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
-        for option in (option for parameter in shown for option in parameter.opts):
-            assert not option.startswith("--") or f"`{option}" in readme, (name, option)
-
-
-def test_every_config_in_the_readme_is_valid(tmp_path: Path) -> None:
-    configs = [block for block in _readme_blocks("yaml") if block.startswith(("seed:", "data:"))]
-    assert configs
-    for number, text in enumerate(configs):
-        file = tmp_path / f"{number}.yaml"
-        file.write_text(text, encoding="utf-8")
-        load_config(file)
