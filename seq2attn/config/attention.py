@@ -1,6 +1,6 @@
 """The config's attention sections: score → span → normalizer → aggregation, and what may stand around them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,44 +9,78 @@ from seq2attn.config.section import Count, Depth, Positive, Probability, Reach, 
 # ---- scores
 
 
-class DotConfig(Section):
+Reads = Literal["content", "position", "nothing"]
+
+
+class BaseScoreConfig(Section):
+    """What the rules ask of a score's section.
+
+    `maps_widths`: queries and keys may differ in width. `is_dot_product`: the score may be used with rotary positions.
+    `reads`: what of a source position decides its score. The defaults are the safe ones: a new score that needs equal
+    widths, and says nothing about that, is refused where the widths differ.
+    """
+
+    maps_widths: ClassVar[bool] = False
+    is_dot_product: ClassVar[bool] = False
+    reads: ClassVar[Reads] = "content"
+
+    @property
+    def longest_source(self) -> int | None:
+        """The most source positions that have a score; None: any number."""
+        return None
+
+
+class DotConfig(BaseScoreConfig):
     """q · k (Luong et al. 2015, eq. 8)."""
 
+    is_dot_product: ClassVar[bool] = True
     type: Literal["dot"] = "dot"
 
 
-class ScaledDotConfig(Section):
+class ScaledDotConfig(BaseScoreConfig):
     """q · k × scale (Vaswani et al. 2017, eq. 1)."""
 
+    is_dot_product: ClassVar[bool] = True
     type: Literal["scaled_dot"] = "scaled_dot"
     scale: Literal["auto", "learned"] | Positive = Field(
         default="auto", description="auto: 1/√width of a head; learned: starts there; or a number"
     )
 
 
-class GeneralConfig(Section):
+class GeneralConfig(BaseScoreConfig):
     """q · W k (Luong et al. 2015, eq. 8)."""
 
+    maps_widths: ClassVar[bool] = True
     type: Literal["general"] = "general"
 
 
-class AdditiveConfig(Section):
+class AdditiveConfig(BaseScoreConfig):
     """v · tanh(W q + U k) (Bahdanau et al. 2015, appendix A.1.2), Luong's concat."""
 
+    maps_widths: ClassVar[bool] = True
     type: Literal["additive"] = "additive"
     width: Count | None = Field(default=None, description="Hidden units of the score; null: the queries' width")
 
 
-class LocationConfig(Section):
-    """W q: a score for each position, whatever stands there (Luong et al. 2015, eq. 8)."""
+class LocationConfig(BaseScoreConfig):
+    """W q: a score for each position, whatever word is there (Luong et al. 2015, eq. 8)."""
 
+    maps_widths: ClassVar[bool] = True
+    reads: ClassVar[Reads] = "position"
     type: Literal["location"] = "location"
     max_source: Count = Field(default=256, description="Positions that have a score")
 
+    @property
+    def longest_source(self) -> int:
+        """`max_source`."""
+        return self.max_source
 
-class UniformConfig(Section):
+
+class UniformConfig(BaseScoreConfig):
     """0: every position weighs the same. The control for all others."""
 
+    maps_widths: ClassVar[bool] = True
+    reads: ClassVar[Reads] = "nothing"
     type: Literal["uniform"] = "uniform"
 
 
@@ -218,7 +252,10 @@ class AttentionConfig(Section):
     normalizer: NormalizerSection = Field(default=SoftmaxConfig(), description="What makes weights of the scores")
     aggregation: AggregationSection = Field(default=ExpectationConfig(), description="Average, or choose a position")
     heads: Count | None = Field(default=None, description="Heads, each with projections of its own; null: one, without")
-    groups: Count | None = Field(default=None, description="Heads of one group share keys and values; null: none do")
+    key_value_heads: Count | None = Field(
+        default=None,
+        description="Heads of keys and values, each shared by heads / key_value_heads heads; null: as heads",
+    )
     dropout: Probability = Field(default=0.0, description="Share of the weights dropped in training")
     temporal: bool = Field(default=False, description="A position once attended to counts less (Sankaran et al. 2016)")
     sentinel: bool = Field(default=False, description="The decoder's own memory competes (adaptive; Lu et al. 2017)")

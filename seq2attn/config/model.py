@@ -1,10 +1,12 @@
 """The config's model section: embedding, encoder, decoder and, between them, an attention."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal, assert_never
 
 from pydantic import Field
 
 from seq2attn.config.attention import (
+    AttentionConfig,
     BahdanauAttentionConfig,
     CausalAttentionConfig,
     LuongAttentionConfig,
@@ -155,8 +157,8 @@ class ModelConfig(Section):
 
     embedding: EmbeddingConfig = Field(default=EmbeddingConfig(), description="Vectors of the subwords")
     dropout: Probability = Field(default=0.1, description="Share of units dropped in training, wherever dropout acts")
-    encoder: EncoderSection = Field(description="What reads the source")
-    decoder: DecoderSection = Field(description="What writes the target")
+    encoder: EncoderSection = Field(description="What reads the source", examples=["lstm"])
+    decoder: DecoderSection = Field(description="What writes the target", examples=["luong"])
 
     @property
     def source_width(self) -> int:
@@ -164,3 +166,24 @@ class ModelConfig(Section):
         if isinstance(self.encoder, LSTMEncoderConfig):
             return self.encoder.width * (2 if self.encoder.bidirectional else 1)
         return self.embedding.width
+
+    def attentions(self) -> Iterator[tuple[str, AttentionConfig]]:
+        """Every attention of the model: its dotted key, such as "model.decoder.attention", and its section."""
+        encoder, decoder = self.encoder, self.decoder
+        match encoder:
+            case TransformerEncoderConfig():
+                yield "model.encoder.self_attention", encoder.self_attention
+            case LSTMEncoderConfig() | ConvEncoderConfig():
+                pass
+            case _:
+                assert_never(encoder)
+        match decoder:
+            case TransformerDecoderConfig():
+                yield "model.decoder.self_attention", decoder.self_attention
+                yield "model.decoder.attention", decoder.attention
+            case BahdanauDecoderConfig() | LuongDecoderConfig():
+                yield "model.decoder.attention", decoder.attention
+            case LSTMDecoderConfig():
+                pass
+            case _:
+                assert_never(decoder)

@@ -56,7 +56,7 @@ class CosineConfig(Section):
 
 
 class PlateauConfig(Section):
-    """The peak, multiplied by `factor` each time that validation has not improved `patience` times."""
+    """The peak, multiplied by `factor` whenever validation has not improved `patience` times in a row."""
 
     type: Literal["plateau"] = "plateau"
     warmup: Warmup = Field(default=0, description="Updates until the peak")
@@ -91,9 +91,9 @@ class AverageConfig(Section):
 
 
 class TrainingConfig(Section):
-    """The loop."""
+    """How long to train, in what batches, by which optimizer, and which checkpoint to keep."""
 
-    max_updates: Count = Field(description="Optimizer steps in all")
+    max_updates: Count = Field(description="Optimizer steps in all", examples=[10_000])
     batch_tokens: Count = Field(
         default=2000, description="Bound of sentences × longest sentence (padding included) of one batch, in subwords"
     )

@@ -10,7 +10,7 @@ from seq2attn.errors import Seq2attnError
 from seq2attn import machine
 from seq2attn.runs import manifest
 from seq2attn.config.config import Config
-from seq2attn.config.advice import advice
+from seq2attn.config.advice import give_advice
 from seq2attn.build.corpora import Corpora, load_corpora
 from seq2attn.runs.lock import locked
 from seq2attn.runs.progress import say
@@ -108,6 +108,6 @@ def _description(config: Config, corpora: Corpora, model: Seq2Seq, where: torch.
         f"{corpora.train.name}: {len(corpora.encoded):,} pairs; validation on {len(corpora.validation.source):,}",
         f"{training.max_updates:,} updates of {training.accumulation} × {training.batch_tokens:,} tokens at most, "
         f"{training.precision} on {where.type} with {torch.get_num_threads()} threads",
-        *advice(config.model),
+        *give_advice(config.model),
         *([] if where.type == "cpu" else [f"on {where.type} a run repeats only as far as PyTorch's kernels there do"]),
     ]
