@@ -26,7 +26,7 @@ class EvaluationConfig(Section):
 
     lowercase: bool = Field(default=False, description="Score without regard to case")
     tokenize: BleuTokenizer = Field(default="auto", description="BLEU's tokenizer; auto follows the target language")
-    beam: int = Field(default=5, ge=1, le=1_000, description="Hypotheses kept at a time")
+    beam: int = Field(default=5, ge=1, le=1_000, description="Hypotheses that beam search keeps; 1: greedy search")
     length_penalty: float = Field(
         default=1.0, ge=0, le=100, description="Exponent of the length that scores are divided by"
     )
@@ -44,7 +44,7 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def fit_default_length_in_batch(cls, value: Any) -> Any:
-        """Where max_length is not set and batch_tokens is less than its default, the longest pair fills a batch."""
+        """Set max_length to batch_tokens where it is not set and batch_tokens is less than its default."""
         match value:
             case {"data": {"max_length": _}}:
                 return value
@@ -93,7 +93,7 @@ _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+.0123456
 
 
 def to_yaml(config: Config) -> str:
-    """All keys with their values; reading it back gives an equal config."""
+    """The config as YAML, with all keys and their values; reading it back gives an equal config."""
     values = config.model_dump(mode="json")
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
 

@@ -81,11 +81,11 @@ SourceSection = Annotated[SourceConfig, Field(discriminator="type"), Variant(def
 class TokenizerConfig(Section):
     """How text becomes subwords; SentencePiece is trained on the training pairs."""
 
-    type: Literal["unigram", "bpe"] = Field(default="unigram", description="Kind of subwords")
+    type: Literal["unigram", "bpe"] = Field(default="unigram", description="How SentencePiece makes subwords")
     joint: bool = Field(default=True, description="One vocabulary for both languages")
     byte_fallback: bool = Field(default=True, description="Spell unknown characters in bytes: nothing is ever unknown")
     character_coverage: float = Field(
-        default=1.0, gt=0, le=1, description="Share of the characters with pieces of their own"
+        default=1.0, gt=0, le=1, description="Share of the text's characters that become subwords"
     )
     sampling: float | None = Field(
         default=None, gt=0, le=1, description="New segmentations each epoch: unigram's alpha, BPE's dropout; null: off"
@@ -103,18 +103,20 @@ class DataConfig(Section):
         description="Training pairs; a bare string is the prefix of line-aligned text", examples=["data/train"]
     )
     validation: SourceSection = Field(description="Pairs that choose the best checkpoint", examples=["data/validation"])
-    test: SourceSection | None = Field(default=None, description="Pairs that compare and evaluate report; null: none")
+    test: SourceSection | None = Field(
+        default=None, description="Pairs that `compare` and `evaluate` score; null: none"
+    )
     vocab_size: int = Field(
-        default=8000, ge=8, le=1_000_000, description="Subwords of the vocabulary, of each one if separate"
+        default=8000, ge=8, le=1_000_000, description="Subwords of the vocabulary; of each one, if there are two"
     )
     tokenizer: Annotated[TokenizerConfig, Variant(default="unigram")] = Field(
-        default=TokenizerConfig(), description="Subwords"
+        default=TokenizerConfig(), description="How text becomes subwords"
     )
     max_length: int = Field(
         default=DEFAULT_MAX_LENGTH,
         ge=2,
-        description="Subwords with end of sentence; longer training pairs are dropped and counted. "
-        "Where batch_tokens is less and this is not set, batch_tokens",
+        description="Most subwords of a sentence, its end included; longer training pairs are dropped and counted. "
+        "Not set: batch_tokens, where that is less",
     )
 
     @model_validator(mode="before")

@@ -86,7 +86,7 @@ def _find(details: ErrorDetails, tree: Located) -> Iterator[_Finding]:
         expected = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
         yield _Finding(path, _describe(path, written), _choice_hint(written, choices, field), expected)
     else:
-        sections = list(_sections(field.annotation)) if field else []
+        sections = list(list_sections(field.annotation)) if field else []
         is_item = isinstance(details["loc"][-1], int) and kind != "missing"
         expected = ("a list of values, each " if is_item else "") + _expected(kind, context, sections)
         yield _Finding(path, _describe(path, written), _value_hint(kind, path, written, field, sections), expected)
@@ -102,7 +102,7 @@ def _locate(location: tuple[int | str, ...]) -> _Field:
     path: Path = ()
     field: FieldInfo | None = None
     for part in location:
-        chosen = [model for model in models if part in _tags(model)]
+        chosen = [model for model in models if part in list_types(model)]
         if len(models) > 1 and chosen and not tagged:
             models, tagged = chosen + [model for model in models if model not in chosen], True
             continue
@@ -110,16 +110,16 @@ def _locate(location: tuple[int | str, ...]) -> _Field:
             break
         owners, path, tagged = models, (*path, str(part)), False
         field = owners[0].model_fields.get(str(part))
-        models = list(_sections(field.annotation)) if field else []
+        models = list(list_sections(field.annotation)) if field else []
     return _Field(path, field, models if tagged else owners)
 
 
-def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+def list_sections(annotation: Any) -> Iterator[type[BaseModel]]:
     """The sections that an annotation allows."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
-        yield from _sections(inner)
+        yield from list_sections(inner)
 
 
 def _literals(annotation: Any) -> Iterator[str]:
@@ -131,7 +131,7 @@ def _literals(annotation: Any) -> Iterator[str]:
             yield from _literals(inner)
 
 
-def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+def list_types(model: type[BaseModel]) -> tuple[Any, ...]:
     field = model.model_fields.get("type")
     return get_args(field.annotation) if field else ()
 
@@ -140,7 +140,9 @@ def _choices(field: FieldInfo | None) -> list[str]:
     """The legal words of a key, or the types of its section."""
     if field is None:
         return []
-    return list(_literals(field.annotation)) or [tag for model in _sections(field.annotation) for tag in _tags(model)]
+    return list(_literals(field.annotation)) or [
+        tag for model in list_sections(field.annotation) for tag in list_types(model)
+    ]
 
 
 def _get(tree: Located, path: Path) -> Located | None:
@@ -204,7 +206,7 @@ def _expected(kind: str, context: dict[str, Any], sections: list[type[BaseModel]
             return "a list of two numbers"
         case "tuple_type":
             return "a list of numbers"
-    types = [tag for model in sections for tag in _tags(model)]
+    types = [tag for model in sections for tag in list_types(model)]
     return f"a mapping with one of the types {', '.join(types)}" if types else "a mapping of keys"
 
 
@@ -232,7 +234,7 @@ def _example(field: FieldInfo | None) -> Any:
         return "…"
     if field.examples:
         return field.examples[0]
-    section = next(_sections(field.annotation), None)
+    section = next(list_sections(field.annotation), None)
     if section is None:
         return "…"
     return {name: _example(inner) for name, inner in section.model_fields.items() if inner.is_required()}
@@ -247,7 +249,7 @@ def _value_hint(
         return "write one of the legal values"
     if sections:
         first, inner = next(iter(sections[0].model_fields.items()))
-        types = _tags(sections[0])
+        types = list_types(sections[0])
         value = types[0] if types else _example(inner) if inner.is_required() else inner.get_default()
         return f"for example {path[-1]}: {{{first}: {_show_yaml(value)}}}"
     if isinstance(field.get_default(), bool):
@@ -275,9 +277,9 @@ def _key_hint(path: Path, owners: list[type[BaseModel]]) -> tuple[str, Path]:
     """What was probably meant by an unknown key, and its path: a key of this section, or of its other types, or elsewhere."""
     section, name = path[:-1], path[-1]
     legal = list(owners[0].model_fields)
-    others = [_tags(other)[0] for other in owners[1:] if name in other.model_fields]
+    others = [list_types(other)[0] for other in owners[1:] if name in other.model_fields]
     if others:
-        return f"type {' or '.join(others)} has it; type {_tags(owners[0])[0]} has {', '.join(legal)}", ()
+        return f"type {' or '.join(others)} has it; type {list_types(owners[0])[0]} has {', '.join(legal)}", ()
     near_miss = NEAR_MISSES.get(name.lower().replace("-", "_"))
     if near_miss is not None:
         is_here = near_miss.key in legal
@@ -298,5 +300,5 @@ def list_keys(model: type[BaseModel], above: Path = ()) -> Iterator[Path]:
     """The path of every key of a section, of whatever type."""
     for name, field in model.model_fields.items():
         yield (*above, name)
-        for inner in _sections(field.annotation):
+        for inner in list_sections(field.annotation):
             yield from list_keys(inner, (*above, name))

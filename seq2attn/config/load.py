@@ -40,9 +40,9 @@ def load_complete_config(file: Path) -> Config:
 
 def _find_shipped(path: Path, name: str) -> Path:
     """`path`; if it is not there and `name` begins with configs/, the file of that name that ships with the project."""
-    if not path.exists() and Path(name).parts[:1] == ("configs",) and resource(name).exists():
-        return resource(name)
-    return path
+    shipped = resource(name)
+    is_shipped = Path(name).parts[:1] == ("configs",) and os.path.exists(shipped)  # no error, however long the name
+    return shipped if is_shipped and not os.path.exists(path) else path
 
 
 def _validate(tree: Located, file: Path) -> Config:
@@ -76,7 +76,7 @@ def _read(path: Path, above: tuple[Path, ...], named: Origin | None) -> Located:
         return top
     base: Located | None = None
     for name in extends.value if isinstance(extends.value, list) else [extends]:
-        if not isinstance(name.value, str) or not name.value:
+        if not isinstance(name.value, str) or not name.value or "\0" in name.value:
             raise ConfigError(
                 f"{name.origin}: `extends` must name a file or a list of files",
                 "for example extends: ../base/demo.yaml",

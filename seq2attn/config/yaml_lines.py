@@ -193,6 +193,4 @@ def _scalar(node: yaml.Node, origin: Origin) -> Any:
                 return text
     except ValueError:
         pass
-    raise ConfigError(
-        f"{origin}: {text!r} cannot be read as {node.tag}", "write the value without a tag"
-    )
+    raise ConfigError(f"{origin}: {text!r} cannot be read as {node.tag}", "write the value without a tag")
