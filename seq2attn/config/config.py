@@ -126,10 +126,10 @@ def _differences(path: tuple[str, ...], a: Any, b: Any) -> Iterator[str]:
         for key in keys:
             yield from _differences((*path, key), a.get(key, _MISSING), b.get(key, _MISSING))
     elif a != b:
-        yield f"{'.'.join(path)}: {_shown(a)} → {_shown(b)}"
+        yield f"{'.'.join(path)}: {_show(a)} → {_show(b)}"
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     if isinstance(value, dict):
         return str(value.get("type", "set"))
     return "not set" if value is _MISSING else json.dumps(value, ensure_ascii=False)

@@ -17,7 +17,7 @@ from seq2attn.resources import resource
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """The config file `path` over the files that it extends, with the `overrides` ("a.b=c") over all.
+    """The config in the file `path`, laid over the files that it extends, with the `overrides` ("a.b=c") laid over both.
 
     A path that is not there, such as configs/demo/lstm.yaml, is looked up among the files that ship with the project.
     Raises ConfigError, which holds all errors of the config.
@@ -30,8 +30,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def load_complete_config(file: Path) -> Config:
-    """The config of a model folder, which reads no other file. Raises ConfigError, also if it extends one."""
-    tree = _mapping(file, "")
+    """The config in the file `file` of a model folder, which may not extend another file. Raises ConfigError."""
+    tree = _read_mapping(file, "")
     if "extends" in tree.value:
         origin = tree.value["extends"].origin
         raise ConfigError(f"{origin}: a model's config cannot extend another file", "export the model again")
@@ -52,8 +52,8 @@ def _validate(tree: Located, file: Path) -> Config:
         raise explain(error, tree, str(file)) from error
 
 
-def _mapping(path: Path, prefix: str) -> Located:
-    tree = parse(_text(path, prefix), str(path))
+def _read_mapping(path: Path, prefix: str) -> Located:
+    tree = parse(_read_text(path, prefix), str(path))
     if not isinstance(tree.value, dict):
         raise ConfigError(f"{tree.origin}: a config is a mapping of keys", "begin with `data:`, `model:` or `extends:`")
     return rename_keys(tree)
@@ -68,7 +68,7 @@ def _read(path: Path, above: tuple[Path, ...], named: Origin | None) -> Located:
     if path.resolve() in above:
         chain = " → ".join(file.name for file in (*above[above.index(path.resolve()) :], path))
         raise ConfigError(f"{prefix}`extends` runs in a circle: {chain}", "take one of the files out of the circle")
-    tree = _mapping(path, prefix)
+    tree = _read_mapping(path, prefix)
     own = dict(tree.value)
     extends = own.pop("extends", None)
     top = Located(own, tree.origin)
@@ -87,13 +87,13 @@ def _read(path: Path, above: tuple[Path, ...], named: Origin | None) -> Located:
     return top if base is None else overlay(base, top)
 
 
-def _text(path: Path, prefix: str) -> str:
+def _read_text(path: Path, prefix: str) -> str:
     try:
         content = path.read_bytes()
     except IsADirectoryError as error:
         raise ConfigError(f"{prefix}{path} is a folder, not a config file", "name a file in it") from error
     except FileNotFoundError as error:
-        raise ConfigError(f"{prefix}{path}: no such file", _file_hint(path)) from error
+        raise ConfigError(f"{prefix}{path}: no such file", _suggest_file(path)) from error
     except OSError as error:
         raise ConfigError(f"{prefix}{path}: cannot be read: {error.strerror}", "look at its permissions") from error
     try:
@@ -103,9 +103,9 @@ def _text(path: Path, prefix: str) -> str:
         raise ConfigError(f"{path}:{line}: not valid UTF-8", "save the file as UTF-8 text") from error
 
 
-def _file_hint(path: Path) -> str:
+def _suggest_file(path: Path) -> str:
     if not path.parent.is_dir():
-        return f"there is no folder {path.parent} either"
+        return f"check the path: there is no folder {path.parent}"
     names = sorted(file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml"))
     close = difflib.get_close_matches(path.name, names, n=1)
     if close:

@@ -56,7 +56,7 @@ class Located:
     text: str = ""
 
     def plain(self) -> Any:
-        """The value without origins."""
+        """The value as plain Python objects, without origins."""
         if isinstance(self.value, dict):
             return {key: item.plain() for key, item in self.value.items()}
         if isinstance(self.value, list):
@@ -64,7 +64,7 @@ class Located:
         return self.value
 
     def at(self, path: tuple[str, ...]) -> "Located":
-        """What lies at `path`, or its nearest ancestor that was written."""
+        """The value at `path`, or its nearest ancestor that was written."""
         here = self
         for key in path:
             if not isinstance(here.value, dict) or key not in here.value:
@@ -84,7 +84,7 @@ def parse(text: str, place: str, origin: Origin | None = None) -> Located:
         mark = error.problem_mark or error.context_mark
         marked = origin or Origin(place, mark.line + 1 if mark else 1)
         what = " ".join(part for part in (error.context, error.problem) if part)
-        raise ConfigError(f"{marked}: not valid YAML: {what}", _yaml_hint(text, mark)) from error
+        raise ConfigError(f"{marked}: not valid YAML: {what}", _suggest_repair(text, mark)) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(
@@ -99,7 +99,7 @@ def parse(text: str, place: str, origin: Origin | None = None) -> Located:
     if node is None:
         return Located({}, origin or Origin(place, 1))
     _check_size(node, place, origin)
-    return _located(node, place, origin, node.start_mark.line + 1, ())
+    return _locate(node, place, origin, node.start_mark.line + 1, ())
 
 
 def _check_size(root: yaml.Node, place: str, fixed: Origin | None) -> None:
@@ -124,7 +124,7 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _yaml_hint(text: str, mark: yaml.Mark | None) -> str:
+def _suggest_repair(text: str, mark: yaml.Mark | None) -> str:
     lines = text.split("\n")
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     if line[: len(line) - len(line.lstrip())].count("\t"):
@@ -132,23 +132,23 @@ def _yaml_hint(text: str, mark: yaml.Mark | None) -> str:
     return "check the indentation, and that every bracket and quote is closed, here and just above"
 
 
-def _located(node: yaml.Node, place: str, fixed: Origin | None, line: int, above: tuple[yaml.Node, ...]) -> Located:
+def _locate(node: yaml.Node, place: str, fixed: Origin | None, line: int, above: tuple[yaml.Node, ...]) -> Located:
     origin = fixed or Origin(place, line)
     if any(node is ancestor for ancestor in above):
         raise ConfigError(f"{origin}: an alias is inside of the value that it names", "write the values out instead")
     inside = (*above, node)
     if isinstance(node, yaml.MappingNode):
         items: dict[str, Located] = {}
-        for key, key_line, child in _entries(node):
+        for key, key_line, child in _list_entries(node):
             if key in items:
                 repeated = fixed or Origin(place, key_line)
                 first = "" if fixed else f"; it is in line {items[key].origin.line} too"
                 raise ConfigError(f"{repeated}: key `{key}` is repeated{first}", "keep one of the two")
-            items[key] = _located(child, place, fixed, key_line, inside)
+            items[key] = _locate(child, place, fixed, key_line, inside)
         return Located(_merge(items) if _has_merge(node) else items, origin)
     if isinstance(node, yaml.SequenceNode):
-        return Located([_located(item, place, fixed, item.start_mark.line + 1, inside) for item in node.value], origin)
-    return Located(_scalar(node, origin), origin, node.value)
+        return Located([_locate(item, place, fixed, item.start_mark.line + 1, inside) for item in node.value], origin)
+    return Located(_read_scalar(node, origin), origin, node.value)
 
 
 def _has_merge(node: yaml.MappingNode) -> bool:
@@ -170,12 +170,12 @@ def _merge(items: dict[str, Located]) -> dict[str, Located]:
     return own
 
 
-def _entries(node: yaml.MappingNode) -> Iterator[tuple[str, int, yaml.Node]]:
+def _list_entries(node: yaml.MappingNode) -> Iterator[tuple[str, int, yaml.Node]]:
     for key, value in node.value:
         yield str(key.value) if isinstance(key, yaml.ScalarNode) else "?", key.start_mark.line + 1, value
 
 
-def _scalar(node: yaml.Node, origin: Origin) -> Any:
+def _read_scalar(node: yaml.Node, origin: Origin) -> Any:
     text = str(node.value)
     number = text.replace("_", "").lower()
     try:

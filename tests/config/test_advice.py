@@ -46,7 +46,7 @@ def test_sparsemax_of_products_that_are_not_scaled(normalizer: Any) -> None:
 
 
 @pytest.mark.parametrize(("width", "said"), [(511, False), (512, True)])
-def test_a_latent_vector_as_wide_as_keys_and_values_saves_nothing(width: int, said: bool) -> None:
+def test_a_wide_latent_vector_saves_nothing(width: int, said: bool) -> None:
     found = lines({"type": "transformer", "self_attention": {"latent": {"width": width}}}, "lstm")
     expected = (
         f"key `model.encoder.self_attention.latent.width` is {width}, which is no less than the 512 numbers of plain keys "

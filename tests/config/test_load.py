@@ -71,7 +71,7 @@ def test_a_bare_string_replaces_a_mapping(tmp_path: Path) -> None:
     assert config.model.encoder == LSTMEncoderConfig()
 
 
-def test_later_files_of_a_list_lie_over_earlier_ones_and_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+def test_later_files_of_a_list_lie_over_earlier_ones(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "one.yaml").write_text("extends: two.yaml\nseed: 3\n")
     (tmp_path / "shared" / "two.yaml").write_text(BASE + "seed: 2\n")
@@ -85,7 +85,7 @@ def test_a_shipped_config_may_be_extended_from_any_folder(tmp_path: Path) -> Non
     assert config == load_config("configs/demo/lstm.yaml", ["seed=5"])
 
 
-def test_a_file_of_one_s_own_comes_before_a_shipped_one(tmp_path: Path) -> None:
+def test_a_file_that_is_there_comes_before_a_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "configs" / "demo").mkdir(parents=True)
     (tmp_path / "configs" / "demo" / "lstm.yaml").write_text(BASE)
     assert load(tmp_path, "extends: configs/demo/lstm.yaml\n").training.max_updates == 100
@@ -106,7 +106,7 @@ def test_an_override_of_a_section_replaces_it_whole(tmp_path: Path) -> None:
     assert load(tmp_path, base, "data.train=corpus/x").data.train == TextConfig(prefix="corpus/x")
 
 
-def test_an_override_of_a_key_keeps_the_rest_of_its_section(tmp_path: Path) -> None:
+def test_an_override_of_a_key_keeps_its_section(tmp_path: Path) -> None:
     base = BASE.replace("train: data/train", "train: {type: grammar, pairs: 100, seed: 4}")
     assert load(tmp_path, base, "data.train.pairs=500").data.train == GrammarConfig(pairs=500, seed=4)
 
@@ -126,7 +126,7 @@ def test_an_override_reaches_into_a_bare_string(tmp_path: Path) -> None:
     assert config.data.train == TextConfig(prefix="x")
 
 
-def test_an_override_of_the_type_drops_the_keys_of_the_old_one(tmp_path: Path) -> None:
+def test_an_override_of_the_type_drops_the_old_keys(tmp_path: Path) -> None:
     base = BASE + "  optimizer: {type: adamw, betas: [0.9, 0.95]}\n"
     config = load(tmp_path, base, "training.optimizer.type=sgd", "training.optimizer.momentum=0.5")
     assert config.training.optimizer == SGDConfig(momentum=0.5)
@@ -153,7 +153,7 @@ def test_numbers_are_numbers(tmp_path: Path, text: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["1e5", "100000.0", "1_00000", "1.0E+5"])
-def test_a_whole_number_may_be_written_with_a_point_or_an_exponent(tmp_path: Path, text: str) -> None:
+def test_whole_numbers_may_have_a_point_or_an_exponent(tmp_path: Path, text: str) -> None:
     updates = load(tmp_path, BASE, f"training.max_updates={text}").training.max_updates
     assert (updates, type(updates)) == (100_000, int)
 
@@ -183,7 +183,7 @@ def test_groups_is_read_as_key_value_heads(tmp_path: Path, override: str) -> Non
     assert "groups" not in to_yaml(config)
 
 
-def test_the_new_name_overrides_the_old_name_of_an_extended_file(tmp_path: Path) -> None:
+def test_the_new_name_overrides_the_old_one(tmp_path: Path) -> None:
     base = BASE.replace("score: additive", "heads: 4, groups: 2")
     text = "extends: base.yaml\nmodel: {decoder: {attention: {key_value_heads: 1}}}\n"
     assert attention(load(tmp_path, text, base=base)).key_value_heads == 1  # type: ignore[attr-defined]

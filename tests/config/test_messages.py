@@ -82,7 +82,7 @@ def test_a_wrong_override_is_named_itself(tmp_path: Path, override: str) -> None
 
 
 @pytest.mark.parametrize("name", CASES["files"])
-def test_a_file_that_is_no_config_is_named_with_the_line(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_no_config_is_named(tmp_path: Path, name: str) -> None:
     case = CASES["files"][name]
     assert said(refuse(tmp_path, case["text"]), f"{tmp_path}/") == described(case)
 
@@ -92,7 +92,7 @@ def test_an_illegal_combination_is_reported_where_it_was_written(tmp_path: Path)
     assert error.message.startswith(f"{tmp_path}/exp.yaml:10: key `model.decoder.attention.heads` is 7")
 
 
-def test_an_illegal_combination_with_a_default_is_reported_at_its_section(tmp_path: Path) -> None:
+def test_an_illegal_default_is_reported_at_its_section(tmp_path: Path) -> None:
     error = refuse(tmp_path, BASE.replace("  max_updates", "  select: average\n  max_updates"))
     assert error.message.startswith(f"{tmp_path}/exp.yaml:11: key `training.keep_last` is 1, which is less")
 
@@ -173,7 +173,7 @@ def test_message_of_files_that_cannot_be_read(tmp_path: Path) -> None:
         ".": (f"{tmp_path} is a folder, not a config file", "name a file in it"),
         "nowhere/exp.yaml": (
             f"{tmp_path}/nowhere/exp.yaml: no such file",
-            f"there is no folder {tmp_path}/nowhere either",
+            f"check the path: there is no folder {tmp_path}/nowhere",
         ),
     }
 
