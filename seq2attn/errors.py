@@ -1,14 +1,23 @@
 """What a user can be told: one line saying what is wrong and where, one hint saying what to do."""
 
+from collections.abc import Sequence
+
 
 class Seq2attnError(Exception):
-    """An expected failure: `message` is what is wrong and where, `hint` what to do about it."""
+    """An expected failure: `message` is what is wrong and where, `hint` what to do about it.
+
+    `others` are further failures that came up with this one, such as all other errors of a config.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message, self.hint = shown(message), shown(hint)
+    def __init__(self, message: str, hint: str = "", others: Sequence["Seq2attnError"] = ()) -> None:
+        self.message, self.hint, self.others = shown(message), shown(hint), tuple(others)
         super().__init__(self.message)
+
+    def __str__(self) -> str:
+        """All messages, each on a line of its own."""
+        return "\n".join(error.message for error in (self, *self.others))
 
 
 def shown(text: str) -> str:

@@ -55,7 +55,7 @@ def build_attention(
         return _latent(section, section.latent, over, query_width, key_width)
     if heads is not None:
         width = query_width // heads
-        groups = section.groups or heads
+        groups = section.key_value_heads or heads
         return MultiHead(
             _one(section, width, width, width, causal, groups),
             heads=heads,

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
-from seq2attn.config.attention import LocationConfig
 from seq2attn.config.config import Config
 from seq2attn.data.batches import Batch, plan
 from seq2attn.data.cache import build_once, cache_folder
@@ -117,10 +116,12 @@ def load_corpora(
         _check_lengths(
             validation, lengths, data.max_length, learned, "raise data.max_length, or choose `positions: sinusoidal`"
         )
-    score = getattr(getattr(config.model.decoder, "attention", None), "score", None)
-    if isinstance(score, LocationConfig):
-        scored = f"the location score has max_source: {score.max_source}"
-        _check_lengths(validation, encoded_validation.source_lengths, score.max_source, scored, "raise max_source")
+    for key, attention in config.model.attentions():
+        if attention.score.longest_source is not None:
+            longest = attention.score.longest_source
+            scored = f"the location score has max_source: {longest}"
+            lengths = encoded_validation.source_lengths
+            _check_lengths(validation, lengths, longest, scored, f"raise {key}.score.max_source")
     return Corpora(train, validation, tokenizer, encoded, encoded_validation, notes)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seq2attn.errors import ConfigError
+from seq2attn.errors import ConfigError, Seq2attnError
 
 app = typer.Typer(no_args_is_help=True, help="Show and check configs, or print their JSON schema.")
 
@@ -26,20 +26,18 @@ def show(
 
 @app.command()
 def validate(configs: Annotated[list[Path], typer.Argument(help="Config files.", metavar="CONFIG...")]) -> None:
-    """Check configs: name each one that is fine, and the first error of the first one that is not."""
+    """Check configs: name each one that is fine, and say every error of those that are not."""
     from seq2attn.config.load import load_config
 
-    errors: dict[Path, ConfigError] = {}
+    errors: list[Seq2attnError] = []
     for config in configs:
         try:
             load_config(config)
             typer.echo(f"{config}: fine")
         except ConfigError as error:
-            errors[config] = error
+            errors += [error, *error.others]
     if errors:
-        first, *others = errors
-        also = f" (also wrong: {', '.join(map(str, others))})" if others else ""
-        raise ConfigError(errors[first].message + also, errors[first].hint)
+        raise ConfigError(errors[0].message, errors[0].hint, errors[1:])
 
 
 @app.command()

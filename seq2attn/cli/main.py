@@ -88,7 +88,10 @@ def _run(arguments: list[str], debug: bool) -> int:
             return _failed("interrupted", "", 130, debug)
         return result if isinstance(result, int) else 0
     except Seq2attnError as error:
-        return _failed(error.message, error.hint, error.exit_code, debug)
+        code = _failed(error.message, error.hint, error.exit_code, debug)
+        for other in error.others:
+            _failed(other.message, other.hint, code, debug=False)
+        return code
     except TyperException as error:  # without a message, it asks for the help that it has shown
         message = error.format_message()
         return _failed(message, "`--help` after a command shows its options", error.exit_code, debug) if message else 0

@@ -1,6 +1,6 @@
 """The config's attention sections: score → span → normalizer → aggregation, and what may stand around them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,44 +9,78 @@ from seq2attn.config.section import Count, Depth, Positive, Probability, Reach, 
 # ---- scores
 
 
-class DotConfig(Section):
+Reads = Literal["content", "position", "nothing"]
+
+
+class BaseScoreConfig(Section):
+    """What the rules ask of a score's section.
+
+    `maps_widths`: queries and keys may differ in width. `is_dot_product`: the score may be used with rotary positions.
+    `reads`: what of a source position decides its score. The defaults are the safe ones: a new score that needs equal
+    widths, and says nothing about that, is refused where the widths differ.
+    """
+
+    maps_widths: ClassVar[bool] = False
+    is_dot_product: ClassVar[bool] = False
+    reads: ClassVar[Reads] = "content"
+
+    @property
+    def longest_source(self) -> int | None:
+        """The most source positions that have a score; None: any number."""
+        return None
+
+
+class DotConfig(BaseScoreConfig):
     """q · k (Luong et al. 2015, eq. 8)."""
 
+    is_dot_product: ClassVar[bool] = True
     type: Literal["dot"] = "dot"
 
 
-class ScaledDotConfig(Section):
+class ScaledDotConfig(BaseScoreConfig):
     """q · k × scale (Vaswani et al. 2017, eq. 1)."""
 
+    is_dot_product: ClassVar[bool] = True
     type: Literal["scaled_dot"] = "scaled_dot"
     scale: Literal["auto", "learned"] | Positive = Field(
-        default="auto", description="auto: 1/√width of a head; learned: starts there; or a number"
+        default="auto", description="auto: 1/√width of a head; learned: a weight that starts there; or a number"
     )
 
 
-class GeneralConfig(Section):
+class GeneralConfig(BaseScoreConfig):
     """q · W k (Luong et al. 2015, eq. 8)."""
 
+    maps_widths: ClassVar[bool] = True
     type: Literal["general"] = "general"
 
 
-class AdditiveConfig(Section):
+class AdditiveConfig(BaseScoreConfig):
     """v · tanh(W q + U k) (Bahdanau et al. 2015, appendix A.1.2), Luong's concat."""
 
+    maps_widths: ClassVar[bool] = True
     type: Literal["additive"] = "additive"
     width: Count | None = Field(default=None, description="Hidden units of the score; null: the queries' width")
 
 
-class LocationConfig(Section):
-    """W q: a score for each position, whatever stands there (Luong et al. 2015, eq. 8)."""
+class LocationConfig(BaseScoreConfig):
+    """W q: a score for each position, whatever word is there (Luong et al. 2015, eq. 8)."""
 
+    maps_widths: ClassVar[bool] = True
+    reads: ClassVar[Reads] = "position"
     type: Literal["location"] = "location"
     max_source: Count = Field(default=256, description="Positions that have a score")
 
+    @property
+    def longest_source(self) -> int:
+        """`max_source`."""
+        return self.max_source
 
-class UniformConfig(Section):
+
+class UniformConfig(BaseScoreConfig):
     """0: every position weighs the same. The control for all others."""
 
+    maps_widths: ClassVar[bool] = True
+    reads: ClassVar[Reads] = "nothing"
     type: Literal["uniform"] = "uniform"
 
 
@@ -59,7 +93,7 @@ ScaledDotByDefault = Annotated[ScoreConfig, Field(discriminator="type"), Variant
 
 # ---- spans
 
-_GATHERED = "Compute only what the span allows, rather than all and hide the rest"
+_GATHERED = "Compute only the scores that the span allows, instead of all"
 
 
 class GlobalConfig(Section):
@@ -75,7 +109,7 @@ class CausalConfig(Section):
 
 
 class WindowConfig(Section):
-    """Positions near one's own, in self-attention; a decoder's stays causal."""
+    """Positions near the query's own, in self-attention; in a decoder only earlier ones."""
 
     type: Literal["window"] = "window"
     radius: Reach = Field(default=8, description="Farthest position that is seen")
@@ -83,10 +117,12 @@ class WindowConfig(Section):
 
 
 class StridedConfig(Section):
-    """The nearest positions and every stride-th, in self-attention (Child et al. 2019); a decoder's stays causal."""
+    """The nearest positions and every stride-th, in self-attention (Child et al. 2019)."""
 
     type: Literal["strided"] = "strided"
-    stride: Reach = Field(default=8, description="Best near the square root of the usual length")
+    stride: Reach = Field(
+        default=8, description="Distance between the far positions; best near √length of the usual sentence"
+    )
     gathered: bool = Field(default=False, description=_GATHERED)
 
 
@@ -100,7 +136,7 @@ class LocalMonotonicConfig(Section):
 
 
 class LocalPredictiveConfig(Section):
-    """A window of the source where the decoder's state says: local-p (Luong et al. 2015, §3.2)."""
+    """A window of the source around a position predicted from the decoder's state: local-p (Luong et al. 2015, §3.2)."""
 
     type: Literal["local_predictive"] = "local_predictive"
     window: Reach = Field(default=10, description="Farthest position from the middle that is seen: Luong's D")
@@ -132,7 +168,8 @@ class EntmaxConfig(Section):
 
     type: Literal["entmax"] = "entmax"
     alpha: Literal["learned"] | Annotated[float, Field(ge=1.0)] = Field(
-        default=1.5, description="1: softmax, 2: sparsemax; learned: one for each head, between 1 and 2"
+        default=1.5,
+        description="1: softmax, 2: sparsemax; learned: between 1 and 2, one for each key-value head, one for all with latent",
     )
 
 
@@ -152,17 +189,19 @@ class ReinforceConfig(Section):
     """One position, drawn; trained by REINFORCE (Xu et al. 2015, §4.1)."""
 
     type: Literal["reinforce"] = "reinforce"
-    weight: Positive = Field(default=1.0, description="Of the policy's loss beside the translation's")
-    entropy: float = Field(default=0.01, ge=0, description="Reward for a draw that is still open, at first; 0 at last")
-    soft_mix: Probability = Field(default=0.5, description="Share of the sentences that are trained softly")
+    weight: Positive = Field(default=1.0, description="Weight of the policy's loss beside the translation's")
+    entropy: float = Field(
+        default=0.01, ge=0, description="Reward for the draw's entropy at first; 0 at the last update"
+    )
+    soft_mix: Probability = Field(default=0.5, description="Share of the sentences trained with soft attention")
 
 
 class GumbelConfig(Section):
     """One position, drawn; trained by straight-through Gumbel-softmax (Jang et al. 2017)."""
 
     type: Literal["gumbel"] = "gumbel"
-    temperature: Positive = Field(default=1.0, description="Of the softmax that the gradient goes through, at first")
-    final: Positive = Field(default=0.3, description="The same at the last update")
+    temperature: Positive = Field(default=1.0, description="Temperature of the gradient's softmax at first")
+    final: Positive = Field(default=0.3, description="Temperature at the last update")
 
 
 class MarginalConfig(Section):
@@ -173,7 +212,7 @@ class MarginalConfig(Section):
 
 
 class ElboConfig(Section):
-    """Trained by the expected log-likelihood over all positions; the likeliest one translates (Xu et al. 2015, §4.1)."""
+    """Trained by the expected log-likelihood over all positions; the likeliest translates (Xu et al. 2015, §4.1)."""
 
     type: Literal["elbo"] = "elbo"
 
@@ -187,7 +226,7 @@ AggregationSection = Annotated[AggregationConfig, Field(discriminator="type"), V
 class HopsConfig(Section):
     """Reads the source several times (Sukhbaatar et al. 2015)."""
 
-    hops: Depth = Field(default=3, description="Readings")
+    hops: Depth = Field(default=3, description="How often the source is read")
     tying: Literal["layerwise", "adjacent"] = Field(
         default="layerwise", description="The same maps for every reading, or each one's values are the next one's keys"
     )
@@ -202,28 +241,37 @@ class HierarchicalConfig(Section):
 class LatentConfig(Section):
     """Multi-head latent attention: keys and values of all heads from one short vector (DeepSeek-V2 2024)."""
 
-    width: Count | None = Field(default=None, description="Of the latent vector; null: 4 × the width of a head")
+    width: Count | None = Field(default=None, description="Width of the latent vector; null: 4 × the width of a head")
     rotary: int | None = Field(
-        default=None, ge=0, description="Width of the key that knows its position; null: half a head, 0 over the source"
+        default=None, ge=0, description="Width of the rotary part of the keys; null: half a head, 0 over the source"
     )
     query: Count | None = Field(default=None, description="Width of a latent vector of the queries; null: none")
     norm: bool = Field(default=True, description="RMS normalization of the latent vectors")
 
 
 class AttentionConfig(Section):
-    """Where a query looks: a score, the positions it may see, what makes weights of the scores, and what is done with them."""
+    """One attention: a score, the positions that it may see, what makes weights of the scores, and what the weights do."""
 
     score: ScoreSection = Field(description="How well a query and a key fit")
     span: SpanSection = Field(default=GlobalConfig(), description="Positions that may be seen")
     normalizer: NormalizerSection = Field(default=SoftmaxConfig(), description="What makes weights of the scores")
-    aggregation: AggregationSection = Field(default=ExpectationConfig(), description="Average, or choose a position")
-    heads: Count | None = Field(default=None, description="Heads, each with projections of its own; null: one, without")
-    groups: Count | None = Field(default=None, description="Heads of one group share keys and values; null: none do")
+    aggregation: AggregationSection = Field(
+        default=ExpectationConfig(), description="What the weights do: average, or choose a position"
+    )
+    heads: Count | None = Field(
+        default=None, description="Heads, each with projections of its own; null: one head without projections"
+    )
+    key_value_heads: Count | None = Field(
+        default=None,
+        description="Heads that have keys and values of their own, shared by the others; null: all",
+    )
     dropout: Probability = Field(default=0.0, description="Share of the weights dropped in training")
     temporal: bool = Field(default=False, description="A position once attended to counts less (Sankaran et al. 2016)")
     sentinel: bool = Field(default=False, description="The decoder's own memory competes (adaptive; Lu et al. 2017)")
     memory: HopsConfig | None = Field(default=None, description="Read the source several times; null: once")
-    hierarchical: HierarchicalConfig | None = Field(default=None, description="Segments first; null: no segments")
+    hierarchical: HierarchicalConfig | None = Field(
+        default=None, description="Attend to segments too; null: to words only"
+    )
     latent: LatentConfig | None = Field(default=None, description="Compress keys and values; null: do not")
 
 
@@ -243,10 +291,14 @@ class TransformerAttentionConfig(AttentionConfig):
     """A Transformer's attention over the source, or its encoder's over itself."""
 
     score: ScaledDotByDefault = Field(default=ScaledDotConfig(), description="How well a query and a key fit")
-    heads: Count | None = Field(default=4, description="Heads, each with projections of its own; null: one, without")
+    heads: Count | None = Field(
+        default=4, description="Heads, each with projections of its own; null: one head without projections"
+    )
 
 
 class CausalAttentionConfig(TransformerAttentionConfig):
     """A Transformer decoder's attention over what it has written."""
 
-    span: SpanSection = Field(default=CausalConfig(), description="Positions that may be seen, always up to one's own")
+    span: SpanSection = Field(
+        default=CausalConfig(), description="Positions that may be seen, never later than the query's own"
+    )

@@ -1,27 +1,24 @@
-"""Which parts of an attention go together, and where each may stand."""
+"""Which parts of an attention go together, and where in a model each may be used."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from seq2attn.config.attention import (
     AttentionConfig,
     CausalConfig,
-    DotConfig,
     EntmaxConfig,
     GlobalConfig,
     LocalMonotonicConfig,
     LocalPredictiveConfig,
-    LocationConfig,
     ScaledDotConfig,
     SoftmaxConfig,
     StridedConfig,
-    UniformConfig,
     WindowConfig,
 )
 
 
 class Problem(NamedTuple):
-    """An illegal value: its dotted key, the value, why it is illegal, and the nearest legal choice."""
+    """An illegal value: its dotted key, the value, why it is illegal ("key … is …, which …"), and what to write instead."""
 
     key: str
     value: object
@@ -29,74 +26,95 @@ class Problem(NamedTuple):
     hint: str
 
 
-class Place(NamedTuple):
-    """Where an attention stands: over the source, or over an encoder's or decoder's own states; `owner` sets the width."""
+class AttentionSite(NamedTuple):
+    """One attention of a model: its section under `key`, and what is around it.
 
+    `over`: the states it attends to, the source's or an encoder's or decoder's own. `width_key`: the key that sets
+    `query_width`. `positions`: how the states know theirs. `input_feeding`: of a luong decoder.
+    """
+
+    key: str
+    section: AttentionConfig
     over: Literal["source", "encoder", "decoder"]
     decoder: Literal["bahdanau", "luong", "transformer"]
-    owner: str
-    queries: int
-    keys: int
+    width_key: str
+    query_width: int
+    key_width: int
     positions: str = ""
     input_feeding: bool = False
 
     @property
-    def recurrent(self) -> bool:
-        """Whether a recurrent decoder asks."""
+    def is_recurrent(self) -> bool:
+        """Whether the queries are the states of an LSTM."""
         return self.decoder != "transformer"
 
+    @property
+    def is_softmax(self) -> bool:
+        """Whether softmax makes the weights."""
+        return isinstance(self.section.normalizer, SoftmaxConfig)
 
-def attention_problems(key: str, attention: AttentionConfig, place: Place) -> Iterator[Problem]:
+    @property
+    def is_gathered(self) -> bool:
+        """Whether the span takes its keys out of the others."""
+        return getattr(self.section.span, "gathered", False)
+
+
+def find_attention_problems(site: AttentionSite) -> Iterator[Problem]:
     """Everything that is illegal in one attention section."""
-    yield from _heads(key, attention, place)
-    yield from _score(key, attention, place)
-    yield from _span(key, attention, place)
-    yield from _normalizer(key, attention)
-    yield from _aggregation(key, attention, place)
-    yield from _around(key, attention, place)
-    yield from _latent(key, attention, place)
+    yield from _check_heads(site)
+    yield from _check_rotary(site)
+    yield from _check_score(site)
+    yield from _check_span(site)
+    yield from _check_normalizer(site)
+    yield from _check_aggregation(site)
+    yield from _check_wrappers(site)
+    yield from _check_latent(site)
 
 
-def _heads(key: str, attention: AttentionConfig, place: Place) -> Iterator[Problem]:
-    heads, groups = attention.heads, attention.groups
-    if heads is not None and place.queries % heads:
-        width = f"{place.owner}.width, which is {place.queries}"
-        yield Problem(f"{key}.heads", heads, f"does not divide {width}", f"use {nearest_divisor(place.queries, heads)}")
-    if heads is None and not place.recurrent and place.queries != place.keys:
+def _check_heads(site: AttentionSite) -> Iterator[Problem]:
+    key, heads, shared = site.key, site.section.heads, site.section.key_value_heads
+    if heads is not None and site.query_width % heads:
+        reason = f"does not divide {site.width_key}, which is {site.query_width}"
+        yield Problem(f"{key}.heads", heads, reason, f"use {nearest_divisor(site.query_width, heads)}")
+    if heads is None and not site.is_recurrent and site.query_width != site.key_width:
         reason = (
-            f"gives contexts as wide as the encoder's states, {place.keys}, but the Transformer is {place.queries} wide"
+            f"gives contexts as wide as the encoder's states, {site.key_width}, "
+            f"but the Transformer is {site.query_width} wide"
         )
         yield Problem(f"{key}.heads", "null", reason, "use 1")
-    if groups is not None and heads is None:
-        yield Problem(
-            f"{key}.groups", groups, "needs heads that share them", f"set {key}.heads to a multiple of {groups}"
-        )
-    if groups is not None and heads is not None and heads % groups:
-        hint = f"use {nearest_divisor(heads, groups)}"
-        yield Problem(f"{key}.groups", groups, f"does not divide {key}.heads, which is {heads}", hint)
-    if place.positions == "rotary" and not attention.latent:
-        turned = place.queries // heads if heads else 0
-        if not isinstance(attention.score, DotConfig | ScaledDotConfig) or not heads or turned % 2:
-            reason = "with rotary positions needs heads of even width and a dot product"
-            hint = "use scaled_dot with heads, or positions: sinusoidal"
-            yield Problem(f"{key}.score", attention.score.type, reason, hint)
+    if shared is not None and heads is None:
+        hint = f"set {key}.heads to a multiple of {shared}"
+        yield Problem(f"{key}.key_value_heads", shared, "needs heads that share them", hint)
+    if shared is not None and heads is not None and heads % shared:
+        reason = f"does not divide {key}.heads, which is {heads}"
+        yield Problem(f"{key}.key_value_heads", shared, reason, f"use {nearest_divisor(heads, shared)}")
 
 
-def _score(key: str, attention: AttentionConfig, place: Place) -> Iterator[Problem]:
-    score, kind = attention.score, attention.score.type
-    needs_equal = (
-        isinstance(score, DotConfig | ScaledDotConfig) and attention.heads is None and attention.memory is None
-    )
-    if needs_equal and place.queries != place.keys:
-        widths = f"the decoder has {place.queries} and the encoder's states {place.keys}"
-        hint = f"use general, or set {place.owner}.width to {place.keys}"
-        yield Problem(f"{key}.score", kind, f"needs queries as wide as keys, but {widths}", hint)
-    if isinstance(score, LocationConfig) and place.over != "source":
-        yield Problem(f"{key}.score", kind, "scores positions of the source, not a sequence's own", "use scaled_dot")
-    elif isinstance(score, LocationConfig) and getattr(attention.span, "gathered", False):
+def _check_rotary(site: AttentionSite) -> Iterator[Problem]:
+    score, heads = site.section.score, site.section.heads
+    if site.positions != "rotary" or site.section.latent is not None:  # latent keys have a rotary part of their own
+        return
+    if not score.is_dot_product or not heads or site.query_width // heads % 2:
+        reason = "with rotary positions needs a dot product and heads of even width"
+        hint = "use scaled_dot with heads, or positions: sinusoidal"
+        yield Problem(f"{site.key}.score", score.type, reason, hint)
+
+
+def _check_score(site: AttentionSite) -> Iterator[Problem]:
+    section, key = site.section, f"{site.key}.score"
+    score, kind = section.score, section.score.type
+    maps_widths = score.maps_widths or section.heads is not None or section.memory is not None
+    if not maps_widths and site.query_width != site.key_width:
+        widths = f"the decoder has {site.query_width} and the encoder's states {site.key_width}"
+        hint = f"use general, or set {site.width_key} to {site.key_width}"
+        yield Problem(key, kind, f"needs queries as wide as keys, but {widths}", hint)
+    if score.reads == "position" and site.over != "source":
         yield Problem(
-            f"{key}.span.gathered", "true", "takes keys from their places, which location scores", "use false"
+            key, kind, "scores the positions of the source, but here a sequence attends to itself", "use scaled_dot"
         )
+    elif score.reads == "position" and site.is_gathered:
+        reason = "takes keys away from their positions, which location scores"
+        yield Problem(f"{site.key}.span.gathered", "true", reason, "use false")
 
 
 _SPANS = {
@@ -104,128 +122,197 @@ _SPANS = {
     "encoder": (GlobalConfig, WindowConfig, StridedConfig),
     "decoder": (CausalConfig, WindowConfig, StridedConfig),
 }
-_WHY = {
+_REFUSED = {
     "source": "would hide the rest of the source",
     "encoder": "is not for a sequence that attends to itself",
-    "decoder": "would see words not yet written",
+    "decoder": "would see words that are not yet written",
 }
 
 
-def _span(key: str, attention: AttentionConfig, place: Place) -> Iterator[Problem]:
-    span = attention.span
-    if not isinstance(span, _SPANS[place.over]):
-        local = isinstance(span, LocalMonotonicConfig | LocalPredictiveConfig)
-        near = isinstance(span, WindowConfig | StridedConfig)
-        legal = {"source": "local_monotonic" if near else "global", "encoder": "window" if local else "global"}
-        hint = f"use {legal.get(place.over, 'window' if local else 'causal')}"
-        why = _WHY["encoder" if local else place.over]
-        yield Problem(f"{key}.span", span.type, why, hint)
-    elif isinstance(span, LocalPredictiveConfig) and (attention.heads or not place.recurrent):
-        yield Problem(f"{key}.span", span.type, "predicts one position, for one head", "use local_monotonic")
+def _check_span(site: AttentionSite) -> Iterator[Problem]:
+    span, key = site.section.span, f"{site.key}.span"
+    if not isinstance(span, _SPANS[site.over]):
+        is_local = isinstance(span, LocalMonotonicConfig | LocalPredictiveConfig)
+        is_near = isinstance(span, WindowConfig | StridedConfig)
+        legal = {
+            "source": "local_monotonic" if is_near else "global",
+            "encoder": "window" if is_local else "global",
+            "decoder": "window" if is_local else "causal",
+        }
+        yield Problem(key, span.type, _REFUSED["encoder" if is_local else site.over], f"use {legal[site.over]}")
+    elif isinstance(span, LocalPredictiveConfig) and (site.section.heads or not site.is_recurrent):
+        reason = "predicts one position from an LSTM's state, for one head"
+        yield Problem(key, span.type, reason, "use local_monotonic")
 
 
-def _normalizer(key: str, attention: AttentionConfig) -> Iterator[Problem]:
-    normalizer = attention.normalizer
+def _check_normalizer(site: AttentionSite) -> Iterator[Problem]:
+    normalizer = site.section.normalizer
     if isinstance(normalizer, EntmaxConfig) and normalizer.alpha != "learned" and 0 < normalizer.alpha - 1 < 1e-3:
-        yield Problem(f"{key}.normalizer.alpha", normalizer.alpha, "is too near 1 to be computed", "use softmax")
+        reason = "is too near 1 to be computed"
+        yield Problem(f"{site.key}.normalizer.alpha", normalizer.alpha, reason, "use 1, which is softmax")
 
 
-def _aggregation(key: str, attention: AttentionConfig, place: Place) -> Iterator[Problem]:
-    kind, where = attention.aggregation.type, f"{key}.aggregation"
+def _check_aggregation(site: AttentionSite) -> Iterator[Problem]:
+    section, key = site.section, f"{site.key}.aggregation"
+    kind = section.aggregation.type
     if kind == "expectation":
         return
-    plain = _is_softmax(attention) and attention.heads is None
-    if place.over != "source":
-        yield Problem(where, kind, "chooses a position of the source", "use expectation")
-    elif kind in ("reinforce", "marginal", "elbo") and not (place.recurrent and plain):
-        yield Problem(where, kind, "needs a recurrent decoder, softmax and one head", "use gumbel, or heads: null")
-    elif kind in ("marginal", "elbo") and (place.decoder != "luong" or place.input_feeding):
-        reason = "needs a recurrent state that knows nothing of the position"
-        yield Problem(where, kind, reason, "use a luong decoder with input_feeding: false")
-    elif kind in ("marginal", "elbo") and attention.dropout:
-        yield Problem(f"{key}.dropout", attention.dropout, "drops no position from a mixture of all", "use 0")
+    is_plain = site.is_recurrent and site.is_softmax and section.heads is None
+    if site.over != "source":
+        reason = "chooses a position of the source, but here a sequence attends to itself"
+        yield Problem(key, kind, reason, "use expectation")
+    elif kind in ("reinforce", "marginal", "elbo") and not is_plain:
+        reason = "needs a recurrent decoder, softmax and one head"
+        yield Problem(key, kind, reason, "use gumbel; or the luong decoder with normalizer: softmax and heads: null")
+    elif kind in ("marginal", "elbo") and (site.decoder != "luong" or site.input_feeding):
+        reason = "needs a decoder whose state does not depend on the position that was read"
+        yield Problem(key, kind, reason, "use the luong decoder with input_feeding: false")
+    elif kind in ("marginal", "elbo") and section.dropout:
+        reason = f"would drop positions, but {kind} mixes the predictions of all"
+        yield Problem(f"{site.key}.dropout", section.dropout, reason, "use 0")
 
 
-def _around(key: str, attention: AttentionConfig, place: Place) -> Iterator[Problem]:
-    wrappers = {
-        "temporal": attention.temporal,
-        "sentinel": attention.sentinel,
-        "memory": attention.memory is not None,
-        "hierarchical": attention.hierarchical is not None,
-        "latent": attention.latent is not None,
+# ---- what may be around a whole attention
+
+
+class _Condition(NamedTuple):
+    """What one of the wrappers needs of the rest; the hint may name the attention's {key} and the queries' {width}."""
+
+    wrapper: str
+    holds: Callable[[AttentionSite], bool]
+    needs: str
+    hint: str
+
+
+_ONE_HEAD = "set {key}.heads to null"
+_CONDITIONS = (
+    _Condition(
+        "temporal", lambda site: site.is_recurrent, "needs a recurrent decoder", "use the luong or bahdanau decoder"
+    ),
+    _Condition("temporal", lambda site: site.is_softmax, "needs softmax", "set {key}.normalizer to softmax"),
+    _Condition(
+        "temporal",
+        lambda site: site.section.key_value_heads is None,
+        "needs keys of its own for each head",
+        "set {key}.key_value_heads to null",
+    ),
+    _Condition(
+        "temporal",
+        lambda site: isinstance(site.section.span, GlobalConfig | LocalMonotonicConfig),
+        "needs a span that is global or local_monotonic",
+        "set {key}.span to global",
+    ),
+    _Condition(
+        "temporal",
+        lambda site: not site.is_gathered,
+        "needs a span that is not gathered",
+        "set {key}.span.gathered to false",
+    ),
+    _Condition(
+        "sentinel",
+        lambda site: site.decoder == "luong",
+        "needs an LSTM that attends after its step",
+        "use the luong decoder",
+    ),
+    _Condition("sentinel", lambda site: site.section.heads is None, "needs one head", _ONE_HEAD),
+    _Condition(
+        "sentinel",
+        lambda site: site.section.score.reads == "content",
+        "needs a score that reads what is at a position",
+        "set {key}.score to additive",
+    ),
+    _Condition(
+        "sentinel",
+        lambda site: (
+            not isinstance(site.section.span, LocalPredictiveConfig)
+            and not getattr(site.section.span, "gaussian", False)
+        ),
+        "needs a span that neither predicts its middle nor weighs by a gaussian",
+        "set {key}.span to global",
+    ),
+    _Condition(
+        "memory",
+        lambda site: site.decoder == "luong",
+        "needs a decoder that goes on with the query of the last reading",
+        "use the luong decoder",
+    ),
+    _Condition("memory", lambda site: site.section.heads is None, "needs one head", _ONE_HEAD),
+    _Condition(
+        "hierarchical",
+        lambda site: site.over == "source",
+        "cuts the source into segments, but here a sequence attends to itself",
+        "set {key}.hierarchical to null",
+    ),
+    _Condition(
+        "hierarchical",
+        lambda site: isinstance(site.section.span, GlobalConfig),
+        "needs the whole source",
+        "set {key}.span to global",
+    ),
+    _Condition("hierarchical", lambda site: site.section.heads is None, "needs one head", _ONE_HEAD),
+    _Condition(
+        "hierarchical",
+        lambda site: not site.section.dropout,
+        "needs weights that are not dropped",
+        "set {key}.dropout to 0",
+    ),
+    _Condition(
+        "hierarchical",
+        lambda site: site.section.score.reads != "position",
+        "needs a score that does not depend on a word's position",
+        "set {key}.score to additive",
+    ),
+    _Condition("latent", lambda site: not site.is_recurrent, "needs a Transformer", "set {key}.latent to null"),
+    _Condition(
+        "latent", lambda site: site.section.heads is not None, "needs heads", "set {key}.heads to a divisor of {width}"
+    ),
+    _Condition(
+        "latent",
+        lambda site: site.section.key_value_heads is None,
+        "is shared by all heads already",
+        "set {key}.key_value_heads to null",
+    ),
+    _Condition(
+        "latent",
+        lambda site: isinstance(site.section.score, ScaledDotConfig) and site.section.score.scale == "auto",
+        "needs the score scaled_dot with scale: auto",
+        "set {key}.score to scaled_dot",
+    ),
+)
+
+
+def _check_wrappers(site: AttentionSite) -> Iterator[Problem]:
+    section = site.section
+    values: dict[str, object] = {
+        "temporal": "true" if section.temporal else None,
+        "sentinel": "true" if section.sentinel else None,
+        "memory": section.memory and "set",
+        "hierarchical": section.hierarchical and "set",
+        "latent": section.latent and "set",
     }
-    used = [name for name, on in wrappers.items() if on]
+    used = [name for name, value in values.items() if value is not None]
     if not used:
         return
-    name = used[0]
-    values = {"temporal": "true", "sentinel": "true"}
-    value = values.get(name, "set")
-    if len(used) > 1:
-        yield Problem(f"{key}.{name}", value, f"does not go with {used[1]}", f"leave out {used[1]}")
-    if attention.aggregation.type != "expectation":
-        yield Problem(f"{key}.{name}", value, f"does not go with {attention.aggregation.type}", "use expectation")
-    legal: dict[str, tuple[bool, str, str]] = {
-        "temporal": (
-            place.over == "source"
-            and place.recurrent
-            and attention.groups is None
-            and _is_softmax(attention)
-            and isinstance(attention.span, GlobalConfig | LocalMonotonicConfig)
-            and not getattr(attention.span, "gathered", False),
-            "needs a recurrent decoder, softmax, no groups, and a span that is global or local_monotonic and not gathered",
-            "use the luong or bahdanau decoder with softmax, groups: null and span: global",
-        ),
-        "sentinel": (
-            place.decoder == "luong"
-            and attention.heads is None
-            and not isinstance(attention.span, LocalPredictiveConfig)
-            and not getattr(attention.span, "gaussian", False)
-            and not isinstance(attention.score, LocationConfig | UniformConfig),
-            "needs an LSTM that attends after its step, one head, a score of content, and no span with a gaussian",
-            "use the luong decoder with score: additive, heads: null and span: global",
-        ),
-        "memory": (
-            place.decoder == "luong" and attention.heads is None,
-            "needs a decoder that goes on with the last query, and one head",
-            "use the luong decoder with heads: null",
-        ),
-        "hierarchical": (
-            place.over == "source"
-            and isinstance(attention.span, GlobalConfig)
-            and attention.heads is None
-            and not attention.dropout
-            and not isinstance(attention.score, LocationConfig),
-            "needs the whole source, one head, a score of content and no dropout of weights",
-            "use span: global, heads: null and dropout: 0",
-        ),
-        "latent": (
-            not place.recurrent
-            and attention.heads is not None
-            and attention.groups is None
-            and isinstance(attention.score, ScaledDotConfig)
-            and attention.score.scale == "auto",
-            "needs a Transformer with heads, without groups, and scaled_dot",
-            "use a Transformer with score: scaled_dot, heads and groups: null",
-        ),
-    }
-    fits, reason, hint = legal[name]
-    if not fits:
-        yield Problem(f"{key}.{name}", value, reason, hint)
+    name, *others = used
+    for other in others:
+        yield Problem(f"{site.key}.{name}", values[name], f"does not go with {other}", f"leave out {other}")
+    if section.aggregation.type != "expectation":
+        reason, hint = f"does not go with aggregation: {section.aggregation.type}", "use aggregation: expectation"
+        yield Problem(f"{site.key}.{name}", values[name], reason, hint)
+    for condition in _CONDITIONS:
+        if condition.wrapper == name and not condition.holds(site):
+            hint = condition.hint.format(key=site.key, width=site.query_width)
+            yield Problem(f"{site.key}.{name}", values[name], condition.needs, hint)
 
 
-def _latent(key: str, attention: AttentionConfig, place: Place) -> Iterator[Problem]:
-    if attention.latent is None:
+def _check_latent(site: AttentionSite) -> Iterator[Problem]:
+    if site.section.latent is None:
         return
-    rotary = attention.latent.rotary
-    if place.over == "source" and rotary:
-        reason = "cannot compare positions of two languages"
-        yield Problem(f"{key}.latent.rotary", rotary, reason, "use 0")
+    key, rotary = f"{site.key}.latent.rotary", site.section.latent.rotary
+    if site.over == "source" and rotary:
+        yield Problem(key, rotary, "cannot compare the positions of two languages", "use 0")
     elif rotary is not None and rotary % 2:
-        yield Problem(f"{key}.latent.rotary", rotary, "must be even: positions turn pairs", f"use {rotary + 1}")
-
-
-def _is_softmax(attention: AttentionConfig) -> bool:
-    return isinstance(attention.normalizer, SoftmaxConfig)
+        yield Problem(key, rotary, "must be even: rotary positions turn pairs of numbers", f"use {rotary + 1}")
 
 
 def nearest_divisor(number: int, wanted: int) -> int:

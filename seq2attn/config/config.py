@@ -8,10 +8,10 @@ import yaml
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from seq2attn.config.attention import GumbelConfig, LocationConfig, ReinforceConfig
+from seq2attn.config.attention import GumbelConfig, ReinforceConfig
 from seq2attn.config.data import DEFAULT_MAX_LENGTH, DataConfig
 from seq2attn.config.model import ModelConfig
-from seq2attn.config.rules import problems
+from seq2attn.config.rules import find_problems
 from seq2attn.config.section import Section
 from seq2attn.config.training import TrainingConfig
 from seq2attn.config.yaml_lines import FLOAT
@@ -26,7 +26,7 @@ class EvaluationConfig(Section):
 
     lowercase: bool = Field(default=False, description="Score without regard to case")
     tokenize: BleuTokenizer = Field(default="auto", description="BLEU's tokenizer; auto follows the target language")
-    beam: int = Field(default=5, ge=1, le=1_000, description="Hypotheses kept at a time")
+    beam: int = Field(default=5, ge=1, le=1_000, description="Hypotheses that beam search keeps; 1: greedy search")
     length_penalty: float = Field(
         default=1.0, ge=0, le=100, description="Exponent of the length that scores are divided by"
     )
@@ -38,13 +38,13 @@ class Config(Section):
     seed: int = Field(default=1, ge=0, lt=2**32, description="The same seed, config and machine give the same run")
     data: DataConfig = Field(description="Languages, sources of pairs, and vocabulary")
     model: ModelConfig = Field(description="What is compared: encoder, decoder and attention")
-    training: TrainingConfig = Field(description="The loop")
+    training: TrainingConfig = Field(description="How long to train, in what batches, by which optimizer")
     evaluation: EvaluationConfig = Field(default=EvaluationConfig(), description="How translations are made and scored")
 
     @model_validator(mode="before")
     @classmethod
     def fit_default_length_in_batch(cls, value: Any) -> Any:
-        """Where max_length is not set and batch_tokens is less than its default, the longest pair fills a batch."""
+        """Set max_length to batch_tokens where it is not set and batch_tokens is less than its default."""
         match value:
             case {"data": {"max_length": _}}:
                 return value
@@ -55,32 +55,31 @@ class Config(Section):
     @model_validator(mode="after")
     def check_combinations(self) -> "Config":
         """Refuse values that do not go together; the error carries all problems as `problems`."""
-        found = list(problems(self.data, self.model, self.training))
-        if found:
-            summary = "; ".join(f"{key} = {value} {reason}: {hint}" for key, value, reason, hint in found)
-            raise PydanticCustomError("combination", "{summary}", {"summary": summary, "problems": found})
+        problems = list(find_problems(self.data, self.model, self.training))
+        if problems:
+            summary = "; ".join(f"{key} = {value} {reason}: {hint}" for key, value, reason, hint in problems)
+            raise PydanticCustomError("combination", "{summary}", {"summary": summary, "problems": problems})
         return self
 
     @property
     def longest_source(self) -> int | None:
         """The most subwords, end of sentence included, that the model can read; None: any number."""
-        attention = getattr(self.model.decoder, "attention", None)
-        bounds = [
-            *([self.data.max_length] if getattr(self.model.encoder, "positions", None) == "learned" else []),
-            *([attention.score.max_source] if attention and isinstance(attention.score, LocationConfig) else []),
-        ]
-        return min(bounds, default=None)
+        learned = [self.data.max_length] if getattr(self.model.encoder, "positions", None) == "learned" else []
+        scores = [attention.score.longest_source for _, attention in self.model.attentions()]
+        return min((bound for bound in (*learned, *scores) if bound is not None), default=None)
 
     @property
     def end_matters(self) -> bool:
-        """Whether training would have been another one if it had been meant to be longer.
+        """Whether a longer training would have computed something else up to the end of this one.
 
-        So it is by a cosine's rates, by what is annealed until the end, and where plateaus or early stopping look at
-        validations and the last one is only there because it is the end.
+        It would where the cosine's rates or an annealed aggregation depend on max_updates, and where a plateau or early
+        stopping watches validations and the last one is there only because training ends.
         """
-        training, parts = self.training, (self.model.encoder, self.model.decoder)
-        attentions = [getattr(part, place, None) for part in parts for place in ("self_attention", "attention")]
-        annealed = any(isinstance(a.aggregation, ReinforceConfig | GumbelConfig) for a in attentions if a)
+        training = self.training
+        annealed = any(
+            isinstance(attention.aggregation, ReinforceConfig | GumbelConfig)
+            for _, attention in self.model.attentions()
+        )
         watched = training.schedule.type == "plateau" or training.early_stopping is not None
         odd = watched and training.max_updates % training.validate_every != 0
         return training.schedule.type == "cosine" or annealed or odd
@@ -94,7 +93,7 @@ _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+.0123456
 
 
 def to_yaml(config: Config) -> str:
-    """All keys with their values; reading it back gives an equal config."""
+    """The config as YAML, with all keys and their values; reading it back gives an equal config."""
     values = config.model_dump(mode="json")
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
 
@@ -127,10 +126,10 @@ def _differences(path: tuple[str, ...], a: Any, b: Any) -> Iterator[str]:
         for key in keys:
             yield from _differences((*path, key), a.get(key, _MISSING), b.get(key, _MISSING))
     elif a != b:
-        yield f"{'.'.join(path)}: {_shown(a)} → {_shown(b)}"
+        yield f"{'.'.join(path)}: {_show(a)} → {_show(b)}"
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     if isinstance(value, dict):
         return str(value.get("type", "set"))
     return "not set" if value is _MISSING else json.dumps(value, ensure_ascii=False)

@@ -12,17 +12,19 @@ Column = Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_len
 
 
 class TextConfig(Section):
-    """Line-aligned text: PREFIX.en and PREFIX.de, plain or .gz."""
+    """Text in two files, line by line: PREFIX.en and PREFIX.de, plain or .gz."""
 
     type: Literal["text"] = "text"
-    prefix: str = Field(min_length=1, description="data/train for data/train.en and data/train.de")
+    prefix: str = Field(
+        min_length=1, description="data/train for data/train.en and data/train.de", examples=["data/train"]
+    )
 
 
 class TsvConfig(Section):
     """Tab-separated text, one pair a line."""
 
     type: Literal["tsv"] = "tsv"
-    path: str = Field(min_length=1, description="The file, plain or .gz")
+    path: str = Field(min_length=1, description="The file, plain or .gz", examples=["data/train.tsv"])
     source_column: Column = Field(default=0, description="Index from 0, or the name in the header line")
     target_column: Column = Field(default=1, description="Index from 0, or the name in the header line")
 
@@ -31,7 +33,7 @@ class JsonLinesConfig(Section):
     """One JSON object a line."""
 
     type: Literal["jsonl"] = "jsonl"
-    path: str = Field(min_length=1, description="The file, plain or .gz")
+    path: str = Field(min_length=1, description="The file, plain or .gz", examples=["data/train.jsonl"])
     source_field: str = Field(default="", description="Field, dotted if nested (translation.en); empty: data.source")
     target_field: str = Field(default="", description="Field, dotted if nested (translation.de); empty: data.target")
 
@@ -40,7 +42,11 @@ class HuggingFaceConfig(Section):
     """A data set of the Hugging Face hub, or a local folder of parquet, JSON or CSV files."""
 
     type: Literal["huggingface"] = "huggingface"
-    path: str = Field(min_length=1, description="Name on the hub (bentrevett/multi30k) or a local folder")
+    path: str = Field(
+        min_length=1,
+        description="Name on the hub (bentrevett/multi30k) or a local folder",
+        examples=["bentrevett/multi30k"],
+    )
     config: str | None = Field(default=None, description="Configuration of the data set, where it has several")
     split: str = Field(default="", description="Split to read; empty: train, validation or test, as the section's name")
     revision: str | None = Field(default=None, description="Commit, tag or branch on the hub; null: the newest")
@@ -64,6 +70,7 @@ class GrammarConfig(Section):
         default=None,
         description="Training pairs for each length bucket (3-10, 11-20, … words), in proportion; null: half of them in "
         "the shortest, a tenth in the longest",
+        examples=[[3, 2, 1]],
     )
 
 
@@ -74,11 +81,11 @@ SourceSection = Annotated[SourceConfig, Field(discriminator="type"), Variant(def
 class TokenizerConfig(Section):
     """How text becomes subwords; SentencePiece is trained on the training pairs."""
 
-    type: Literal["unigram", "bpe"] = Field(default="unigram", description="Kind of subwords")
+    type: Literal["unigram", "bpe"] = Field(default="unigram", description="How SentencePiece makes subwords")
     joint: bool = Field(default=True, description="One vocabulary for both languages")
     byte_fallback: bool = Field(default=True, description="Spell unknown characters in bytes: nothing is ever unknown")
     character_coverage: float = Field(
-        default=1.0, gt=0, le=1, description="Share of the characters with pieces of their own"
+        default=1.0, gt=0, le=1, description="Share of the text's characters that become subwords"
     )
     sampling: float | None = Field(
         default=None, gt=0, le=1, description="New segmentations each epoch: unigram's alpha, BPE's dropout; null: off"
@@ -88,22 +95,28 @@ class TokenizerConfig(Section):
 class DataConfig(Section):
     """Languages, sources of pairs, and vocabulary."""
 
-    source: Language = Field(description="Language code translated from: a file's suffix, a field's name")
-    target: Language = Field(description="Language code translated into")
-    train: SourceSection = Field(description="Training pairs; a bare string is the prefix of line-aligned text")
-    validation: SourceSection = Field(description="Pairs that choose the best checkpoint")
-    test: SourceSection | None = Field(default=None, description="Pairs that compare and evaluate report; null: none")
+    source: Language = Field(
+        description="Language code translated from: a file's suffix, a field's name", examples=["en"]
+    )
+    target: Language = Field(description="Language code translated into", examples=["de"])
+    train: SourceSection = Field(
+        description="Training pairs; a bare string is the prefix of line-aligned text", examples=["data/train"]
+    )
+    validation: SourceSection = Field(description="Pairs that choose the best checkpoint", examples=["data/validation"])
+    test: SourceSection | None = Field(
+        default=None, description="Pairs that `compare` and `evaluate` score; null: none"
+    )
     vocab_size: int = Field(
-        default=8000, ge=8, le=1_000_000, description="Subwords of the vocabulary, of each one if separate"
+        default=8000, ge=8, le=1_000_000, description="Subwords of the vocabulary; of each one, if there are two"
     )
     tokenizer: Annotated[TokenizerConfig, Variant(default="unigram")] = Field(
-        default=TokenizerConfig(), description="Subwords"
+        default=TokenizerConfig(), description="How text becomes subwords"
     )
     max_length: int = Field(
         default=DEFAULT_MAX_LENGTH,
         ge=2,
-        description="Subwords with end of sentence; longer training pairs are dropped and counted. "
-        "Where batch_tokens is less and this is not set, batch_tokens",
+        description="Most subwords of a sentence, its end included; longer training pairs are dropped and counted. "
+        "Not set: batch_tokens, where that is less",
     )
 
     @model_validator(mode="before")
@@ -113,13 +126,13 @@ class DataConfig(Section):
         if not isinstance(value, dict):
             return value
         return value | {
-            role: _filled_in(value[role], role, value)
+            role: _fill_in(value[role], role, value)
             for role in ("train", "validation", "test")
             if isinstance(value.get(role), dict)
         }
 
 
-def _filled_in(section: dict[str, Any], role: str, data: dict[str, Any]) -> dict[str, Any]:
+def _fill_in(section: dict[str, Any], role: str, data: dict[str, Any]) -> dict[str, Any]:
     filled: dict[str, Any] = {}
     if section.get("type") in ("huggingface", "jsonl"):
         filled = {"source_field": data.get("source"), "target_field": data.get("target")}

@@ -1,15 +1,15 @@
-"""Validation errors in the user's terms: one line with file, line, key, value and what is expected, and a hint."""
+"""Validation errors in the user's terms: each one a line with file, line, key, value and what is expected, and a hint."""
 
 import difflib
-import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from seq2attn.config.config import Config
+from seq2attn.config.near_misses import NEAR_MISSES
 from seq2attn.config.yaml_lines import Located
 from seq2attn.errors import ConfigError
 
@@ -17,73 +17,92 @@ Path = tuple[str, ...]
 
 
 class _Finding(NamedTuple):
+    """What is wrong with the key at `path`; `suggested` is the key that was probably meant."""
+
     path: Path
     what: str
     hint: str
     expected: str = ""
-    missing: bool = False
+    is_missing: bool = False
+    suggested: Path = ()
+
+
+class _Field(NamedTuple):
+    """What the schema says of a key: its field, if there is one, and the sections that could hold it, the actual one first."""
+
+    path: Path
+    field: FieldInfo | None
+    owners: list[type[BaseModel]]
 
 
 def explain(error: ValidationError, tree: Located, main: str) -> ConfigError:
-    """The first error by line, those of the file `main` before others, as a ConfigError that counts the rest.
+    """All errors of a config as one ConfigError: the first one, with the rest as its `others`.
 
-    A missing key comes after all others: it is often the misspelt one.
+    Those of the file `main` come before those of the files that it extends, each file's by line. Missing keys come last, and
+    one that an unknown key was probably meant to be is left out.
     """
-    findings = [finding for details in error.errors() for finding in _findings(details, tree)]
-    origins = {finding.path: tree.at(finding.path).origin for finding in findings}
+    findings = [finding for details in error.errors() for finding in _find(details, tree)]
+    suggested = {finding.suggested for finding in findings if finding.suggested}
+    findings = [finding for finding in findings if not (finding.is_missing and finding.path in suggested)]
 
     def order(finding: _Finding) -> tuple[bool, bool, str, int]:
-        origin = origins[finding.path]
-        return finding.missing, bool(origin.line) and origin.place != main, origin.place, origin.line
+        origin = tree.at(finding.path).origin
+        return finding.is_missing, bool(origin.line) and origin.place != main, origin.place, origin.line
 
-    first = min(findings, key=order)
-    others = {finding.path for finding in findings} - {first.path}
-    more = f" (and {len(others)} more error{'s' if len(others) > 1 else ''})" if others else ""
-    wanted = [finding.expected for finding in findings if finding.path == first.path and finding.expected]
-    must = (
-        f", but must be {' or '.join(wanted)}" if first.expected else ""
-    )  # two, of a key that takes a word or a number
-    return ConfigError(f"{origins[first.path]}: {first.what}{must}{more}", first.hint)
+    lines: dict[str, tuple[str, list[str]]] = {}  # what is wrong and where: hint, and what is expected
+    for finding in sorted(findings, key=order):
+        subject = f"{tree.at(finding.path).origin}: {finding.what}"
+        _, expected = lines.setdefault(subject, (finding.hint, []))
+        expected += [finding.expected] if finding.expected else []  # two, of a key that takes a word or a number
+    errors = [
+        ConfigError(subject + (f", but must be {' or '.join(expected)}" if expected else ""), hint)
+        for subject, (hint, expected) in lines.items()
+    ]
+    return ConfigError(errors[0].message, errors[0].hint, errors[1:])
 
 
-def _findings(details: ErrorDetails, tree: Located) -> Iterator[_Finding]:
+def _find(details: ErrorDetails, tree: Located) -> Iterator[_Finding]:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "combination":
         for key, value, reason, hint in context["problems"]:
-            yield _Finding(tuple(key.split(".")), f"key `{key}` is {_shown(value)}, which {reason}", hint)
+            yield _Finding(tuple(key.split(".")), f"key `{key}` is {value}, which {reason}", hint)
         return
-    path, field, owners = _walk(details["loc"])
+    path, field, owners = _locate(details["loc"])
     if path and isinstance(tree.at(path[:-1]).value, str):  # a bare string that stands for a section
         path = path[:-1]
-    here = _written(tree, path)
+    written = _get(tree, path)
     if kind == "extra_forbidden":
-        yield _Finding(path, f"key `{'.'.join(path)}` is not known", _key_hint(path, owners))
-    elif kind == "missing" and here is None:
-        yield _missing(path, f"{field.description}" if field and field.description else "a required key")
+        hint, suggested = _key_hint(path, owners)
+        yield _Finding(path, f"key `{'.'.join(path)}` is not known", hint, suggested=suggested)
+    elif kind == "missing" and written is None:
+        yield _missing(path, f"{path[-1]}: {_show_yaml(_example(field))}")
     elif kind == "union_tag_invalid" and not context["tag"]:
-        yield _missing((*path, "type"), f"one of {', '.join(_legal(context))}")
+        first, *others = _choices(field)
+        yield _missing((*path, "type"), f"type: {first}", f" (or {', '.join(others)})" if others else "")
     elif kind in ("literal_error", "union_tag_invalid"):
-        if kind == "union_tag_invalid" and here is not None and isinstance(here.value, dict):
-            path, here = (*path, "type"), here.value["type"]
-        legal = _legal(context)
-        expected = f"one of {', '.join(legal)}" if len(legal) > 1 else legal[0]
-        yield _Finding(path, _wrong(path, here), _choice_hint(here, legal, field), expected)
+        if kind == "union_tag_invalid" and written is not None and isinstance(written.value, dict):
+            path, written = (*path, "type"), written.value["type"]
+        choices = _choices(field)
+        expected = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
+        yield _Finding(path, _describe(path, written), _choice_hint(written, choices, field), expected)
     else:
-        sections = list(_models(field.annotation)) if field else []
-        each = "a list of values, each " if isinstance(details["loc"][-1], int) and kind != "missing" else ""
-        expected = each + _expected(kind, context, sections)
-        yield _Finding(path, _wrong(path, here), _value_hint(kind, path, here, field, sections), expected)
+        sections = list(list_sections(field.annotation)) if field else []
+        is_item = isinstance(details["loc"][-1], int) and kind != "missing"
+        expected = ("a list of values, each " if is_item else "") + _expected(kind, context, sections)
+        yield _Finding(path, _describe(path, written), _value_hint(kind, path, written, field, sections), expected)
 
 
-def _walk(location: tuple[int | str, ...]) -> tuple[Path, FieldInfo | None, list[type[BaseModel]]]:
-    """A pydantic location as a key path (no tags of unions, nothing inside of a value), the last key's field, and the
-    models that its section could be, the actual one first."""
+# ---- from pydantic's location to the schema
+
+
+def _locate(location: tuple[int | str, ...]) -> _Field:
+    """The key that a location of pydantic's names, without the tags of unions and whatever is inside of a value."""
     models: list[type[BaseModel]] = [Config]
     owners, tagged = models, False
     path: Path = ()
     field: FieldInfo | None = None
     for part in location:
-        chosen = [model for model in models if part in _tags(model)]
+        chosen = [model for model in models if part in list_types(model)]
         if len(models) > 1 and chosen and not tagged:
             models, tagged = chosen + [model for model in models if model not in chosen], True
             continue
@@ -91,24 +110,42 @@ def _walk(location: tuple[int | str, ...]) -> tuple[Path, FieldInfo | None, list
             break
         owners, path, tagged = models, (*path, str(part)), False
         field = owners[0].model_fields.get(str(part))
-        models = list(_models(field.annotation)) if field else []
-    return path, field, models if tagged else owners
+        models = list(list_sections(field.annotation)) if field else []
+    return _Field(path, field, models if tagged else owners)
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def list_sections(annotation: Any) -> Iterator[type[BaseModel]]:
     """The sections that an annotation allows."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
-        yield from _models(inner)
+        yield from list_sections(inner)
 
 
-def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+def _literals(annotation: Any) -> Iterator[str]:
+    """The words that an annotation allows."""
+    if get_origin(annotation) is Literal:
+        yield from map(str, get_args(annotation))
+    else:
+        for inner in get_args(annotation):
+            yield from _literals(inner)
+
+
+def list_types(model: type[BaseModel]) -> tuple[Any, ...]:
     field = model.model_fields.get("type")
     return get_args(field.annotation) if field else ()
 
 
-def _written(tree: Located, path: Path) -> Located | None:
+def _choices(field: FieldInfo | None) -> list[str]:
+    """The legal words of a key, or the types of its section."""
+    if field is None:
+        return []
+    return list(_literals(field.annotation)) or [
+        tag for model in list_sections(field.annotation) for tag in list_types(model)
+    ]
+
+
+def _get(tree: Located, path: Path) -> Located | None:
     """What was written at `path`, None if nothing was."""
     parent = tree.at(path[:-1]).value
     if not path:
@@ -116,28 +153,29 @@ def _written(tree: Located, path: Path) -> Located | None:
     return parent.get(path[-1]) if isinstance(parent, dict) else None
 
 
-def _missing(path: Path, description: str) -> _Finding:
-    return _Finding(path, f"key `{'.'.join(path)}` is missing", f"add it: {description}", missing=True)
+# ---- what is wrong
 
 
-def _legal(context: dict[str, Any]) -> list[str]:
-    return re.findall(r"'([^']+)'", context.get("expected_tags", context.get("expected", "")))
+def _missing(path: Path, example: str, others: str = "") -> _Finding:
+    under = f" under `{'.'.join(path[:-1])}`" if path[:-1] else ""
+    hint = f"add `{example}`{under}{others or ', for example'}"
+    return _Finding(path, f"key `{'.'.join(path)}` is missing", hint, is_missing=True)
 
 
-def _wrong(path: Path, here: Located | None) -> str:
+def _describe(path: Path, written: Located | None) -> str:
     subject = f"key `{'.'.join(path)}`" if path else "the config"
-    return f"{subject} is {_shown(here)}"
+    return f"{subject} is {_show_written(written)}"
 
 
-def _shown(value: object) -> str:
-    """A value as the user wrote it; mappings and lists by their kind."""
-    if not isinstance(value, Located):
-        return str(value)
-    if isinstance(value.value, dict):
+def _show_written(written: Located | None) -> str:
+    """A value as the user wrote it; a mapping by its kind."""
+    if written is None:
+        return "missing"
+    if isinstance(written.value, dict):
         return "a mapping"
-    if isinstance(value.value, list):
-        return f"the list [{', '.join(_shown(item) for item in value.value)}]"
-    return value.text or ("empty" if value.value is None else "empty text")
+    if isinstance(written.value, list):
+        return f"the list [{', '.join(_show_written(item) for item in written.value)}]"
+    return written.text or ("empty" if written.value is None else "empty text")
 
 
 def _expected(kind: str, context: dict[str, Any], sections: list[type[BaseModel]]) -> str:
@@ -157,70 +195,110 @@ def _expected(kind: str, context: dict[str, Any], sections: list[type[BaseModel]
         case "string_pattern_mismatch":
             return "a language code such as en or pt-BR"
         case "greater_than_equal":
-            return f"at least {_number(context['ge'])}"
+            return f"at least {_show_bound(context['ge'])}"
         case "greater_than":
-            return f"greater than {_number(context['gt'])}"
+            return f"greater than {_show_bound(context['gt'])}"
         case "less_than_equal":
-            return f"at most {_number(context['le'])}"
+            return f"at most {_show_bound(context['le'])}"
         case "less_than":
-            return f"less than {_number(context['lt'])}"
+            return f"less than {_show_bound(context['lt'])}"
         case "too_long" | "too_short" | "missing":
             return "a list of two numbers"
         case "tuple_type":
             return "a list of numbers"
-    types = [tag for model in sections for tag in _tags(model)]
+    types = [tag for model in sections for tag in list_types(model)]
     return f"a mapping with one of the types {', '.join(types)}" if types else "a mapping of keys"
 
 
-def _number(value: int | float) -> str:
+def _show_bound(value: int | float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
+# ---- what to write instead
+
+
+def _show_yaml(value: Any) -> str:
+    """A plain value as one would write it in YAML."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_show_yaml(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_show_yaml, value))}]"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return str(value)
+
+
+def _example(field: FieldInfo | None) -> Any:
+    """A value for a key that has no default: the field's own example, or a section with examples of what it requires."""
+    if field is None:
+        return "…"
+    if field.examples:
+        return field.examples[0]
+    section = next(list_sections(field.annotation), None)
+    if section is None:
+        return "…"
+    return {name: _example(inner) for name, inner in section.model_fields.items() if inner.is_required()}
+
+
 def _value_hint(
-    kind: str, path: Path, here: Located | None, field: FieldInfo | None, sections: list[type[BaseModel]]
+    kind: str, path: Path, written: Located | None, field: FieldInfo | None, sections: list[type[BaseModel]]
 ) -> str:
-    if kind == "string_type" and here is not None and here.text:
-        return f'put it in quotes: {path[-1]}: "{here.text}"'
+    if kind == "string_type" and written is not None and written.text:
+        return f'put it in quotes: {path[-1]}: "{written.text}"'
+    if not path or field is None:
+        return "write one of the legal values"
     if sections:
-        types = _tags(sections[0])
-        inside = f"type: {types[0]}" if types else f"{next(iter(sections[0].model_fields))}: …"
-        return f"for example {path[-1]}: {{{inside}}}"
-    default = field.get_default() if field and not field.is_required() else None
-    if isinstance(default, bool):
-        return f"write true or false; the default is {str(default).lower()}"
-    if isinstance(default, int | float | str) and default != "":
-        return f"the default is {default}"
-    return f"{field.description}" if field and field.description else ""
+        first, inner = next(iter(sections[0].model_fields.items()))
+        types = list_types(sections[0])
+        value = types[0] if types else _example(inner) if inner.is_required() else inner.get_default()
+        return f"for example {path[-1]}: {{{first}: {_show_yaml(value)}}}"
+    if isinstance(field.get_default(), bool):
+        return f"write true or false; the default is {_show_yaml(field.get_default())}"
+    example = f"for example {path[-1]}: {_show_yaml(_example(field))}" if field.examples else ""
+    default = "" if field.is_required() or field.get_default() == "" else _default_hint(field)
+    return "; ".join(part for part in (example, default) if part) or "write one of the legal values"
 
 
-def _choice_hint(here: Located | None, legal: list[str], field: FieldInfo | None) -> str:
-    text = here.text if here is not None else ""
-    close = difflib.get_close_matches(text, legal, n=1, cutoff=0.5)
-    close = close or [choice for choice in legal if text and choice.startswith(text)]
+def _default_hint(field: FieldInfo) -> str:
+    return f"the default is {_show_yaml(field.get_default())}"
+
+
+def _choice_hint(written: Located | None, choices: list[str], field: FieldInfo | None) -> str:
+    text = written.text if written is not None else ""
+    close = difflib.get_close_matches(text, choices, n=1, cutoff=0.5)
+    close = close or [choice for choice in choices if text and choice.startswith(text)]
     if close:
         return f"did you mean {close[0]}?"
     default = field.get_default() if field and not field.is_required() else None
-    return f"the default is {default}" if isinstance(default, str | float) and default else f"for example {legal[0]}"
+    return _default_hint(field) if field and isinstance(default, str | float) else f"for example {choices[0]}"
 
 
-def _key_hint(path: Path, owners: list[type[BaseModel]]) -> str:
-    """The nearest legal key: of this section, of its other types, or of the same name elsewhere."""
+def _key_hint(path: Path, owners: list[type[BaseModel]]) -> tuple[str, Path]:
+    """What was probably meant by an unknown key, and its path: a key of this section, or of its other types, or elsewhere."""
     section, name = path[:-1], path[-1]
     legal = list(owners[0].model_fields)
-    others = [_tags(other)[0] for other in owners[1:] if name in other.model_fields]
+    others = [list_types(other)[0] for other in owners[1:] if name in other.model_fields]
     if others:
-        return f"type {' or '.join(others)} has it; type {_tags(owners[0])[0]} has {', '.join(legal)}"
-    elsewhere = sorted((key for key in _all_keys(Config, ()) if key[-1] == name), key=len)
+        return f"type {' or '.join(others)} has it; type {list_types(owners[0])[0]} has {', '.join(legal)}", ()
+    near_miss = NEAR_MISSES.get(name.lower().replace("-", "_"))
+    if near_miss is not None:
+        is_here = near_miss.key in legal
+        keys = ".".join((*section, near_miss.key)) if is_here else " and ".join(near_miss.paths)
+        meant = (*section, near_miss.key) if is_here else tuple(near_miss.paths[0].split("."))
+        return f"did you mean {keys}?{near_miss.conversion and ' ' + near_miss.conversion}", meant
     close = difflib.get_close_matches(name, legal, n=1)
     if close:
-        return f"did you mean {'.'.join((*section, close[0]))}?"
+        meant = (*section, close[0])
+        return f"did you mean {'.'.join(meant)}?", meant
+    elsewhere = sorted((key for key in list_keys(Config) if key[-1] == name), key=len)
     if elsewhere:
-        return f"did you mean {'.'.join(elsewhere[0])}?"
-    return f"legal keys{' of ' + '.'.join(section) if section else ''}: {', '.join(legal)}"
+        return f"did you mean {'.'.join(elsewhere[0])}?", elsewhere[0]
+    return f"legal keys{' of ' + '.'.join(section) if section else ''}: {', '.join(legal)}", ()
 
 
-def _all_keys(model: type[BaseModel], above: Path) -> Iterator[Path]:
+def list_keys(model: type[BaseModel], above: Path = ()) -> Iterator[Path]:
+    """The path of every key of a section, of whatever type."""
     for name, field in model.model_fields.items():
         yield (*above, name)
-        for inner in _models(field.annotation):
-            yield from _all_keys(inner, (*above, name))
+        for inner in list_sections(field.annotation):
+            yield from list_keys(inner, (*above, name))

@@ -1,10 +1,12 @@
 """The config's model section: embedding, encoder, decoder and, between them, an attention."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal, assert_never
 
 from pydantic import Field
 
 from seq2attn.config.attention import (
+    AttentionConfig,
     BahdanauAttentionConfig,
     CausalAttentionConfig,
     LuongAttentionConfig,
@@ -42,7 +44,7 @@ class LSTMEncoderConfig(Section):
 
     type: Literal["lstm"] = "lstm"
     width: Count = Field(default=256, description="Units of each layer and direction")
-    layers: Depth = Field(default=1, description="Layers")
+    layers: Depth = Field(default=1, description="Number of layers")
     bidirectional: bool = Field(default=True, description="Read from both ends; states are then 2 × width wide")
     reverse_source: bool = Field(default=False, description="Feed the source last word first (Sutskever et al. 2014)")
     gates: GatesConfig | None = Field(default=None, description=_GATES)
@@ -57,10 +59,10 @@ class TransformerEncoderConfig(Section):
     """A Transformer's encoder (Vaswani et al. 2017), as wide as the embedding."""
 
     type: Literal["transformer"] = "transformer"
-    layers: Depth = Field(default=3, description="Layers")
+    layers: Depth = Field(default=3, description="Number of layers")
     feedforward: Count = Field(default=1024, description="Hidden units of the position-wise network")
     norm: Norm = Field(default="pre", description="Layer normalization before or after each sublayer")
-    positions: SelfPositions = Field(default="sinusoidal", description="How a position is told from another")
+    positions: SelfPositions = Field(default="sinusoidal", description="How the model knows the order of the words")
     self_attention: TransformerAttentionConfig = Field(
         default=TransformerAttentionConfig(), description="Attention of the source over itself"
     )
@@ -71,9 +73,9 @@ class ConvEncoderConfig(Section):
     """Gated convolutions over the source (Gehring et al. 2017), as wide as the embedding."""
 
     type: Literal["conv"] = "conv"
-    layers: Depth = Field(default=6, description="Layers")
+    layers: Depth = Field(default=6, description="Number of layers")
     kernel: Count = Field(default=3, description="Words that a layer sees at once; odd")
-    positions: Positions = Field(default="sinusoidal", description="How a position is told from another")
+    positions: Positions = Field(default="sinusoidal", description="How the model knows the order of the words")
     gates: GatesConfig | None = Field(default=None, description=_GATES)
 
 
@@ -89,7 +91,7 @@ class LSTMDecoderConfig(Section):
 
     type: Literal["lstm"] = "lstm"
     width: Count = Field(default=512, description="Units of each layer")
-    layers: Depth = Field(default=1, description="Layers")
+    layers: Depth = Field(default=1, description="Number of layers")
     bottleneck: Count = Field(default=256, description="Width of the fixed vector")
     vector: Literal["initial", "every_step"] = Field(
         default="initial", description="Give the vector as initial state only, or at every step too"
@@ -101,7 +103,7 @@ class BahdanauDecoderConfig(Section):
 
     type: Literal["bahdanau"] = "bahdanau"
     width: Count = Field(default=512, description="Units of each layer")
-    layers: Depth = Field(default=1, description="Layers")
+    layers: Depth = Field(default=1, description="Number of layers")
     attention: BahdanauAttentionConfig = Field(
         default=BahdanauAttentionConfig(), description="Attention over the source"
     )
@@ -112,7 +114,7 @@ class LuongDecoderConfig(Section):
 
     type: Literal["luong"] = "luong"
     width: Count = Field(default=512, description="Units of each layer")
-    layers: Depth = Field(default=1, description="Layers")
+    layers: Depth = Field(default=1, description="Number of layers")
     input_feeding: bool = Field(default=True, description="Give the attentional state to the next step")
     attention: LuongAttentionConfig = Field(default=LuongAttentionConfig(), description="Attention over the source")
 
@@ -121,10 +123,10 @@ class TransformerDecoderConfig(Section):
     """A Transformer's decoder (Vaswani et al. 2017), as wide as the embedding."""
 
     type: Literal["transformer"] = "transformer"
-    layers: Depth = Field(default=3, description="Layers")
+    layers: Depth = Field(default=3, description="Number of layers")
     feedforward: Count = Field(default=1024, description="Hidden units of the position-wise network")
     norm: Norm = Field(default="pre", description="Layer normalization before or after each sublayer")
-    positions: SelfPositions = Field(default="sinusoidal", description="How a position is told from another")
+    positions: SelfPositions = Field(default="sinusoidal", description="How the model knows the order of the words")
     attention: TransformerAttentionConfig = Field(
         default=TransformerAttentionConfig(), description="Attention over the source"
     )
@@ -146,7 +148,7 @@ class EmbeddingConfig(Section):
     width: Count = Field(default=256, description="Width of the vectors")
     tied: Literal["none", "two_way", "three_way"] = Field(
         default="two_way",
-        description="two_way: decoder embedding = output projection; three_way: = encoder embedding (joint only)",
+        description="Shared tables: none; two_way: decoder embedding and output projection; three_way: encoder embedding too",
     )
 
 
@@ -155,8 +157,8 @@ class ModelConfig(Section):
 
     embedding: EmbeddingConfig = Field(default=EmbeddingConfig(), description="Vectors of the subwords")
     dropout: Probability = Field(default=0.1, description="Share of units dropped in training, wherever dropout acts")
-    encoder: EncoderSection = Field(description="What reads the source")
-    decoder: DecoderSection = Field(description="What writes the target")
+    encoder: EncoderSection = Field(description="What reads the source", examples=["lstm"])
+    decoder: DecoderSection = Field(description="What writes the target", examples=["luong"])
 
     @property
     def source_width(self) -> int:
@@ -164,3 +166,24 @@ class ModelConfig(Section):
         if isinstance(self.encoder, LSTMEncoderConfig):
             return self.encoder.width * (2 if self.encoder.bidirectional else 1)
         return self.embedding.width
+
+    def attentions(self) -> Iterator[tuple[str, AttentionConfig]]:
+        """Every attention of the model: its dotted key, such as "model.decoder.attention", and its section."""
+        encoder, decoder = self.encoder, self.decoder
+        match encoder:
+            case TransformerEncoderConfig():
+                yield "model.encoder.self_attention", encoder.self_attention
+            case LSTMEncoderConfig() | ConvEncoderConfig():
+                pass
+            case _:
+                assert_never(encoder)
+        match decoder:
+            case TransformerDecoderConfig():
+                yield "model.decoder.self_attention", decoder.self_attention
+                yield "model.decoder.attention", decoder.attention
+            case BahdanauDecoderConfig() | LuongDecoderConfig():
+                yield "model.decoder.attention", decoder.attention
+            case LSTMDecoderConfig():
+                pass
+            case _:
+                assert_never(decoder)

@@ -10,7 +10,7 @@ def overlay(base: Located, top: Located, path: Path = ()) -> Located:
     """`base` with `top` laid over it, mapping by mapping; one that names another `type` replaces the section whole."""
     if not isinstance(top.value, dict):
         return top
-    base = _as_mapping(base, path)
+    base = _expand_string(base, path)
     if not isinstance(base.value, dict) or _changes_type(base, top.value.get("type")):
         return top
     merged = dict(base.value)
@@ -24,7 +24,7 @@ def assign(tree: Located, path: Path, value: Located, above: Path = ()) -> Locat
     if not path:
         return value
     key, *rest = path
-    tree = _as_mapping(tree, above)
+    tree = _expand_string(tree, above)
     if not isinstance(tree.value, dict):
         tree = Located({}, value.origin)
     if key == "type" and not rest and _changes_type(tree, value):
@@ -38,7 +38,7 @@ def _changes_type(base: Located, top: Located | None) -> bool:
     return top is not None and own is not None and own.value != top.value
 
 
-def _as_mapping(section: Located, path: Path) -> Located:
+def _expand_string(section: Located, path: Path) -> Located:
     """A bare string as the mapping that it stands for; anything else as it is."""
     if not isinstance(section.value, str):
         return section

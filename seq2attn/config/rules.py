@@ -1,10 +1,10 @@
-"""What no single key can say: which values of different keys do not go together."""
+"""Which values of different keys do not go together."""
 
 from collections.abc import Iterator
 from typing import assert_never
 
-from seq2attn.config.attention import LocationConfig
-from seq2attn.config.attention_rules import Place, Problem, attention_problems, nearest_divisor
+from seq2attn.config.attention import AttentionConfig
+from seq2attn.config.attention_rules import AttentionSite, Problem, find_attention_problems, nearest_divisor
 from seq2attn.config.data import DataConfig, GrammarConfig, SourceConfig, TextConfig
 from seq2attn.config.model import (
     BahdanauDecoderConfig,
@@ -18,10 +18,12 @@ from seq2attn.config.model import (
 )
 from seq2attn.config.training import TrainingConfig
 
+BYTE_PIECES = 4 + 256  # ids of a vocabulary that are no subwords: the special tokens and the bytes
 
-def problems(data: DataConfig, model: ModelConfig, training: TrainingConfig) -> Iterator[Problem]:
+
+def find_problems(data: DataConfig, model: ModelConfig, training: TrainingConfig) -> Iterator[Problem]:
     """Every combination of legal values that is illegal."""
-    yield from _data(data)
+    yield from _check_data(data)
     if model.embedding.tied == "three_way" and not data.tokenizer.joint:
         yield Problem(
             "model.embedding.tied",
@@ -29,21 +31,43 @@ def problems(data: DataConfig, model: ModelConfig, training: TrainingConfig) -> 
             "needs one vocabulary for both languages, but data.tokenizer.joint is false",
             "use two_way, or set data.tokenizer.joint to true",
         )
-    yield from model_problems(model)
-    yield from _location(data, model)
-    yield from _training(data, training)
+    yield from find_model_problems(model)
+    yield from _check_location(data, model)
+    yield from _check_training(data, training)
 
 
-def model_problems(model: ModelConfig) -> Iterator[Problem]:
-    """Those of encoder and decoder."""
-    yield from _encoder(model)
-    yield from _decoder(model)
+def find_model_problems(model: ModelConfig) -> Iterator[Problem]:
+    """Those of the model section alone."""
+    yield from _check_encoder(model)
+    yield from _check_decoder(model)
+    for key, attention in model.attentions():
+        yield from find_attention_problems(_site(model, key, attention))
 
 
-BYTE_PIECES = 4 + 256  # the special ids and the bytes
+def _site(model: ModelConfig, key: str, section: AttentionConfig) -> AttentionSite:
+    encoder, decoder, width = model.encoder, model.decoder, model.embedding.width
+    embedding = "model.embedding.width"
+    if key == "model.encoder.self_attention":
+        assert isinstance(encoder, TransformerEncoderConfig)
+        return AttentionSite(key, section, "encoder", "transformer", embedding, width, width, encoder.positions)
+    if key == "model.decoder.self_attention":
+        assert isinstance(decoder, TransformerDecoderConfig)
+        return AttentionSite(key, section, "decoder", "transformer", embedding, width, width, decoder.positions)
+    states = model.source_width
+    match decoder:
+        case TransformerDecoderConfig():
+            return AttentionSite(key, section, "source", "transformer", embedding, width, states)
+        case LuongDecoderConfig(width=own, input_feeding=fed):
+            return AttentionSite(key, section, "source", "luong", "model.decoder.width", own, states, input_feeding=fed)
+        case BahdanauDecoderConfig(width=own):
+            return AttentionSite(key, section, "source", "bahdanau", "model.decoder.width", own, states)
+        case LSTMDecoderConfig():
+            raise ValueError("a decoder of type lstm has no attention")
+        case _:
+            assert_never(decoder)
 
 
-def _data(data: DataConfig) -> Iterator[Problem]:
+def _check_data(data: DataConfig) -> Iterator[Problem]:
     sources: dict[str, SourceConfig | None] = {"train": data.train, "validation": data.validation, "test": data.test}
     for role, source in sources.items():
         if isinstance(source, TextConfig) and data.source == data.target:
@@ -51,7 +75,7 @@ def _data(data: DataConfig) -> Iterator[Problem]:
                 "data.target",
                 data.target,
                 f"is data.source too, so both sides of data.{role} would be the same file",
-                "name the suffix of the other file",
+                "use the suffix of the other file",
             )
             break
         if isinstance(source, GrammarConfig) and (data.source, data.target) != ("en", "de"):
@@ -72,73 +96,57 @@ def _data(data: DataConfig) -> Iterator[Problem]:
         )
 
 
-def _encoder(model: ModelConfig) -> Iterator[Problem]:
-    encoder, key, width = model.encoder, "model.encoder", model.embedding.width
+def _check_encoder(model: ModelConfig) -> Iterator[Problem]:
+    encoder, key = model.encoder, "model.encoder"
     if not isinstance(encoder, LSTMEncoderConfig):
-        yield from _width(width, encoder.positions)
+        yield from _check_sinusoids(model.embedding.width, encoder.positions)
     if isinstance(encoder, ConvEncoderConfig):
-        yield from _odd(f"{key}.kernel", encoder.kernel)
-    if isinstance(encoder, TransformerEncoderConfig):
-        place = Place("encoder", "transformer", "model.embedding", width, width, encoder.positions)
-        yield from attention_problems(f"{key}.self_attention", encoder.self_attention, place)
+        yield from _check_kernel(f"{key}.kernel", encoder.kernel)
     if encoder.gates is not None and encoder.gates.channel is not None:
         reduction, states = encoder.gates.channel.reduction, model.source_width
         if states % reduction:
             reason = f"does not divide the width of the encoder's states, which is {states}"
-            yield Problem(
-                f"{key}.gates.channel.reduction", reduction, reason, f"use {nearest_divisor(states, reduction)}"
-            )
+            hint = f"use {nearest_divisor(states, reduction)}"
+            yield Problem(f"{key}.gates.channel.reduction", reduction, reason, hint)
     if encoder.gates is not None and encoder.gates.spatial is not None:
-        yield from _odd(f"{key}.gates.spatial.kernel", encoder.gates.spatial.kernel)
+        yield from _check_kernel(f"{key}.gates.spatial.kernel", encoder.gates.spatial.kernel)
 
 
-def _decoder(model: ModelConfig) -> Iterator[Problem]:
-    decoder, key, width = model.decoder, "model.decoder", model.embedding.width
-    match decoder:
-        case LSTMDecoderConfig():
-            return
-        case TransformerDecoderConfig():
-            yield from _width(width, decoder.positions)
-            own = Place("decoder", "transformer", "model.embedding", width, width, decoder.positions)
-            yield from attention_problems(f"{key}.self_attention", decoder.self_attention, own)
-            place = Place("source", "transformer", "model.embedding", width, model.source_width)
-        case LuongDecoderConfig():
-            fed = decoder.input_feeding
-            place = Place("source", "luong", key, decoder.width, model.source_width, input_feeding=fed)
-        case BahdanauDecoderConfig():
-            place = Place("source", "bahdanau", key, decoder.width, model.source_width)
-        case _:
-            assert_never(decoder)
-    yield from attention_problems(f"{key}.attention", decoder.attention, place)
+def _check_decoder(model: ModelConfig) -> Iterator[Problem]:
+    decoder = model.decoder
+    if not isinstance(decoder, TransformerDecoderConfig):
+        return
+    yield from _check_sinusoids(model.embedding.width, decoder.positions)
     if decoder.attention.latent is not None and isinstance(model.encoder, ConvEncoderConfig):
         reason = "makes keys and values of the same vector, but the conv encoder gives different ones"
-        yield Problem(f"{key}.attention.latent", "set", reason, "use another encoder, or leave out latent")
+        yield Problem("model.decoder.attention.latent", "set", reason, "use another encoder, or leave out latent")
 
 
-def _location(data: DataConfig, model: ModelConfig) -> Iterator[Problem]:
-    score = None if isinstance(model.decoder, LSTMDecoderConfig) else model.decoder.attention.score
-    if isinstance(score, LocationConfig) and score.max_source < data.max_length:
-        reason = f"is less than data.max_length, which is {data.max_length}: a longer source has no score"
-        hint = f"use {data.max_length}, or set data.max_length to {score.max_source}"
-        yield Problem("model.decoder.attention.score.max_source", score.max_source, reason, hint)
+def _check_location(data: DataConfig, model: ModelConfig) -> Iterator[Problem]:
+    for key, attention in model.attentions():
+        longest = attention.score.longest_source
+        if longest is not None and longest < data.max_length:
+            reason = f"is less than data.max_length, which is {data.max_length}: a longer source has no score"
+            hint = f"use {data.max_length}, or set data.max_length to {longest}"
+            yield Problem(f"{key}.score.max_source", longest, reason, hint)
 
 
-def _width(width: int, positions: str) -> Iterator[Problem]:
+def _check_sinusoids(width: int, positions: str) -> Iterator[Problem]:
     if positions == "sinusoidal" and width % 2:
         yield Problem("model.embedding.width", width, "must be even for sinusoidal positions", f"use {width + 1}")
 
 
-def _odd(key: str, kernel: int) -> Iterator[Problem]:
+def _check_kernel(key: str, kernel: int) -> Iterator[Problem]:
     if kernel % 2 == 0:
         yield Problem(key, kernel, "must be odd: as many words before as after", f"use {kernel + 1}")
 
 
-def _training(data: DataConfig, training: TrainingConfig) -> Iterator[Problem]:
+def _check_training(data: DataConfig, training: TrainingConfig) -> Iterator[Problem]:
     if training.batch_tokens < data.max_length:
         yield Problem(
             "training.batch_tokens",
             training.batch_tokens,
-            f"is less than data.max_length, which is {data.max_length}: one pair might exceed a batch",
+            f"is less than data.max_length, which is {data.max_length}: one pair might not fit in a batch",
             f"use at least {data.max_length}, or set data.max_length to {training.batch_tokens}",
         )
     average = training.average

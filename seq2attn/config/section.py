@@ -1,4 +1,4 @@
-"""What all sections of the config share: frozen, strict, no unknown keys; a bare string is the all-default variant."""
+"""What all sections of the config share: frozen, strict, no unknown keys; a bare string is a section with all its defaults."""
 
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ class Section(BaseModel):
 
 
 class Variant:
-    """Marks a section that says its `type`: a bare string is the variant of that name with all its defaults.
+    """Marks a key whose sections have a `type`: a bare string stands for the section of that type with all its defaults.
 
     `default` is the type of a mapping that names none; `other_names` are accepted in place of the types they stand for;
     `string_key` is set where a bare string is the value of that key of the default variant.
@@ -31,14 +31,14 @@ class Variant:
         self.other_names = other_names or {}
         self.string_key = string_key
 
-    def mapping(self, value: str) -> dict[str, Any]:
+    def expand_string(self, value: str) -> dict[str, Any]:
         """The mapping that the bare string `value` stands for."""
         return {"type": self.default} | {self.string_key: value}
 
     def expand(self, value: Any) -> Any:
-        """`value` as the mapping that its variant validates."""
+        """The mapping, with a `type`, that `value` stands for; what is neither text nor a mapping stays as it is."""
         if isinstance(value, str):
-            value = self.mapping(value)
+            value = self.expand_string(value)
         if not isinstance(value, dict):
             return value
         name = self.default if value.get("type") is None else value["type"]

@@ -56,12 +56,12 @@ class CosineConfig(Section):
 
 
 class PlateauConfig(Section):
-    """The peak, multiplied by `factor` each time that validation has not improved `patience` times."""
+    """The peak, multiplied by `factor` whenever validation has not improved `patience` times in a row."""
 
     type: Literal["plateau"] = "plateau"
     warmup: Warmup = Field(default=0, description="Updates until the peak")
     factor: float = Field(default=0.5, gt=0, lt=1, description="What the learning rate is multiplied by")
-    patience: Count = Field(default=2, description="Validations without improvement before that")
+    patience: Count = Field(default=2, description="Validations without improvement until then")
     metric: Metric = Field(default="loss", description="What has to improve")
 
 
@@ -91,26 +91,30 @@ class AverageConfig(Section):
 
 
 class TrainingConfig(Section):
-    """The loop."""
+    """How long to train, in what batches, by which optimizer, and which checkpoint to keep."""
 
-    max_updates: Count = Field(description="Optimizer steps in all")
+    max_updates: Count = Field(description="Steps of the optimizer, in all", examples=[10_000])
     batch_tokens: Count = Field(
-        default=2000, description="Bound of sentences × longest sentence (padding included) of one batch, in subwords"
+        default=2000, description="Most subwords of a batch: sentences × longest sentence, padding included"
     )
     accumulation: Count = Field(default=1, description="Batches whose gradients make one update")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        default="auto", description="Numbers of the forward pass; auto is resolved once, for the machine, and saved"
+        default="auto", description="Precision of the forward pass; auto is decided once, for the machine, and saved"
     )
     optimizer: OptimizerSection = Field(default=AdamWConfig(), description="What makes steps of gradients")
     schedule: ScheduleSection = Field(default=InverseSqrtConfig(), description="Learning rate over the updates")
     label_smoothing: Probability = Field(default=0.1, description="Share of probability given to all subwords alike")
-    clip_norm: float = Field(default=1.0, gt=0, allow_inf_nan=True, description="Longest gradient; .inf: not clipped")
+    clip_norm: float = Field(
+        default=1.0, gt=0, allow_inf_nan=True, description="Longer gradients are shortened to this; .inf: never"
+    )
     validate_every: Count = Field(default=500, description="Updates between validations; the last update has one too")
     log_every: Count = Field(default=10, description="Updates between lines of metrics.jsonl")
     early_stopping: EarlyStoppingConfig | None = Field(default=None, description="When to end early; null: never")
     select: Literal["bleu", "loss", "chrf", "average"] = Field(
         default="bleu", description="Model that a run exports: the best by this metric, or an average"
     )
-    keep_last: Count = Field(default=1, description="Newest checkpoints kept; two at least, should one be damaged")
-    keep_best: Count = Field(default=1, description="Best checkpoints kept")
+    keep_last: Count = Field(
+        default=1, description="Newest checkpoints to keep; never fewer than two, in case one is damaged"
+    )
+    keep_best: Count = Field(default=1, description="Best checkpoints to keep")
     average: AverageConfig = Field(default=AverageConfig(), description="Used only by select: average")

@@ -1,6 +1,7 @@
 """YAML whose every value remembers where it was written, so that errors can name file and line.
 
-Plain values are read as YAML 1.2 reads them: `no` and `on` are text, `2e-3` is a number.
+Plain values are read as YAML 1.2 reads them: `no` and `on` are text, `2e-3` is a number. A number without a fraction is a
+whole number, however it is written: `1e5`, `1000.0`. Merge keys (`<<: *name`) are understood.
 """
 
 import re
@@ -19,6 +20,7 @@ _INTEGER = re.compile(r"^[-+]?[0-9][0-9_]*$")
 _BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _TAG = "tag:yaml.org,2002:"
+_MERGE = "<<"
 _VALUES = 10_000  # of a config, at most
 
 
@@ -54,7 +56,7 @@ class Located:
     text: str = ""
 
     def plain(self) -> Any:
-        """The value without origins."""
+        """The value as plain Python objects, without origins."""
         if isinstance(self.value, dict):
             return {key: item.plain() for key, item in self.value.items()}
         if isinstance(self.value, list):
@@ -62,7 +64,7 @@ class Located:
         return self.value
 
     def at(self, path: tuple[str, ...]) -> "Located":
-        """What lies at `path`, or its nearest ancestor that was written."""
+        """The value at `path`, or its nearest ancestor that was written."""
         here = self
         for key in path:
             if not isinstance(here.value, dict) or key not in here.value:
@@ -72,7 +74,7 @@ class Located:
 
 
 def parse(text: str, place: str, origin: Origin | None = None) -> Located:
-    """The YAML document `text` of the file `place`; with `origin`, every value carries that one instead of its line.
+    """The YAML document `text` of the file `place`. With `origin`, every value has that one instead of its line.
 
     Raises ConfigError for text that is not YAML, a repeated key, a tag or a cyclic alias.
     """
@@ -80,9 +82,9 @@ def parse(text: str, place: str, origin: Origin | None = None) -> Located:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = origin or Origin(place, mark.line + 1 if mark else 1)
+        marked = origin or Origin(place, mark.line + 1 if mark else 1)
         what = " ".join(part for part in (error.context, error.problem) if part)
-        raise ConfigError(f"{where}: not valid YAML: {what}", _yaml_hint(text, mark)) from error
+        raise ConfigError(f"{marked}: not valid YAML: {what}", _suggest_repair(text, mark)) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(
@@ -92,12 +94,12 @@ def parse(text: str, place: str, origin: Origin | None = None) -> Located:
     except (RecursionError, ValueError, OverflowError) as error:  # the latter two: an escape such as \UFFFFFFFF
         what = "nested too deeply" if isinstance(error, RecursionError) else f"not valid YAML: {error}"
         raise ConfigError(
-            f"{origin or Origin(place, 1)}: {what}", "a config is a few mappings in one another"
+            f"{origin or Origin(place, 1)}: {what}", "write a config as in configs/reference.yaml"
         ) from error
     if node is None:
         return Located({}, origin or Origin(place, 1))
     _check_size(node, place, origin)
-    return _located(node, place, origin, node.start_mark.line + 1, ())
+    return _locate(node, place, origin, node.start_mark.line + 1, ())
 
 
 def _check_size(root: yaml.Node, place: str, fixed: Origin | None) -> None:
@@ -111,7 +113,9 @@ def _check_size(root: yaml.Node, place: str, fixed: Origin | None) -> None:
         return sizes[id(node)]
 
     if size(root) > _VALUES:
-        raise ConfigError(f"{fixed or Origin(place, 1)}: more than {_VALUES:,} values", "a config has some hundred")
+        raise ConfigError(
+            f"{fixed or Origin(place, 1)}: more than {_VALUES:,} values", "write fewer: a config has some hundred"
+        )
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:
@@ -120,39 +124,58 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _yaml_hint(text: str, mark: yaml.Mark | None) -> str:
+def _suggest_repair(text: str, mark: yaml.Mark | None) -> str:
     lines = text.split("\n")
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     if line[: len(line) - len(line.lstrip())].count("\t"):
         return "indent with spaces, not tabs"
-    return "look at the indentation, and at brackets, quotes and colons that are not closed, here and just above"
+    return "check the indentation, and that every bracket and quote is closed, here and just above"
 
 
-def _located(node: yaml.Node, place: str, fixed: Origin | None, line: int, above: tuple[yaml.Node, ...]) -> Located:
+def _locate(node: yaml.Node, place: str, fixed: Origin | None, line: int, above: tuple[yaml.Node, ...]) -> Located:
     origin = fixed or Origin(place, line)
     if any(node is ancestor for ancestor in above):
-        raise ConfigError(f"{origin}: an alias stands inside of what it names", "write the values out")
+        raise ConfigError(f"{origin}: an alias is inside of the value that it names", "write the values out instead")
     inside = (*above, node)
     if isinstance(node, yaml.MappingNode):
         items: dict[str, Located] = {}
-        for key, key_line, child in _entries(node):
+        for key, key_line, child in _list_entries(node):
             if key in items:
-                where = fixed or Origin(place, key_line)
+                repeated = fixed or Origin(place, key_line)
                 first = "" if fixed else f"; it is in line {items[key].origin.line} too"
-                raise ConfigError(f"{where}: key `{key}` is repeated{first}", "keep one of the two")
-            items[key] = _located(child, place, fixed, key_line, inside)
-        return Located(items, origin)
+                raise ConfigError(f"{repeated}: key `{key}` is repeated{first}", "keep one of the two")
+            items[key] = _locate(child, place, fixed, key_line, inside)
+        return Located(_merge(items) if _has_merge(node) else items, origin)
     if isinstance(node, yaml.SequenceNode):
-        return Located([_located(item, place, fixed, item.start_mark.line + 1, inside) for item in node.value], origin)
-    return Located(_scalar(node, origin), origin, node.value)
+        return Located([_locate(item, place, fixed, item.start_mark.line + 1, inside) for item in node.value], origin)
+    return Located(_read_scalar(node, origin), origin, node.value)
 
 
-def _entries(node: yaml.MappingNode) -> Iterator[tuple[str, int, yaml.Node]]:
+def _has_merge(node: yaml.MappingNode) -> bool:
+    return any(isinstance(key, yaml.ScalarNode) and key.value == _MERGE and key.style is None for key, _ in node.value)
+
+
+def _merge(items: dict[str, Located]) -> dict[str, Located]:
+    """The mapping with what its key `<<` names under its other keys; of several mappings the first one wins."""
+    own = dict(items)
+    merged = own.pop(_MERGE)
+    layers = merged.value if isinstance(merged.value, list) else [merged]
+    for layer in layers:
+        if not isinstance(layer.value, dict):
+            raise ConfigError(
+                f"{merged.origin}: `<<` merges a mapping or a list of mappings",
+                "name an anchored mapping, as in <<: *name",
+            )
+        own = {**layer.value, **own}
+    return own
+
+
+def _list_entries(node: yaml.MappingNode) -> Iterator[tuple[str, int, yaml.Node]]:
     for key, value in node.value:
         yield str(key.value) if isinstance(key, yaml.ScalarNode) else "?", key.start_mark.line + 1, value
 
 
-def _scalar(node: yaml.Node, origin: Origin) -> Any:
+def _read_scalar(node: yaml.Node, origin: Origin) -> Any:
     text = str(node.value)
     number = text.replace("_", "").lower()
     try:
@@ -164,9 +187,10 @@ def _scalar(node: yaml.Node, origin: Origin) -> Any:
             case "int":
                 return int(number)
             case "float":
-                return float(number.replace(".inf", "inf").replace(".nan", "nan"))
+                value = float(number.replace(".inf", "inf").replace(".nan", "nan"))
+                return int(value) if value.is_integer() else value
             case "str":
                 return text
     except ValueError:
         pass
-    raise ConfigError(f"{origin}: {text!r} cannot have the tag {node.tag}", "write the value without a tag")
+    raise ConfigError(f"{origin}: {text!r} cannot be read as {node.tag}", "write the value without a tag")

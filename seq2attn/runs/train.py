@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from seq2attn import machine
-from seq2attn.config.advice import advice
+from seq2attn.config.advice import give_advice
 from seq2attn.config.config import Config
 from seq2attn.errors import Seq2attnError
 from seq2attn.runs.directory import check_removable, clear
@@ -122,7 +122,7 @@ def _describe(session: Session) -> list[str]:
         f"{corpora.train.name}: {len(corpora.encoded):,} pairs; validation on {len(corpora.validation.source):,}",
         f"{training.max_updates:,} updates of {training.accumulation} × {training.batch_tokens:,} tokens at most, "
         f"{training.precision} on {device.type} with {torch.get_num_threads()} threads",
-        *advice(config.model),
+        *give_advice(config.model),
         *(
             []
             if device.type == "cpu"

@@ -21,13 +21,14 @@ Command = Callable[..., Any]
         (UsageError("two\nlines", "do this"), 2),
         (ConfigError("c", "h"), 2),
         (DataError("d", "h"), 2),
+        (ConfigError("c", "h", [ConfigError("c2", "h2")]), 2),
         (DivergedError("e", "h"), 3),
         (Seq2attnError("f", "h"), 1),
         (ZeroDivisionError("division by zero"), 1),
         (KeyboardInterrupt(), 130),
     ],
 )
-def test_every_error_is_one_line_with_its_code(
+def test_every_error_is_one_line_and_a_hint_with_its_code(
     command: Command, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
 ) -> None:
     def fail(*arguments: Any, **options: Any) -> None:
@@ -36,10 +37,11 @@ def test_every_error_is_one_line_with_its_code(
     monkeypatch.setattr(module, "app", fail)
     done = command("anything")
     assert (done.code, done.out) == (code, "")
-    first, *hints = done.err.splitlines()
-    assert first.startswith("seq2attn: error: ")
-    assert len(hints) == (code != 130)
-    assert all(hint.startswith("hint: ") for hint in hints)
+    lines = done.err.splitlines()
+    assert all(line.startswith("seq2attn: error: ") for line in lines[::2])
+    assert all(line.startswith("hint: ") for line in lines[1::2])
+    errors = 1 + len(getattr(error, "others", ()))
+    assert len(lines) == errors * (1 if code == 130 else 2)
     assert "Traceback" in command("anything", debug=True).err
 
 

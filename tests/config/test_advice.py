@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from seq2attn.config.advice import advice
+from seq2attn.config.advice import give_advice
 from seq2attn.config.model import ModelConfig
 from seq2attn.runs.train import plan_training
 from tests.tiny import tiny
 
 
 def lines(encoder: Any, decoder: Any) -> list[str]:
-    return list(advice(ModelConfig.model_validate({"encoder": encoder, "decoder": decoder})))
+    return list(give_advice(ModelConfig.model_validate({"encoder": encoder, "decoder": decoder})))
 
 
 def test_usual_models_need_no_advice() -> None:
@@ -23,15 +23,15 @@ def test_usual_models_need_no_advice() -> None:
 
 def test_advice_is_said_before_training(corpus: Path) -> None:
     config = tiny(corpus, "model.encoder={type: conv, layers: 1, positions: none}")
-    [line] = advice(config.model)
-    assert line in plan_training(config, None, "cpu").splitlines()
+    [line] = give_advice(config.model)
+    assert line in plan_training(config, corpus / "run", device="cpu").splitlines()
 
 
 @pytest.mark.parametrize("kind", ["transformer", "conv"])
 def test_an_encoder_without_positions_does_not_know_the_order(kind: str) -> None:
     assert lines({"type": kind, "positions": "none"}, "lstm") == [
         f"key `model.encoder.positions` is none, which leaves the {kind} encoder without the order of words; "
-        "sinusoidal knows it"
+        "with sinusoidal it knows the order"
     ]
 
 
@@ -39,14 +39,14 @@ def test_an_encoder_without_positions_does_not_know_the_order(kind: str) -> None
 def test_sparsemax_of_products_that_are_not_scaled(normalizer: Any) -> None:
     attention = {"score": "dot", "normalizer": normalizer}
     assert lines("lstm", {"type": "luong", "attention": attention}) == [
-        "key `model.decoder.attention.score` is dot, which soon leaves one position and no gradient if products are not "
-        "scaled; scaled_dot is"
+        "key `model.decoder.attention.score` is dot, which is not scaled, so that sparse weights soon leave one position "
+        "and no gradient; use scaled_dot"
     ]
     assert not lines("lstm", {"type": "luong", "attention": attention | {"score": "scaled_dot"}})
 
 
 @pytest.mark.parametrize(("width", "said"), [(511, False), (512, True)])
-def test_a_latent_vector_as_wide_as_keys_and_values_saves_nothing(width: int, said: bool) -> None:
+def test_a_wide_latent_vector_saves_nothing(width: int, said: bool) -> None:
     found = lines({"type": "transformer", "self_attention": {"latent": {"width": width}}}, "lstm")
     expected = (
         f"key `model.encoder.self_attention.latent.width` is {width}, which is no less than the 512 numbers of plain keys "

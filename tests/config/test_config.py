@@ -112,7 +112,7 @@ def test_a_bare_string_is_the_all_default_variant() -> None:
     assert made.data.train == TextConfig(prefix="data/train")
 
 
-def test_a_mapping_without_type_is_of_the_default_type_where_there_is_one() -> None:
+def test_a_mapping_without_type_is_of_the_default_type() -> None:
     decoder = {"type": "bahdanau", "attention": {"score": {"width": 32}}}
     made = config(model={"decoder": decoder}, training={"optimizer": {"learning_rate": 0.5}})
     assert made.training.optimizer == AdamWConfig(learning_rate=0.5)
@@ -127,7 +127,7 @@ def test_each_decoder_has_the_score_of_its_paper(name: str, score: BaseModel) ->
     assert (decoder.attention.score, decoder.attention.heads) == (score, None)
 
 
-def test_a_transformer_decoder_looks_back_at_itself_and_everywhere_at_the_source() -> None:
+def test_a_transformer_decoder_is_causal_over_itself_only() -> None:
     decoder = config(model={"decoder": "transformer"}).model.decoder
     assert isinstance(decoder, TransformerDecoderConfig)
     assert (decoder.attention.span, decoder.self_attention.span) == (GlobalConfig(), CausalConfig())

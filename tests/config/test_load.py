@@ -3,16 +3,19 @@ from pathlib import Path
 import pytest
 
 from seq2attn.config.attention import AdditiveConfig, DotConfig
-from seq2attn.config.config import Config
+from seq2attn.config.config import Config, to_yaml
 from seq2attn.config.data import GrammarConfig, TextConfig
 from seq2attn.config.load import load_config
 from seq2attn.config.model import (
     BahdanauDecoderConfig,
+    LSTMDecoderConfig,
     LSTMEncoderConfig,
     LuongDecoderConfig,
+    ModelConfig,
     TransformerEncoderConfig,
 )
 from seq2attn.config.training import AdamWConfig, SGDConfig
+from seq2attn.errors import ConfigError
 
 BASE = """\
 data:
@@ -68,13 +71,24 @@ def test_a_bare_string_replaces_a_mapping(tmp_path: Path) -> None:
     assert config.model.encoder == LSTMEncoderConfig()
 
 
-def test_later_files_of_a_list_lie_over_earlier_ones_and_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+def test_later_files_of_a_list_lie_over_earlier_ones(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "one.yaml").write_text("extends: two.yaml\nseed: 3\n")
     (tmp_path / "shared" / "two.yaml").write_text(BASE + "seed: 2\n")
     more = "training: {batch_tokens: 500}\nseed: 4\n"
     config = load(tmp_path, "extends: [shared/one.yaml, more.yaml]\n", more=more)
     assert (config.seed, config.training.batch_tokens) == (4, 500)
+
+
+def test_a_shipped_config_may_be_extended_from_any_folder(tmp_path: Path) -> None:
+    config = load(tmp_path, "extends: configs/demo/lstm.yaml\nseed: 5\n")
+    assert config == load_config("configs/demo/lstm.yaml", ["seed=5"])
+
+
+def test_a_file_that_is_there_comes_before_a_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "configs" / "demo").mkdir(parents=True)
+    (tmp_path / "configs" / "demo" / "lstm.yaml").write_text(BASE)
+    assert load(tmp_path, "extends: configs/demo/lstm.yaml\n").training.max_updates == 100
 
 
 # ---- overrides
@@ -92,7 +106,7 @@ def test_an_override_of_a_section_replaces_it_whole(tmp_path: Path) -> None:
     assert load(tmp_path, base, "data.train=corpus/x").data.train == TextConfig(prefix="corpus/x")
 
 
-def test_an_override_of_a_key_keeps_the_rest_of_its_section(tmp_path: Path) -> None:
+def test_an_override_of_a_key_keeps_its_section(tmp_path: Path) -> None:
     base = BASE.replace("train: data/train", "train: {type: grammar, pairs: 100, seed: 4}")
     assert load(tmp_path, base, "data.train.pairs=500").data.train == GrammarConfig(pairs=500, seed=4)
 
@@ -112,7 +126,7 @@ def test_an_override_reaches_into_a_bare_string(tmp_path: Path) -> None:
     assert config.data.train == TextConfig(prefix="x")
 
 
-def test_an_override_of_the_type_drops_the_keys_of_the_old_one(tmp_path: Path) -> None:
+def test_an_override_of_the_type_drops_the_old_keys(tmp_path: Path) -> None:
     base = BASE + "  optimizer: {type: adamw, betas: [0.9, 0.95]}\n"
     config = load(tmp_path, base, "training.optimizer.type=sgd", "training.optimizer.momentum=0.5")
     assert config.training.optimizer == SGDConfig(momentum=0.5)
@@ -136,6 +150,43 @@ def test_language_codes_are_text(tmp_path: Path, code: str) -> None:
 )
 def test_numbers_are_numbers(tmp_path: Path, text: str, value: float) -> None:
     assert load(tmp_path, BASE, f"training.clip_norm={text}").training.clip_norm == value
+
+
+@pytest.mark.parametrize("text", ["1e5", "100000.0", "1_00000", "1.0E+5"])
+def test_whole_numbers_may_have_a_point_or_an_exponent(tmp_path: Path, text: str) -> None:
+    updates = load(tmp_path, BASE, f"training.max_updates={text}").training.max_updates
+    assert (updates, type(updates)) == (100_000, int)
+
+
+def test_a_merged_mapping_gives_the_keys_that_are_not_there(tmp_path: Path) -> None:
+    one, two = "{<<: &one {width: 3, layers: 2}, type: lstm, width: 5}", "{type: lstm, <<: [{layers: 4}, *one]}"
+    assert load(tmp_path, BASE, f"model={{encoder: {one}, decoder: {two}}}").model == ModelConfig(
+        encoder=LSTMEncoderConfig(width=5, layers=2), decoder=LSTMDecoderConfig(width=3, layers=4)
+    )
+
+
+def test_a_quoted_merge_key_is_a_key(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="key `<<` is not known"):
+        load(tmp_path, BASE + '"<<": {seed: 2}\n')
+
+
+# ---- keys of earlier versions
+
+
+@pytest.mark.parametrize(
+    "override", ["model.decoder.attention.groups=2", "model.decoder.attention={heads: 4, groups: 2}"]
+)
+def test_groups_is_read_as_key_value_heads(tmp_path: Path, override: str) -> None:
+    config = load(tmp_path, BASE, "model.decoder.attention.heads=4", override)
+    assert attention(config).key_value_heads == 2  # type: ignore[attr-defined]
+    assert "key_value_heads: 2" in to_yaml(config)
+    assert "groups" not in to_yaml(config)
+
+
+def test_the_new_name_overrides_the_old_one(tmp_path: Path) -> None:
+    base = BASE.replace("score: additive", "heads: 4, groups: 2")
+    text = "extends: base.yaml\nmodel: {decoder: {attention: {key_value_heads: 1}}}\n"
+    assert attention(load(tmp_path, text, base=base)).key_value_heads == 1  # type: ignore[attr-defined]
 
 
 def test_anchors_are_understood(tmp_path: Path) -> None:

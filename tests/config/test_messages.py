@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from seq2attn.config.config import Config
+from seq2attn.config.explain import list_keys
 from seq2attn.config.load import load_config
+from seq2attn.config.near_misses import NEAR_MISSES
 from seq2attn.errors import ConfigError
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text(encoding="utf-8"))
@@ -27,31 +30,43 @@ training:
 """
 
 
-def wrong(folder: Path, text: str, *overrides: str, **others: str) -> ConfigError:
+def refuse(folder: Path, text: str, *overrides: str, **others: str) -> ConfigError:
     """The error of a config file with that text, beside the `others`."""
     for name, content in {"exp": text, **others}.items():
         (folder / f"{name}.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError) as error:
         load_config(folder / "exp.yaml", overrides)
-    assert "\n" not in error.value.message + error.value.hint
+    assert "\n" not in "".join(part for one in (error.value, *error.value.others) for part in (one.message, one.hint))
     return error.value
+
+
+def described(case: dict[str, Any]) -> list[tuple[str, str]]:
+    """Messages and hints of all errors of a case."""
+    return [(case["message"], case["hint"]), *((message, hint) for message, hint in case.get("others", []))]
+
+
+def said(error: ConfigError, *places: str) -> list[tuple[str, str]]:
+    """Messages and hints of all errors; messages without the first of the `places` that they begin with."""
+    errors = []
+    for one in (error, *error.others):
+        place = next(place for place in places if one.message.startswith(place))
+        errors.append((one.message.removeprefix(place), one.hint))
+    return errors
 
 
 @pytest.mark.parametrize("name", CASES["keys"])
 def test_a_wrong_key_or_value_is_named_with_its_line(tmp_path: Path, name: str) -> None:
     case = CASES["keys"][name]
     assert BASE.count(case["replace"]) == 1
-    error = wrong(tmp_path, BASE.replace(case["replace"], case["by"]))
-    assert (error.message, error.hint) == (f"{tmp_path}/{case['message']}", case["hint"])
+    error = refuse(tmp_path, BASE.replace(case["replace"], case["by"]))
+    assert said(error, f"{tmp_path}/") == described(case)
 
 
 @pytest.mark.parametrize("name", CASES["combinations"])
-def test_values_that_do_not_go_together_are_refused_with_the_nearest_legal_choice(tmp_path: Path, name: str) -> None:
+def test_values_that_do_not_go_together_are_refused(tmp_path: Path, name: str) -> None:
     case = CASES["combinations"][name]
-    error = wrong(tmp_path, BASE, *case["overrides"])
-    places = [f"--set {override}" for override in case["overrides"]]
-    assert error.message in [f"{place}: {case['message']}" for place in places]
-    assert error.hint == case["hint"]
+    error = refuse(tmp_path, BASE, *case["overrides"])
+    assert said(error, *(f"--set {override}: " for override in case["overrides"])) == described(case)
 
 
 @pytest.mark.parametrize("name", CASES["legal"])
@@ -63,36 +78,37 @@ def test_values_that_go_together_are_accepted(tmp_path: Path, name: str) -> None
 @pytest.mark.parametrize("override", CASES["overrides"])
 def test_a_wrong_override_is_named_itself(tmp_path: Path, override: str) -> None:
     case = CASES["overrides"][override]
-    error = wrong(tmp_path, BASE, override)
-    assert (error.message, error.hint) == (f"--set {override}: {case['message']}", case["hint"])
+    assert said(refuse(tmp_path, BASE, override), f"--set {override}: ") == described(case)
 
 
 @pytest.mark.parametrize("name", CASES["files"])
-def test_a_file_that_is_no_config_is_named_with_the_line(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_no_config_is_named(tmp_path: Path, name: str) -> None:
     case = CASES["files"][name]
-    error = wrong(tmp_path, case["text"])
-    assert (error.message, error.hint) == (f"{tmp_path}/{case['message']}", case["hint"])
+    assert said(refuse(tmp_path, case["text"]), f"{tmp_path}/") == described(case)
 
 
 def test_an_illegal_combination_is_reported_where_it_was_written(tmp_path: Path) -> None:
-    error = wrong(tmp_path, BASE.replace("score: additive", "heads: 7"))
+    error = refuse(tmp_path, BASE.replace("score: additive", "heads: 7"))
     assert error.message.startswith(f"{tmp_path}/exp.yaml:10: key `model.decoder.attention.heads` is 7")
 
 
-def test_an_illegal_combination_with_a_default_is_reported_at_its_section(tmp_path: Path) -> None:
-    error = wrong(tmp_path, BASE.replace("  max_updates", "  select: average\n  max_updates"))
+def test_an_illegal_default_is_reported_at_its_section(tmp_path: Path) -> None:
+    error = refuse(tmp_path, BASE.replace("  max_updates", "  select: average\n  max_updates"))
     assert error.message.startswith(f"{tmp_path}/exp.yaml:11: key `training.keep_last` is 1, which is less")
 
 
 def test_an_error_names_the_extended_file_that_holds_it(tmp_path: Path) -> None:
-    error = wrong(tmp_path, "extends: base.yaml\nseed: 5\n", base=BASE + "  clip_nrom: 1\n")
+    error = refuse(tmp_path, "extends: base.yaml\nseed: 5\n", base=BASE + "  clip_nrom: 1\n")
     assert error.message == f"{tmp_path}/base.yaml:13: key `training.clip_nrom` is not known"
 
 
 def test_errors_of_the_file_itself_come_first(tmp_path: Path) -> None:
-    error = wrong(tmp_path, "extends: base.yaml\n\nseed: x\n", base="sead: 3\n" + BASE)
-    message = "key `seed` is x, but must be a whole number (and 1 more error)"
-    assert error.message == f"{tmp_path}/exp.yaml:3: {message}"
+    error = refuse(tmp_path, "extends: base.yaml\n\nseed: x\n", base="sead: 3\n" + BASE)
+    assert [one.message for one in (error, *error.others)] == [
+        f"{tmp_path}/exp.yaml:3: key `seed` is x, but must be a whole number",
+        f"{tmp_path}/base.yaml:1: key `sead` is not known",
+    ]
+    assert str(error) == f"{error.message}\n{error.others[0].message}"
 
 
 def _paths(value: object, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -129,6 +145,15 @@ def test_any_value_of_any_key_is_accepted_or_explained(tmp_path: Path, value: st
             load_config(file, [override])
 
 
+@pytest.mark.parametrize("name", NEAR_MISSES)
+def test_a_near_miss_names_keys_that_exist(name: str) -> None:
+    keys = set(list_keys(Config))
+    near_miss = NEAR_MISSES[name]
+    assert name not in {key[-1] for key in keys}
+    assert {tuple(path.split(".")) for path in near_miss.paths} <= keys
+    assert {path.split(".")[-1] for path in near_miss.paths} == {near_miss.key}
+
+
 def test_message_of_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "exp.yaml").write_bytes(b"seed: 1\ndata: \xff\n")
     with pytest.raises(ConfigError) as error:
@@ -148,17 +173,17 @@ def test_message_of_files_that_cannot_be_read(tmp_path: Path) -> None:
         ".": (f"{tmp_path} is a folder, not a config file", "name a file in it"),
         "nowhere/exp.yaml": (
             f"{tmp_path}/nowhere/exp.yaml: no such file",
-            f"there is no folder {tmp_path}/nowhere either",
+            f"check the path: there is no folder {tmp_path}/nowhere",
         ),
     }
 
 
 def test_message_of_a_file_that_is_extended_but_not_there(tmp_path: Path) -> None:
-    error = wrong(tmp_path, "seed: 1\nextends: bsae.yaml\n", base=BASE)
+    error = refuse(tmp_path, "seed: 1\nextends: bsae.yaml\n", base=BASE)
     assert error.message == f"{tmp_path}/exp.yaml:2: {tmp_path}/bsae.yaml: no such file"
     assert error.hint == f"did you mean {tmp_path}/base.yaml?"
 
 
 def test_message_of_files_that_extend_each_other(tmp_path: Path) -> None:
-    error = wrong(tmp_path, "extends: a.yaml\n", a="extends: b.yaml\n", b="seed: 1\nextends: a.yaml\n")
+    error = refuse(tmp_path, "extends: a.yaml\n", a="extends: b.yaml\n", b="seed: 1\nextends: a.yaml\n")
     assert error.message == f"{tmp_path}/b.yaml:2: `extends` runs in a circle: a.yaml → b.yaml → a.yaml"

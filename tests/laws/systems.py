@@ -103,12 +103,12 @@ MODELS: dict[str, dict[str, object]] = {
     },
     "grouped heads, rotary": {
         "encoder": TRANSFORMER
-        | {"positions": "rotary", "self_attention": {"score": "scaled_dot", "heads": 4, "groups": 2}},
+        | {"positions": "rotary", "self_attention": {"score": "scaled_dot", "heads": 4, "key_value_heads": 2}},
         "decoder": TRANSFORMER
         | {
             "positions": "rotary",
-            "attention": {"score": "scaled_dot", "heads": 4, "groups": 1},
-            "self_attention": {"score": "dot", "heads": 4, "groups": 2},
+            "attention": {"score": "scaled_dot", "heads": 4, "key_value_heads": 1},
+            "self_attention": {"score": "dot", "heads": 4, "key_value_heads": 2},
         },
     },
     "latent": {
@@ -124,7 +124,11 @@ MODELS: dict[str, dict[str, object]] = {
         "decoder": TRANSFORMER
         | {
             "attention": HEADS
-            | {"groups": 1, "aggregation": "gumbel", "span": {"type": "local_monotonic", "window": 2, "gathered": True}}
+            | {
+                "key_value_heads": 1,
+                "aggregation": "gumbel",
+                "span": {"type": "local_monotonic", "window": 2, "gathered": True},
+            }
         },
     },
     "transformer, segments": {

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from seq2attn.build.model import build_seq2seq
 from seq2attn.config.model import ModelConfig
-from seq2attn.config.rules import model_problems
+from seq2attn.config.rules import find_model_problems
 from seq2attn.search import Beam
 from seq2attn.training.loss import sequence_loss
 from tests.laws.systems import VOCABULARY, sentences
@@ -38,7 +38,7 @@ def attention(draw: random.Random, spans: list[Any], source: bool) -> dict[str, 
     if draw.random() < 0.2:
         found["dropout"] = 0.1
     if found["heads"] and draw.random() < 0.3:
-        found["groups"] = draw.choice([1, 2])
+        found["key_value_heads"] = draw.choice([1, 2])
     if draw.random() < 0.15:
         found["latent"] = {"width": 5, "query": draw.choice([None, 3])}
     if source and draw.random() < 0.3:
@@ -72,7 +72,7 @@ def drawn(seed: int) -> ModelConfig:
             config = ModelConfig.model_validate({"embedding": {"width": 8}} | parts)
         except ValidationError:
             continue
-        if not list(model_problems(config)):
+        if not list(find_model_problems(config)):
             return config
 
 

@@ -19,8 +19,8 @@ _HYPOTHESES, _STEPS = 2, 8
 # the self-attention's section, and the numbers that a layer keeps of a token
 VARIANTS: dict[str, tuple[dict[str, object], int]] = {
     "multi-head": ({}, 2 * HEADS * HEAD),
-    "grouped (2 groups)": ({"groups": 2}, 2 * 2 * HEAD),
-    "multi-query (1 group)": ({"groups": 1}, 2 * HEAD),
+    "grouped (2 groups)": ({"key_value_heads": 2}, 2 * 2 * HEAD),
+    "multi-query (1 group)": ({"key_value_heads": 1}, 2 * HEAD),
     "latent": ({"latent": {"width": LATENT, "rotary": ROTARY}}, LATENT + ROTARY),
 }
 
