@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seq2attn.cli.numbers import whole_numbers
+from seq2attn.cli.numbers import parse_whole_numbers
 from seq2attn.errors import DataError
 
 
@@ -28,7 +28,7 @@ def corpus(
         pairs=pairs,
         max_words=max_words,
         seed=seed,
-        shares=whole_numbers(shares, option="--shares", example="15,4,4,4,3") or None,
+        shares=parse_whole_numbers(shares, option="--shares", example="15,4,4,4,3") or None,
     )
     try:
         out.mkdir(parents=True, exist_ok=True)

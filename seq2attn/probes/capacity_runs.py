@@ -19,7 +19,7 @@ from seq2attn.grammar.corpus import GrammarPair, generate
 from seq2attn.probes.capacity import BITS, WORDS, Capacity, System, Translated, grouped
 from seq2attn.resources import resource
 from seq2attn.runs.directory import Run, check
-from seq2attn.runs.hypotheses import translated
+from seq2attn.runs.hypotheses import translate_once
 from seq2attn.runs.parallel import trainings
 from seq2attn.runs.progress import say
 
@@ -41,7 +41,7 @@ def measure(
 
     Raises UsageError, before anything is trained, if a run of another config is in the way.
     """
-    machine.set_up(threads)
+    machine.set_up_torch(threads)
     plain = {name: load_config(resource("configs/capacity") / f"{name}.yaml", overrides) for name in SYSTEMS}
     first = plain[SYSTEMS[0]]
     grammar = first.data.train
@@ -72,7 +72,7 @@ def measure(
 
 def _tested(name: str, config: Config, run: Path, pairs: Sequence[GrammarPair], out: Path, device: str) -> System:
     sources = [pair.source for pair in pairs]
-    hypotheses = translated(
+    hypotheses = translate_once(
         run,
         config,
         sources,

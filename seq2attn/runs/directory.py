@@ -70,7 +70,7 @@ def check(config: Config, out: Path, *, device: str = "auto") -> Run | None:
     """The run of `config` that is in `out`, or None if `out` is free. Raises UsageError if it holds anything else."""
     old = _existing(out)
     if old is not None:
-        _check_same(old, resolved(config, old, machine.device(device)))
+        _check_same(old, resolved(config, old, machine.choose_device(device)))
     return old
 
 

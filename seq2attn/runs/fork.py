@@ -20,7 +20,7 @@ def fork(config: Config, old: Path, new: Path, *, device: str = "auto", threads:
 
     Raises UsageError if the vocabulary or the model would be another one, or if `new` holds anything else.
     """
-    machine.set_up(threads)
+    machine.set_up_torch(threads)
     source = Run.open(old)
     _check_vocabulary(source, config)
     there = check(config, new, device=device)
@@ -50,7 +50,7 @@ def _begin(config: Config, source: Run, new: Path, device: str) -> None:
     update, _ = Checkpoints(source.path / "checkpoints").newest()
     if update is None:
         raise UsageError(f"{source.path}: has no checkpoint yet", "train it first")
-    where = machine.device(device)
+    where = machine.choose_device(device)
     aside = new.with_name(f".{new.name}.writing")
     session = Session(resolved(config, None, where), aside, where, source.tokenizer())
     weights = Checkpoints(source.path / "checkpoints").path(update) / MODEL

@@ -19,10 +19,10 @@ def at_start(config: Config, corpora: Corpora, model: Seq2Seq, where: torch.devi
     """All that is known before the first update."""
     return {
         "finished": False,
-        "versions": machine.versions(),
-        "git": machine.git_state(),
+        "versions": machine.read_versions(),
+        "git": machine.read_git_state(),
         "seed": config.seed,
-        "device": machine.hardware(where),
+        "device": machine.describe_hardware(where),
         "precision": config.training.precision,
         "parameters": model.parameter_count,
         "data": {
@@ -44,7 +44,7 @@ def at_start(config: Config, corpora: Corpora, model: Seq2Seq, where: torch.devi
 
 def moved(about: Mapping[str, Any], where: torch.device) -> list[str]:
     """What is not as it was when the run of manifest `about` began, of all that decides how its sums are rounded."""
-    before, now = about["device"] | about["versions"], machine.hardware(where) | machine.versions()
+    before, now = about["device"] | about["versions"], machine.describe_hardware(where) | machine.read_versions()
     both = (before.keys() & now.keys()) - {"system"}  # which changes nothing
     return [f"{key}: {before[key]} → {now[key]}" for key in sorted(both) if before[key] != now[key]]
 

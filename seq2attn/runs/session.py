@@ -53,7 +53,7 @@ class Session:
             accumulation=training.accumulation,
             clip_norm=training.clip_norm,
             label_smoothing=training.label_smoothing,
-            autocast=machine.autocast(training.precision, where),  # type: ignore[arg-type]
+            autocast=machine.make_autocast(training.precision, where),  # type: ignore[arg-type]
             where=self.corpora.where,
         )
         self.progress = Progress(_name(out), training.max_updates)

@@ -27,8 +27,8 @@ def train(
 
     Raises UsageError, naming what differs, if `out` holds anything else, or if another process trains there.
     """
-    where = machine.device(device)
-    machine.set_up(threads)
+    where = machine.choose_device(device)
+    machine.set_up_torch(threads)
     if overwrite:
         check_removable(out)
     with clear_failures(out):
@@ -60,8 +60,8 @@ def train(
 
 def plan_text(config: Config, out: Path | None, device: str, threads: int | None = None) -> str:
     """What `train --dry-run` prints: everything is built, nothing is trained."""
-    where = machine.device(device)
-    machine.set_up(threads)
+    where = machine.choose_device(device)
+    machine.set_up_torch(threads)
     config = resolved(config, None if out is None else check(config, out, device=device), where)
     with clear_failures(out or Path()):
         corpora = load_corpora(config)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seq2attn.cli.output import writing
+from seq2attn.cli.output import open_output
 from seq2attn.inference.model import load
 
 Command = Callable[..., Any]
@@ -66,6 +66,19 @@ def test_search_settings_reach_the_search(command: Command, trained: Path) -> No
     )
 
 
+def test_beam_and_length_penalty_are_the_models_unless_given(
+    command: Command, trained: Path, trained_otherwise: Path
+) -> None:
+    model, lines = load(trained), TEXT.splitlines()
+    done = command("translate", trained_otherwise, stdin=TEXT.encode())
+    assert done.out.splitlines() == model.translate(lines, beam=3, length_penalty=0.5)
+    done = command("translate", trained_otherwise, "--beam", 1, stdin=TEXT.encode())
+    assert done.out.splitlines() == model.translate(lines, beam=1)
+    done = command("translate", trained_otherwise, "--n-best", 4, stdin=TEXT.encode())
+    assert (done.code, done.out) == (2, "")
+    assert "--n-best 4: only 3 translations are made" in done.err
+
+
 def test_n_best_lines_are_number_text_and_score(command: Command, trained: Path, expected: str) -> None:
     done = command("translate", trained, "--n-best", 3, stdin=TEXT.encode())
     rows = [line.split(" ||| ") for line in done.out.splitlines()]
@@ -81,7 +94,7 @@ def test_n_best_lines_are_number_text_and_score(command: Command, trained: Path,
 def test_more_than_the_beam_cannot_be_printed(command: Command, trained: Path) -> None:
     done = command("translate", trained, "--n-best", 6, stdin=b"ka\n")
     assert (done.code, done.out) == (2, "")
-    assert "raise --beam to 6" in done.err
+    assert "use --beam 6 or more" in done.err
     assert command("translate", trained, "--sample", "--n-best", 2, stdin=b"ka\n").code == 2
 
 
@@ -175,7 +188,7 @@ def test_a_full_disk_is_one_line(trained: Path) -> None:
         pytest.skip("no /dev/full here")
     with Path("/dev/full").open("wb") as full:
         arguments = [sys.executable, "-m", "seq2attn", "translate", trained, "--beam", "1"]
-        done = subprocess.run(arguments, input=b"ka\n", stdout=full, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(arguments, input=b"ka\n", stdout=full, stderr=subprocess.PIPE, check=False, timeout=120)
     assert done.returncode == 2
     assert done.stderr.decode().startswith("seq2attn: error: standard output: cannot be written: No space left")
     assert done.stderr.count(b"\n") == 2
@@ -208,12 +221,12 @@ def test_a_pipe_with_a_name_is_written_directly(command: Command, trained: Path,
 
 def test_a_pipe_without_a_name_is_written_directly(trained: Path, tmp_path: Path) -> None:
     arguments = [sys.executable, "-m", "seq2attn", "translate", str(trained), "-o", "/dev/stdout", "--beam", "1"]
-    done = subprocess.run(arguments, input=b"ka\n\n", capture_output=True, check=True)
+    done = subprocess.run(arguments, input=b"ka\n\n", capture_output=True, check=True, timeout=120)
     assert done.stdout.count(b"\n") == 2
 
 
 def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
-    with writing(tmp_path / "out") as one, writing(tmp_path / "out") as other:
+    with open_output(tmp_path / "out") as one, open_output(tmp_path / "out") as other:
         one.write("one\n" * 5)
         other.write("other\n")
     assert (tmp_path / "out").read_text() == "one\n" * 5
@@ -223,10 +236,11 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])
 def test_a_closed_stream_is_no_error_where_nothing_is_written_to_it(trained: Path, tmp_path: Path, closed: str) -> None:
     command = f"echo ka | {sys.executable} -m seq2attn translate {trained} -o {tmp_path}/out {closed}"
-    assert subprocess.run(command, shell=True, capture_output=True).returncode == 0
+    assert subprocess.run(command, shell=True, capture_output=True, timeout=120).returncode == 0
     assert (tmp_path / "out").read_text().count("\n") == 1
 
 
 def test_an_error_without_a_place_to_tell_it_is_an_exit_code() -> None:
-    done = subprocess.run(f"{sys.executable} -m seq2attn translate nowhere 2>&-", shell=True, capture_output=True)
+    command = f"{sys.executable} -m seq2attn translate nowhere 2>&-"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, b"")
