@@ -7,14 +7,14 @@ class Seq2attnError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        self.message, self.hint = shown(message), shown(hint)
+        self.message, self.hint = make_printable(message), make_printable(hint)
         super().__init__(self.message)
 
 
-def shown(text: str) -> str:
-    """On one line, whatever a file put into it, with escapes for all that is not printed."""
+def make_printable(text: str) -> str:
+    """`text` on one line, with escapes for characters that cannot be printed, whatever a file has put into it."""
     line = " ".join(text.splitlines())
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class UsageError(Seq2attnError):

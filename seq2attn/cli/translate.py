@@ -24,7 +24,9 @@ def translate(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Text file; without it, stdout.")] = None,
     beam: Beam = None,
     length_penalty: LengthPenalty = None,
-    n_best: Annotated[int | None, typer.Option(min=1, help="Print the K best as `line ||| text ||| score`.")] = None,
+    n_best: Annotated[
+        int | None, typer.Option(min=1, help="Print the K best different texts as `line ||| text ||| score`.")
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
     temperature: Annotated[
         float, typer.Option(min=0.001, help="With --sample: below 1 is bolder, above 1 wilder.")
@@ -83,13 +85,15 @@ def _check_n_best(n_best: int | None, search: "Search") -> None:
 
 def _write(results: "Iterator[list[list[Translation]]]", n_best: int | None, out: TextIO) -> None:
     """Write each window of lines as soon as it is translated."""
+    from seq2attn.inference.model import drop_repeated
+
     written = 0
     for window in results:
         for number, hypotheses in enumerate(window, start=written + 1):
             if n_best is None:
                 out.write(hypotheses[0].text + "\n")
             else:
-                out.writelines(f"{number} ||| {h.text} ||| {h.score:.4f}\n" for h in hypotheses[:n_best])
+                out.writelines(f"{number} ||| {h.text} ||| {h.score:.4f}\n" for h in drop_repeated(hypotheses)[:n_best])
         out.flush()
         written += len(window)
 

@@ -72,14 +72,16 @@ class Model:
         """Search for translations of raw lines of text: for each line its hypotheses, best first, as they become ready.
 
         `search` is a `Greedy`, `Beam` or `Sampling` of `seq2attn.search`; greedy search and sampling find one hypothesis
-        for each line, beam search at most as many as the beam is wide. Each has its `text` and its `score`, the log
-        probability (with beam search divided by the length penalty). A blank line has one hypothesis: the empty text, with
+        for each line, beam search at most as many as the beam is wide: of hypotheses with the same text only the best is
+        kept. All have their `text` and their `score`, the log probability (with beam search divided by the length penalty).
+        A blank line has one hypothesis: the empty text, with
         score 0. Long lines are split into sentences; the k-th best of such a line joins the k-th best of its sentences, and
         its score is their sum.
 
         Raises UsageError for fewer than one of `batch_tokens`, DataError for a line that is not a string.
         """
-        return self.make_translator(search, batch_tokens=batch_tokens).translate(_check_lines(lines))
+        translator = self.make_translator(search, batch_tokens=batch_tokens)
+        return map(drop_repeated, translator.translate(_check_lines(lines)))
 
     def choose_search(self, beam: int | None = None, length_penalty: float | None = None) -> Search:
         """Greedy search for a beam of 1, else beam search; None stands for the value of the model's config.
@@ -134,6 +136,14 @@ def _check_types(lines: Iterable[str]) -> Iterator[str]:
         if not isinstance(line, str):
             raise DataError(f"line {number} is not a string but of type {type(line).__name__}", "give strings only")
         yield line
+
+
+def drop_repeated(hypotheses: list[Translation]) -> list[Translation]:
+    """The first hypothesis with each text: other subwords can spell the same."""
+    texts: dict[str, Translation] = {}
+    for hypothesis in hypotheses:
+        texts.setdefault(hypothesis.text, hypothesis)
+    return list(texts.values())
 
 
 def describe_long_lines(translator: Translator, on_long: OnLong) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from seq2attn.cli.output import open_output
+from seq2attn.cli.translate import _write
 from seq2attn.inference.model import load
+from seq2attn.search.translator import Translation
 
 Command = Callable[..., Any]
 TEXT = "ka mi\n\nlo tu se po ra\n  \nfa\n"
@@ -89,6 +91,13 @@ def test_n_best_lines_are_number_text_and_score(command: Command, trained: Path,
         scores = [float(row[2]) for row in own]
         assert scores == sorted(scores, reverse=True)
         assert all(score <= 0 for score in scores)
+
+
+def test_n_best_lists_hold_every_text_once_and_are_filled_up(tmp_path: Path) -> None:
+    hypotheses = [Translation("wa", -1.0), Translation("wa", -1.5), Translation("ba", -2.0), Translation("bo", -3.0)]
+    with (tmp_path / "out").open("w") as out:
+        _write(iter([[hypotheses], [[Translation("", 0.0)]]]), 2, out)
+    assert (tmp_path / "out").read_text() == "1 ||| wa ||| -1.0000\n1 ||| ba ||| -2.0000\n2 |||  ||| 0.0000\n"
 
 
 def test_more_than_the_beam_cannot_be_printed(command: Command, trained: Path) -> None:

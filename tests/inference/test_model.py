@@ -154,6 +154,19 @@ def test_no_line_is_longer_than_the_model_can_read(
             model.translate(["ka " * 30], max_length=ANY_LENGTH)
 
 
+def test_the_hypotheses_of_a_line_have_different_texts(spelled: Path) -> None:
+    model = load(spelled)
+    with torch.no_grad():
+        model.network.bias[4:260] += 9.0  # bytes, most of which are no character and look alike
+    raw = list(model.make_translator(Beam(5, 1.0)).translate(["ka", "mi lo"]))
+    different = list(model.search(["ka", "mi lo"], Beam(5, 1.0)))
+    assert any(len({h.text for h in hypotheses}) < len(hypotheses) for hypotheses in raw)
+    for hypotheses, kept in zip(raw, different, strict=True):
+        assert [h.text for h in kept] == list(dict.fromkeys(h.text for h in hypotheses))
+        assert kept[0] == hypotheses[0]
+        assert [h.score for h in kept] == sorted((h.score for h in kept), reverse=True)
+
+
 # What is not typed right, given by a user without a type checker: tried where annotations are not executed.
 WRONG = """
 import sys
