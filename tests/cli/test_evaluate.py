@@ -106,7 +106,7 @@ def test_the_noise_is_fifteen_percent_five_times_unless_said_otherwise(
         (["--noise", "replace", "--noise-seeds", "0"], "--noise-seeds 0"),
     ],
 )
-def test_noise_that_makes_no_sense_is_refused_before_the_model_is_read(
+def test_impossible_noise_is_refused_before_the_model_is_read(
     command: Command, arguments: list[str], says: str
 ) -> None:
     done = command("evaluate", "nowhere", "--test", "nowhere", *arguments)

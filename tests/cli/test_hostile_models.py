@@ -113,9 +113,7 @@ def test_a_hostile_config_is_one_line(
         ("joint: true", "joint: false"),
     ],
 )
-def test_sizes_that_the_weights_do_not_have_are_refused_before_memory_is_taken(
-    command: Command, folder: Path, before: str, after: str
-) -> None:
+def test_sizes_that_the_weights_lack_are_refused_early(command: Command, folder: Path, before: str, after: str) -> None:
     text = (folder / CONFIG).read_text()
     assert before in text
     (folder / CONFIG).write_text(text.replace(before, after))

@@ -100,7 +100,7 @@ def exact(spelled: Path) -> Model:
 
 @given(lines=LINES.filter(len), search=st.sampled_from([Greedy(), Beam(3, 1.0)]), data=st.data())
 @examples(20)
-def test_in_fp64_a_line_translates_the_same_alone_and_in_any_company(
+def test_in_fp64_a_line_translates_the_same_in_any_batch(
     exact: Model, lines: list[str], search: Search, data: st.DataObject
 ) -> None:
     def texts(lines: Sequence[str], tokens: int) -> list[str]:
@@ -149,7 +149,7 @@ def test_in_the_default_precision_nearly_every_line_does(trained: Path, tmp_path
         assert sum(one == two for one, two in zip(file, other, strict=True)) >= 0.995 * len(lines)
 
 
-def test_what_search_writes_in_bytes_is_one_line_of_text_without_control_bytes(spelled: Path) -> None:
+def test_bytes_make_one_line_of_text_without_control_characters(spelled: Path) -> None:
     model = load(spelled)
     first = 4  # byte 0, after the special tokens
     with torch.no_grad():

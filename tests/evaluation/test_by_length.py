@@ -35,7 +35,7 @@ def test_an_empty_bucket_has_no_bleu() -> None:
     assert buckets[3] == Bucket(31, 40, 0, None)
 
 
-def test_the_bleu_of_a_bucket_is_the_corpus_bleu_of_its_sentences() -> None:
+def test_a_bucket_has_the_corpus_bleu_of_its_sentences() -> None:
     sources = [words(3), words(15), words(9), words(12)]
     references = ["das ist ein guter Tag", "ein Hund schläft im Garten", "wir gehen nach Hause", "sie liest das Buch"]
     hypotheses = ["das ist ein guter Tag", "ein Hund schläft im Haus", "wir gehen nach Haus", "sie liest das Buch"]

@@ -96,7 +96,7 @@ def test_mean_deviation_and_drop_worked_by_hand() -> None:
     assert row.split() == ["0.15", "0.148", "30.00", "2.00", "25.0%", "28.00", "30.00", "32.00"]
 
 
-def test_one_seed_has_no_deviation_and_a_bleu_of_zero_no_drop() -> None:
+def test_one_seed_has_no_deviation_and_zero_bleu_no_drop() -> None:
     result = NoiseResult(0.0, (NoisyBleu(0.1, 0.1, (0.0,)),))
     [rate] = result.to_json()["rates"]
     assert rate["bleu"]["std"] is None

@@ -104,7 +104,7 @@ def test_encoded_sources_are_translated_as_their_text(trained: Path, corpus: Pat
     assert found[0] == found[-1] == ""
 
 
-def test_noise_leaves_the_clean_figures_and_adds_the_bleu_of_noisy_sources(trained: Path, corpus: Path) -> None:
+def test_noise_adds_the_bleu_of_noisy_sources(trained: Path, corpus: Path) -> None:
     clean, sources, references = evaluated(trained, corpus, bleu=Bleu("de", tokenize="char"))
     found, _, _ = evaluated(trained, corpus, bleu=Bleu("de", tokenize="char"), noise=Replace((0.0, 0.5), 2))
     figures = found.to_json()

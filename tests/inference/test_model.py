@@ -23,7 +23,7 @@ from tests.tiny import TRAINED, sentences, tiny
 LINES = ["ka mi lo", "", *sentences(5, 77)]
 
 
-def test_a_run_and_its_model_folder_copied_elsewhere_translate_the_same(trained: Path, tmp_path: Path) -> None:
+def test_a_model_folder_copied_elsewhere_translates_the_same(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained / "model", tmp_path / "copy")
     translations = seq2attn.load(trained).translate(LINES)
     assert len(translations) == len(LINES)
@@ -121,7 +121,7 @@ def test_a_damaged_model_is_one_clear_line(tmp_path: Path, trained: Path) -> Non
         load(copy)
 
 
-def test_a_line_longer_than_in_training_is_split_with_a_warning_unless_any_length_will_do(trained: Path) -> None:
+def test_a_line_longer_than_in_training_is_split_with_a_warning(trained: Path) -> None:
     model, line = load(trained), "ka mi ra tu ni. " * 60
     with pytest.warns(UserWarning, match="1 line of more than 250 subwords was split"):
         [split] = model.translate([line], beam=1)
