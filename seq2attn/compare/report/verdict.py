@@ -143,7 +143,7 @@ def _describe_novelty(novelty: Novelty) -> str:
 
 
 def describe_p(p_value: float) -> str:
-    """p with the digits that the resamples carry: with 10,000 of them it is never below 0.0001."""
+    """p with the digits that the resamples carry; the smallest possible one is 1 / RESAMPLES."""
     smallest = 1 / RESAMPLES
     return (
         f"p ≤ {smallest:.4f}"
