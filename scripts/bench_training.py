@@ -97,7 +97,7 @@ def ours(config: Config, vocabulary: int, precision: machine.Precision) -> Conte
         accumulation=1,
         clip_norm=training.clip_norm,
         label_smoothing=training.label_smoothing,
-        autocast=machine.autocast(precision, CPU),
+        autocast=machine.make_autocast(precision, CPU),
     )
 
     def update(batch: Batch) -> None:
@@ -122,7 +122,7 @@ def peer(config: Config, vocabulary: int, precision: machine.Precision) -> Conte
     """MarianMT of the size of `config`, in a plain loop."""
     torch.manual_seed(config.seed)
     model = marian(config.model, vocabulary).train()
-    optimizer, autocast = build_optimizer(config.training.optimizer, model), machine.autocast(precision, CPU)
+    optimizer, autocast = build_optimizer(config.training.optimizer, model), machine.make_autocast(precision, CPU)
 
     def update(batch: Batch) -> None:
         labels = batch.target.masked_fill(batch.target == PAD, -100)
@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument("--peer", action="store_true", help="train Hugging Face's MarianMT too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
-    machine.set_up(arguments.threads)
+    machine.set_up_torch(arguments.threads)
     configs = [load_config(Path(file)) for file in arguments.config]
     precisions = arguments.precision or list(dict.fromkeys(["fp32", machine.resolve_precision("auto", CPU)]))
     vocabulary = configs[0].data.vocab_size
@@ -205,7 +205,7 @@ def main() -> None:
             contestants.append(peer(load_config(PEER), vocabulary, precision))
         rows += measure(contestants, batches, precision)
     if arguments.json:
-        print(json.dumps({"machine": machine.hardware(CPU), "rows": [asdict(row) for row in rows]}, indent=1))
+        print(json.dumps({"machine": machine.describe_hardware(CPU), "rows": [asdict(row) for row in rows]}, indent=1))
     else:
         print(table(rows))
 

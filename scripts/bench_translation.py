@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--peer", action="store_true", help="measure Hugging Face's MarianMT too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
-    machine.set_up(arguments.threads)
+    machine.set_up_torch(arguments.threads)
     configs = [load_config(Path(file)) for file in arguments.config]
     torch.manual_seed(1)
     vocabulary = min(config.data.vocab_size for config in configs)
@@ -133,7 +133,7 @@ def main() -> None:
         contestants += peer(load_config(PEER), source, arguments.length)
     rows = measure(contestants, arguments.sentences, arguments.repeats)
     if arguments.json:
-        where = machine.hardware(torch.device("cpu"))
+        where = machine.describe_hardware(torch.device("cpu"))
         print(json.dumps({"machine": where, "rows": [asdict(row) for row in rows]}, indent=1))
     else:
         print(table(rows))

@@ -14,7 +14,15 @@ __all__ = ["__version__", "load"]
 
 
 def load(path: str | Path, device: str = "auto") -> Model:
-    """Load a trained model (a run directory or a copy of its model/ folder): `load(path).translate(lines)`."""
+    """Load a trained model from a run directory, or from its model/ folder wherever that was copied.
+
+        model = seq2attn.load("runs/first")
+        model.translate(["The dog sleeps in the garden."])
+
+    `device` is "cpu", "cuda", "cuda:N" for the GPU number N, "mps", or "auto" for the first of CUDA, MPS and CPU that is
+    there. Raises seq2attn.errors.UsageError if there is no model or no such device, and its subclasses DataError and
+    ConfigError if a file of the model is damaged. A folder from a stranger is safe to load: nothing in it is executed.
+    """
     from seq2attn.inference.model import load as load_model
 
     return load_model(path, device)

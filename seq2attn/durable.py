@@ -5,9 +5,11 @@ Every change of the file system goes through `os`, so that tests can let each of
 
 import hashlib
 import os
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 SUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -31,6 +33,28 @@ def write_whole(path: Path, text: str) -> None:
     write_file(aside, text.encode())
     os.replace(aside, path)
     sync(path.parent)
+
+
+@contextmanager
+def open_whole(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 file to write piece by piece, which takes the place of `path` only when the block ends without an error.
+
+    A link stays a link, and several writers at once do not disturb each other: the last one to end wins. Raises OSError.
+    """
+    target = path.resolve()
+    aside = _aside(target, f"{uuid.uuid4().hex}.writing")
+    try:
+        with open(
+            os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "w", encoding="utf-8", newline="\n"
+        ) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, target)
+        sync(target.parent)
+    finally:
+        if aside.exists():
+            os.unlink(aside)
 
 
 def write_folder(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:

@@ -12,7 +12,7 @@ class Seq2attnError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "", others: Sequence["Seq2attnError"] = ()) -> None:
-        self.message, self.hint, self.others = shown(message), shown(hint), tuple(others)
+        self.message, self.hint, self.others = make_printable(message), make_printable(hint), tuple(others)
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -20,10 +20,10 @@ class Seq2attnError(Exception):
         return "\n".join(error.message for error in (self, *self.others))
 
 
-def shown(text: str) -> str:
-    """On one line, whatever a file put into it, with escapes for all that is not printed."""
+def make_printable(text: str) -> str:
+    """`text` on one line, with escapes for characters that cannot be printed, whatever a file has put into it."""
     line = " ".join(text.splitlines())
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class UsageError(Seq2attnError):

@@ -1,4 +1,4 @@
-"""The machine a run happens on: device, threads, precision, and how it is recorded."""
+"""The machine that a run happens on: device, threads, precision, and what the manifest says of them."""
 
 import ctypes
 import os
@@ -18,20 +18,27 @@ from seq2attn.errors import UsageError
 Precision = Literal["fp32", "bf16"]
 
 
-def device(name: str) -> torch.device:
-    """The device of that name; "auto" takes CUDA, then Apple's MPS, then the CPU."""
+def choose_device(name: str) -> torch.device:
+    """The device called `name`: cpu, cuda, cuda:N (the GPU number N), mps, or auto for the first of CUDA, MPS and CPU.
+
+    Raises UsageError for another name, and for a device that is not there.
+    """
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
-    if name not in available:
-        raise UsageError(f"--device {name}: no such device", "use auto, cpu, cuda or mps")
-    if not available[name]:
+    kind, colon, number = name.partition(":")
+    if kind not in available or (colon and not (kind == "cuda" and number.isdecimal())):
+        raise UsageError(f"--device {name}: no such device", "use auto, cpu, cuda, cuda:N or mps")
+    if not available[kind]:
         raise UsageError(f"--device {name}: this machine or this build of PyTorch has none", "use --device auto")
+    if number and int(number) >= torch.cuda.device_count():
+        last = torch.cuda.device_count() - 1
+        raise UsageError(f"--device {name}: the last GPU of this machine is cuda:{last}", f"use --device cuda:{last}")
     return torch.device(name)
 
 
-def set_up(threads: int | None) -> None:
-    """Reproducible kernels, `threads` CPU threads (None: PyTorch's choice), and an allocator that keeps large buffers."""
+def set_up_torch(threads: int | None) -> None:
+    """Choose reproducible kernels, `threads` CPU threads (None: as many as PyTorch has now), and keep large buffers."""
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing here reads what it has not written
     torch.set_flush_denormal(True)
@@ -46,48 +53,48 @@ def set_up(threads: int | None) -> None:
         mallopt(m_trim_threshold, (1 << 31) - 1)
 
 
-def keep_few_kernels() -> None:
-    """Before anything is computed: oneDNN keeps 256 of the kernels that it makes for each shape, not 1024.
+def limit_kernel_cache() -> None:
+    """Let oneDNN keep 256 of the kernels that it makes for each shape of a batch, not 1024; call it before computing.
 
-    Endless text has endlessly many shapes of batches, and each kernel takes some 100 KiB.
+    A stream of text has ever new shapes, and each kernel takes about 100 KiB.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
 
 
-def resolve_precision(wanted: str, where: torch.device) -> Precision:
-    """`auto` is bf16 where the hardware multiplies it natively, else fp32."""
+def resolve_precision(wanted: str, device: torch.device) -> Precision:
+    """The precision that `wanted` names; `auto` is bf16 if the hardware multiplies it natively, else fp32."""
     if wanted in ("fp32", "bf16"):
         return wanted  # type: ignore[return-value]
     native = {
         "cuda": lambda: torch.cuda.get_device_capability() >= (8, 0),
         "cpu": lambda: torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported(),
     }
-    return "bf16" if native.get(where.type, lambda: False)() else "fp32"
+    return "bf16" if native.get(device.type, lambda: False)() else "fp32"
 
 
-def autocast(precision: Precision, where: torch.device) -> Callable[[], AbstractContextManager[Any]]:
-    """Forward passes in that precision; weights, sums and softmax stay in fp32."""
+def make_autocast(precision: Precision, device: torch.device) -> Callable[[], AbstractContextManager[Any]]:
+    """A factory of contexts in which forward passes have that precision; weights, sums and softmax stay in fp32."""
     if precision == "fp32":
         return nullcontext
-    return lambda: torch.autocast(where.type, torch.bfloat16)
+    return lambda: torch.autocast(device.type, torch.bfloat16)
 
 
-def versions() -> dict[str, str]:
-    """Of everything that decides what a run computes."""
-    found = {"python": platform.python_version()}
+def read_versions() -> dict[str, str]:
+    """The versions of Python and of all packages that decide what a run computes."""
+    versions = {"python": platform.python_version()}
     for package in ("seq2attn", "torch", "numpy", "sentencepiece", "datasets", "sacrebleu"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
-def hardware(where: torch.device) -> dict[str, Any]:
-    """What the figures of a run depend on."""
-    name = torch.cuda.get_device_name() if where.type == "cuda" else _processor()
+def describe_hardware(device: torch.device) -> dict[str, Any]:
+    """The device, its name, the CPU threads and the system: what a run's speed and rounding depend on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _read_processor()
     return {
-        "device": where.type,
+        "device": device.type,
         "name": name,
         "threads": torch.get_num_threads(),
         "capability": torch.backends.cpu.get_cpu_capability(),
@@ -95,22 +102,22 @@ def hardware(where: torch.device) -> dict[str, Any]:
     }
 
 
-def git_state() -> dict[str, Any] | None:
+def read_git_state() -> dict[str, Any] | None:
     """Commit of the checkout that the code runs from, and whether it was changed; None outside one."""
     folder = Path(__file__).parent
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        return {"commit": commit, "changed": bool(_git(folder, "status", "--porcelain"))}
+        commit = _run_git(folder, "rev-parse", "HEAD")
+        return {"commit": commit, "changed": bool(_run_git(folder, "status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def _run_git(folder: Path, *arguments: str) -> str:
     result = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)
     return result.stdout.strip()
 
 
-def _processor() -> str:
+def _read_processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

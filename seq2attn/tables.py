@@ -36,13 +36,13 @@ def _escaped(cell: str) -> str:
     return cell.replace("|", "\\|")
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as people say them: 45 s, 2.4 min, 1.5 h."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
-def signed(difference: float) -> str:
+def format_signed(difference: float) -> str:
     """A difference with its sign: +46.9, −0.3."""
     return f"{difference:+.1f}".replace("-", "−")

@@ -1,5 +1,6 @@
 """Every annotation of the package, shapes included, is executed by the tests."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,19 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trained") / "run"
     train(tiny(corpus, *TRAINED), out, device="cpu")
     return out
+
+
+@pytest.fixture(scope="session")
+def trained_otherwise(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model folder of `trained`, with another evaluation section; read it, but write nothing into it."""
+    folder = Path(shutil.copytree(trained / "model", tmp_path_factory.mktemp("otherwise") / "model"))
+    text = (folder / "config.yaml").read_text(encoding="utf-8")
+    old = "evaluation: {lowercase: false, tokenize: auto, beam: 5, length_penalty: 1.0}"
+    assert old in text
+    new = "evaluation: {lowercase: true, tokenize: char, beam: 3, length_penalty: 0.5}"
+    (folder / "config.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    (folder / "SHA256SUMS").unlink()
+    return folder
 
 
 @pytest.fixture(scope="session")

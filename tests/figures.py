@@ -32,10 +32,10 @@ def system(name: str, *runs: RunResult, decoder: str | None = None, parameters: 
 
 
 def comparison(*systems: SystemResult, synthetic: bool = False, p_value: float | None = 0.0001) -> Comparison:
-    found = Novelty(4, 1000, 250, 1200, 300) if synthetic else None
+    novelty = Novelty(4, 1000, 250, 1200, 300) if synthetic else None
     first, *others = systems
     return Comparison(
-        test=TestSet("flickr", 1200, synthetic, "en", "de", found),
+        test=TestSet("flickr", 1200, synthetic, "en", "de", novelty),
         systems=systems,
         baseline=first.name,
         significance=tuple(Significance(first.name, s.name, s.bleu - first.bleu, p_value) for s in others),

@@ -126,6 +126,22 @@ def test_a_file_that_is_replaced_is_the_old_one_or_the_new_one(
     assert file.read_text() == ("old" if when < 4 else "new")
 
 
+@pytest.mark.parametrize("fault", ["crash", "ENOSPC"])
+@pytest.mark.parametrize("when", range(5))
+def test_a_file_that_is_written_in_pieces_is_the_old_one_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int, fault: str
+) -> None:
+    file = tmp_path / "out.txt"
+    file.write_text("old")
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "os", Faulty(when, fault))
+        with pytest.raises((Crash, OSError)), durable.open_whole(file) as out:
+            out.write("new")
+    assert file.read_text() == ("old" if when < 3 else "new")
+    if fault == "ENOSPC":
+        assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
 def test_an_error_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(durable, "os", Faulty(1, "ENOSPC"))
     with pytest.raises(OSError, match="No space left on device") as caught:

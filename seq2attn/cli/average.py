@@ -14,7 +14,7 @@ def average(
         Literal["last", "best"], typer.Option(help="The last ones, or the best by training.select.")
     ] = "last",
 ) -> None:
-    """Average the weights of a run's checkpoints; more than one are there if training.keep_last or keep_best says so."""
+    """Average the weights of a run's checkpoints; training.keep_last and training.keep_best decide how many are kept."""
     from seq2attn.runs.average import average_run
 
     typer.echo(average_run(run, out, count=count, of=of))

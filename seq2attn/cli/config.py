@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seq2attn.cli.options import Overrides
 from seq2attn.errors import ConfigError, Seq2attnError
 
 app = typer.Typer(no_args_is_help=True, help="Show and check configs, or print their JSON schema.")
@@ -13,9 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Show and check configs, or print t
 @app.command()
 def show(
     config: Annotated[Path, typer.Argument(help="Config file.", metavar="CONFIG")],
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key (repeatable)")
-    ] = None,
+    overrides: Overrides = None,
 ) -> None:
     """Print a config with everything that it extends, overrides and leaves to defaults."""
     from seq2attn.config.config import to_yaml

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seq2attn.cli.numbers import whole_numbers
+from seq2attn.cli.numbers import parse_whole_numbers
 from seq2attn.errors import DataError
 
 
@@ -24,20 +24,20 @@ def corpus(
     """
     from seq2attn.grammar.corpus import generate
 
-    made = generate(
+    splits = generate(
         pairs=pairs,
         max_words=max_words,
         seed=seed,
-        shares=whole_numbers(shares, option="--shares", example="15,4,4,4,3") or None,
+        shares=parse_whole_numbers(shares, option="--shares", example="15,4,4,4,3") or None,
     )
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for role, split in made._asdict().items():
-            links = [" ".join(f"{i}-{j}" for i, j in pair.alignment) for pair in split]
+        for role, split in splits._asdict().items():
+            alignments = [" ".join(f"{i}-{j}" for i, j in pair.alignment) for pair in split]
             files = {
                 "en": [pair.source for pair in split],
                 "de": [pair.target for pair in split],
-                "align": links,
+                "align": alignments,
                 "bits": [f"{pair.bits:.2f}" for pair in split],
             }
             for suffix, lines in files.items():
@@ -45,5 +45,5 @@ def corpus(
                 (out / f"{role}.{suffix}").write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise DataError(f"cannot write to {out}: {error.strerror}", "name a folder that can be written to") from error
-    for role, split in made._asdict().items():
+    for role, split in splits._asdict().items():
         typer.echo(f"{out / role}.{{en,de,align,bits}}: {len(split):,} pairs")

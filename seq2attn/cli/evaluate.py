@@ -1,4 +1,4 @@
-"""`seq2attn evaluate`: a model's figures on a test set."""
+"""`seq2attn evaluate`: a model's scores on a test set."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2attn.cli.output import check_output, writing
-from seq2attn.cli.train import Device, Threads
+from seq2attn.cli.options import AsJson, Beam, Device, LengthPenalty, RunOrModel, Threads
+from seq2attn.cli.output import check_output, open_output
 from seq2attn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")],
+    model: RunOrModel,
     test: Annotated[str, typer.Option(metavar="PREFIX", help="Test files PREFIX.SOURCE and PREFIX.TARGET.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the translations here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    beam: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Hypotheses kept at a time; else the config's.")
+    as_json: AsJson = False,
+    beam: Beam = None,
+    length_penalty: LengthPenalty = None,
+    lowercase: Annotated[
+        bool | None, typer.Option("--lowercase/--cased", help="BLEU without regard to case; else as in the config.")
     ] = None,
-    length_penalty: Annotated[float | None, typer.Option(min=0, max=100, help="Exponent; else the config's.")] = None,
-    lowercase: Annotated[bool | None, typer.Option("--lowercase/--cased", help="BLEU without regard to case.")] = None,
-    tokenize: Annotated[str | None, typer.Option(help="sacrebleu's tokenizer; auto follows the language.")] = None,
+    tokenize: Annotated[
+        str | None, typer.Option(help="sacrebleu's tokenizer, auto follows the language; else as in the config.")
+    ] = None,
     noise: Annotated[
         str | None, typer.Option(metavar="KIND", help="Test noisy sources too; replace: other subwords for some.")
     ] = None,
@@ -36,39 +38,40 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Print BLEU, chrF2 and TER with their signatures, BLEU by source length and, if asked, BLEU under source noise."""
-    from seq2attn import machine
+    from dataclasses import replace
+
+    from seq2attn.build.evaluation import build_bleu
     from seq2attn.data.sources import TextFiles
-    from seq2attn.evaluation.bleu import bleu_metric
     from seq2attn.inference.evaluate import evaluate as run_evaluation
     from seq2attn.inference.model import load
+    from seq2attn.machine import set_up_torch
 
     if output is not None:
         check_output(output)
-    replace = None if noise is None else _noise(noise, rate, noise_seeds)
-    machine.set_up(threads)
+    replacing = None if noise is None else _parse_noise(noise, rate, noise_seeds)
+    set_up_torch(threads)
     loaded = load(model, device)
-    data, settings = loaded.config.data, loaded.config.evaluation
-    lowercase = settings.lowercase if lowercase is None else lowercase
-    tokenize = tokenize or settings.tokenize
-    bleu_metric(target_language=data.target, lowercase=lowercase, tokenize=tokenize)  # before minutes of translating
-    pairs = list(TextFiles(test, data.source, data.target).pairs())
+    bleu = build_bleu(loaded.config)
+    bleu = replace(bleu, lowercase=bleu.lowercase if lowercase is None else lowercase)
+    bleu = replace(bleu, tokenize=bleu.tokenize if tokenize is None else tokenize)
+    bleu.metric()  # a tokenizer that cannot be used shows before the test set is read
+    pairs = list(TextFiles(test, loaded.config.data.source, loaded.config.data.target).pairs())
     evaluation = run_evaluation(
         loaded,
         [pair.source for pair in pairs],
         [pair.target for pair in pairs],
-        beam=beam or settings.beam,
-        length_penalty=settings.length_penalty if length_penalty is None else length_penalty,
-        lowercase=lowercase,
-        tokenize=tokenize,
-        noise=replace,
+        beam=beam,
+        length_penalty=length_penalty,
+        bleu=bleu,
+        noise=replacing,
     )
     if output is not None:
-        with writing(output) as file:
+        with open_output(output) as file:
             file.writelines(f"{line}\n" for line in evaluation.hypotheses)
     typer.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())
 
 
-def _noise(kind: str, rates: str, seeds: int) -> "Replace":
+def _parse_noise(kind: str, rates: str, seeds: int) -> "Replace":
     from seq2attn.evaluation.noise import Replace
 
     if kind != "replace":

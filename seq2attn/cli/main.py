@@ -19,7 +19,7 @@ from seq2attn.cli.evaluate import evaluate
 from seq2attn.cli.output import discard_output
 from seq2attn.cli.train import train
 from seq2attn.cli.translate import translate
-from seq2attn.errors import Seq2attnError, shown
+from seq2attn.errors import Seq2attnError, make_printable
 
 app = typer.Typer(
     name="seq2attn",
@@ -52,27 +52,27 @@ def root(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """The options that stand before a command."""
+    """The options before a command."""
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 fine, 2 bad usage, config or data, 3 diverged, 130/143 interrupted, 1 else."""
-    signal.signal(signal.SIGTERM, _terminate)  # training has its own, gentler way
+    signal.signal(signal.SIGTERM, _terminate)  # until training handles it by saving a checkpoint
     arguments = sys.argv[1:]
-    debug = "--debug" in arguments  # wherever it stands
+    debug = "--debug" in arguments  # before or after the command
     code = _run([argument for argument in arguments if argument != "--debug"], debug)
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)  # an exception while Python ends would be a traceback
+            signal.signal(number, signal.SIG_DFL)  # an exception while Python shuts down would print a traceback
     if code in (130, 143):
         with suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()
-        os._exit(code)  # threads of libraries might still work, and complain when Python ends under them
+        os._exit(code)  # threads of libraries might still be at work, and complain when Python shuts down
     sys.exit(code)
 
 
 class _TerminatedError(BaseException):
-    """SIGTERM. No KeyboardInterrupt, which click turns into something else."""
+    """SIGTERM came. Not a KeyboardInterrupt, because click turns that into something else."""
 
 
 def _terminate(number: int, frame: object) -> None:
@@ -85,33 +85,34 @@ def _run(arguments: list[str], debug: bool) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
         if result == 130:  # what typer makes of Ctrl-C
-            return _failed("interrupted", "", 130, debug)
+            return _report("interrupted", "", 130, debug)
         return result if isinstance(result, int) else 0
     except Seq2attnError as error:
-        code = _failed(error.message, error.hint, error.exit_code, debug)
+        code = _report(error.message, error.hint, error.exit_code, debug)
         for other in error.others:
-            _failed(other.message, other.hint, code, debug=False)
+            _report(other.message, other.hint, code, debug=False)
         return code
-    except TyperException as error:  # without a message, it asks for the help that it has shown
+    except TyperException as error:  # without a message, typer has printed the help
         message = error.format_message()
-        return _failed(message, "`--help` after a command shows its options", error.exit_code, debug) if message else 0
+        return _report(message, "`--help` after a command shows its options", error.exit_code, debug) if message else 0
     except _TerminatedError:
-        return _failed("terminated", "", 143, debug)
+        return _report("terminated", "", 143, debug)
     except (KeyboardInterrupt, typer.Abort):
-        return _failed("interrupted", "", 130, debug)
-    except BrokenPipeError:  # the reader has gone: nothing to say
+        return _report("interrupted", "", 130, debug)
+    except BrokenPipeError:  # the reader of the output has gone, so nobody is there to tell
         discard_output()
         return 0
     except Exception as error:
-        return _failed(f"{type(error).__name__}: {error}", "`--debug` shows where", 1, debug)
+        return _report(f"{type(error).__name__}: {error}", "`--debug` shows where", 1, debug)
 
 
-def _failed(message: str, hint: str, code: int, debug: bool) -> int:
-    if sys.stderr is None:  # closed: print would take standard output instead
+def _report(message: str, hint: str, code: int, debug: bool) -> int:
+    """Print an error and its hint on stderr, and give the exit code back."""
+    if sys.stderr is None:  # it is closed, and print would write to standard output instead
         return code
     if debug:
         traceback.print_exc()
-    print(f"seq2attn: error: {shown(message)}", file=sys.stderr)
+    print(f"seq2attn: error: {make_printable(message)}", file=sys.stderr)
     if hint:
         print(f"hint: {hint}", file=sys.stderr)
     return code

@@ -1,9 +1,9 @@
-"""Lists of numbers on the command line."""
+"""Read lists of numbers from the command line."""
 
 from seq2attn.errors import UsageError
 
 
-def whole_numbers(text: str, *, option: str, example: str) -> tuple[int, ...]:
+def parse_whole_numbers(text: str, *, option: str, example: str) -> tuple[int, ...]:
     """The numbers of "1,2,3"; none for an empty text. Raises UsageError for anything but numbers from 0."""
     try:
         numbers = tuple(int(part) for part in text.split(",")) if text.strip() else ()

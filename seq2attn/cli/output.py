@@ -1,13 +1,13 @@
-"""Output: files that are checked before any work is done for them and written whole; standard output."""
+"""Output: files, checked before any work is done for them and written whole, and standard output."""
 
 import os
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from seq2attn.durable import open_whole
 from seq2attn.errors import UsageError
 
 _HINT = "choose another --output"
@@ -25,31 +25,24 @@ def check_output(path: Path) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[TextIO]:
-    """A text file that appears when it is whole; what is no regular file (a pipe, a device) is written directly."""
-    direct = path.exists() and not path.is_file()
-    target = path.resolve()  # a link stays a link
-    place = path if direct else target.with_name(f".{target.name}.{uuid.uuid4().hex}.writing")
+def open_output(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 text file that appears when it is whole; a pipe or a device is written directly.
+
+    Raises UsageError if it cannot be written.
+    """
+    special = path.exists() and not path.is_file()
     try:
-        with place.open("w", encoding="utf-8", newline="\n") as file:
+        with path.open("w", encoding="utf-8", newline="\n") if special else open_whole(path) as file:
             yield file
-            if not direct:
-                file.flush()
-                os.fsync(file.fileno())
-        if not direct:
-            place.replace(target)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}", _HINT) from error
-    finally:
-        if not direct:
-            place.unlink(missing_ok=True)
 
 
 @contextmanager
-def standard_output() -> Iterator[TextIO]:
-    """Standard output in UTF-8, with line feeds alone."""
+def open_standard_output() -> Iterator[TextIO]:
+    """Standard output in UTF-8, with line feeds alone. Raises UsageError if it cannot be written."""
     if sys.stdout is None:
         raise UsageError("standard output is closed", "choose an --output")
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
@@ -64,7 +57,7 @@ def standard_output() -> Iterator[TextIO]:
 
 
 def discard_output() -> None:
-    """Send what is still to be written to standard output nowhere: nobody reads it, and the end must not complain."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+    """Drop what is still to be written to standard output: nobody reads it, and Python must not complain when it ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from seq2attn.cli.options import AsJson, Threads
 from seq2attn.cli.output import check_output
-from seq2attn.cli.train import Threads
 from seq2attn.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Small experiments that show how attention works.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a picture: FILE.png, .svg or .pdf.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another seed draws other numbers.")]
 Vector = tuple[float, ...]
@@ -104,7 +103,7 @@ def cost(
     from seq2attn import machine
     from seq2attn.probes.cost.cost import measure
 
-    machine.set_up(threads)
+    machine.set_up_torch(threads)
     found = measure(lengths=positions, sentence_lengths=words, device=device, seed=seed)
     tell(found.to_text(), found.to_json(), as_json)
     if plot is not None:

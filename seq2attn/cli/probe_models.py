@@ -5,19 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2attn.cli.probe import AsJson, Plot, Seed, check_plot, tell
-from seq2attn.cli.train import Device, Threads
+from seq2attn.cli.options import AsJson, Device, Jobs, Overrides, RunOrModel, Test, Threads
+from seq2attn.cli.probe import Plot, Seed, check_plot, tell
 
 if TYPE_CHECKING:
     from seq2attn.inference.model import Model
 
-Run = Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")]
-Test = Annotated[str | None, typer.Option(metavar="PREFIX", help="Test files PREFIX.en, PREFIX.de; else the config's.")]
 Sentences = Annotated[int, typer.Option(min=1, help="How many, spread evenly over the test set.")]
 
 
 def attention(
-    run: Run,
+    run: RunOrModel,
     test: Test = None,
     sentences: Sentences = 100,
     device: Device = "auto",
@@ -39,7 +37,7 @@ def attention(
 
 
 def heads(
-    run: Run,
+    run: RunOrModel,
     test: Test = None,
     sentences: Sentences = 100,
     device: Device = "auto",
@@ -64,10 +62,8 @@ def capacity(
         "runs/capacity"
     ),
     sentences: Annotated[int, typer.Option(min=10, help="New sentences to test on.")] = 2000,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key of all configs (repeatable).")
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Systems to train at a time, which share the threads.")] = 2,
+    overrides: Overrides = None,
+    jobs: Jobs = 2,
     device: Device = "auto",
     threads: Threads = None,
     as_json: AsJson = False,
@@ -95,6 +91,6 @@ def _watched(
     from seq2attn.inference.model import load
     from seq2attn.probes.sites import chosen_pairs
 
-    machine.set_up(threads)
+    machine.set_up_torch(threads)
     model = load(run, device)
     return model, chosen_pairs(model.config, test, sentences)

@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key (repeatable).")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads.")]
+from seq2attn.cli.options import Device, Overrides, Threads
 
 
 def train(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
-from seq2attn.cli.output import check_output, discard_output, standard_output, writing
-from seq2attn.cli.train import Device, Threads
+from seq2attn.cli.options import Beam, Device, LengthPenalty, RunOrModel, Threads
+from seq2attn.cli.output import check_output, discard_output, open_output, open_standard_output
 from seq2attn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def translate(
-    model: Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")],
+    model: RunOrModel,
     source: Annotated[Path | None, typer.Argument(metavar="INPUT", help="Text file; without it, stdin.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Text file; without it, stdout.")] = None,
-    beam: Annotated[int, typer.Option(min=1, max=1000, help="Hypotheses kept at a time; 1 is greedy search.")] = 5,
-    length_penalty: Annotated[
-        float, typer.Option(min=0, max=100, help="Exponent α of the length penalty ((5 + n) / 6)^α.")
-    ] = 1.0,
-    n_best: Annotated[int | None, typer.Option(min=1, help="Print the K best as `line ||| text ||| score`.")] = None,
+    beam: Beam = None,
+    length_penalty: LengthPenalty = None,
+    n_best: Annotated[
+        int | None, typer.Option(min=1, help="Print the K best different texts as `line ||| text ||| score`.")
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Draw translations instead of searching.")] = False,
     temperature: Annotated[
         float, typer.Option(min=0.001, help="With --sample: below 1 is bolder, above 1 wilder.")
@@ -51,53 +51,55 @@ def translate(
     threads: Threads = None,
 ) -> None:
     """Translate a text: one line out for each line in, in order; a blank line stays blank."""
-    from seq2attn import machine
     from seq2attn.data.stream import windows
-    from seq2attn.inference.model import load, long_lines_text
+    from seq2attn.inference.model import describe_long_lines, load
+    from seq2attn.machine import limit_kernel_cache, set_up_torch
+    from seq2attn.search import Sampling
 
-    if n_best is not None and n_best > (1 if sample else beam):
-        hint = "a sample is one translation" if sample else f"raise --beam to {n_best}"
-        raise UsageError(f"--n-best {n_best}: only {1 if sample else beam} are made", hint)
     if output is not None and str(output) != "-":
         check_output(output)
-    search = _search(beam, length_penalty, sample, temperature, top_k, seed)
-    machine.set_up(threads)
-    machine.keep_few_kernels()
-    with _reading(source) as (stream, name):
-        translator = load(model, device).translator(
-            search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length
-        )
-        with _writing(output) as out:
+    set_up_torch(threads)
+    limit_kernel_cache()
+    with _open_input(source) as (stream, name):
+        loaded = load(model, device)
+        search = Sampling(temperature, top_k, seed) if sample else loaded.choose_search(beam, length_penalty)
+        _check_n_best(n_best, search)
+        translator = loaded.make_translator(search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length)
+        with _open_results(output) as out:
             _write(translator.translate_windows(windows(stream, name, encoding_errors)), n_best, out)
     if translator.overlong:
-        typer.echo(long_lines_text(translator, on_long), err=True)
+        typer.echo(describe_long_lines(translator, on_long), err=True)
+
+
+def _check_n_best(n_best: int | None, search: "Search") -> None:
+    from seq2attn.search import Beam, Sampling
+
+    most = search.width if isinstance(search, Beam) else 1
+    if n_best is not None and n_best > most:
+        hint = "a sample is one translation" if isinstance(search, Sampling) else f"use --beam {n_best} or more"
+        message = (
+            f"--n-best {n_best}: {'only one translation is' if most == 1 else f'only {most} translations are'} made"
+        )
+        raise UsageError(message, hint)
 
 
 def _write(results: "Iterator[list[list[Translation]]]", n_best: int | None, out: TextIO) -> None:
-    """Each window as soon as it is translated."""
+    """Write each window of lines as soon as it is translated."""
+    from seq2attn.inference.model import drop_repeated
+
     written = 0
     for window in results:
         for number, hypotheses in enumerate(window, start=written + 1):
             if n_best is None:
                 out.write(hypotheses[0].text + "\n")
             else:
-                out.writelines(f"{number} ||| {h.text} ||| {h.score:.4f}\n" for h in hypotheses[:n_best])
+                out.writelines(f"{number} ||| {h.text} ||| {h.score:.4f}\n" for h in drop_repeated(hypotheses)[:n_best])
         out.flush()
         written += len(window)
 
 
-def _search(
-    beam: int, length_penalty: float, sample: bool, temperature: float, top_k: int | None, seed: int
-) -> "Search":
-    from seq2attn.search import Beam, Greedy, Sampling
-
-    if sample:
-        return Sampling(temperature, top_k, seed)
-    return Greedy() if beam == 1 else Beam(beam, length_penalty)
-
-
 @contextmanager
-def _reading(path: Path | None) -> Iterator[tuple[BufferedIOBase, str]]:
+def _open_input(path: Path | None) -> Iterator[tuple[BufferedIOBase, str]]:
     """A file or stdin as bytes, and its name."""
     if path is None or str(path) == "-":
         if sys.stdin is None:
@@ -113,10 +115,10 @@ def _reading(path: Path | None) -> Iterator[tuple[BufferedIOBase, str]]:
 
 
 @contextmanager
-def _writing(path: Path | None) -> Iterator[TextIO]:
-    """A file that appears when it is whole, or stdout; a reader that leaves is the end."""
+def _open_results(path: Path | None) -> Iterator[TextIO]:
+    """A file that appears when it is whole, or stdout, which ends the command without an error if its reader has left."""
     try:
-        with standard_output() if path is None or str(path) == "-" else writing(path) as file:
+        with open_standard_output() if path is None or str(path) == "-" else open_output(path) as file:
             yield file
     except BrokenPipeError as error:
         discard_output()

@@ -2,176 +2,203 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 import seq2attn
-from seq2attn import machine
-from seq2attn.build.corpora import hash_sources, load_corpora
 from seq2attn.build.data import build_source
-from seq2attn.build.model import build_network
-from seq2attn.compare.report.page import examples_of, to_html, to_markdown
-from seq2attn.compare.report.results import Comparison, Significance, TestSet, size_spread, to_json
-from seq2attn.compare.scoring import Task, Tested, scoring, tested
-from seq2attn.compare.systems import Contestant, Entry, choose_baseline, contestants, shared_test
-from seq2attn.config.config import Config
+from seq2attn.build.evaluation import build_bleu
+from seq2attn.compare.report.excerpts import take_excerpts
+from seq2attn.compare.report.page import render_html, render_markdown, render_svg
+from seq2attn.compare.report.results import Comparison, Significance, TestSet, describe_size_spread, to_json
+from seq2attn.compare.runner import LocalRunner, Runner
+from seq2attn.compare.scoring import EvaluatedSystem, Task, evaluate_system
+from seq2attn.compare.systems import System, SystemRun, choose_baseline, choose_test, read_systems
 from seq2attn.data.sources import Source
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.durable import write_whole
-from seq2attn.evaluation.bleu import bleu_metric
-from seq2attn.evaluation.novelty import Novelty, novelty
-from seq2attn.evaluation.significance import largest_p
-from seq2attn.runs.directory import Run
-from seq2attn.runs.opening import open_run
-from seq2attn.runs.parallel import start_trainings
+from seq2attn.evaluation.novelty import measure_novelty
+from seq2attn.evaluation.significance import find_largest_p
+from seq2attn.machine import choose_device, set_up_torch
 from seq2attn.runs.progress import say
-from seq2attn.runs.train import train
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be compared, as `seq2attn compare` is asked for it.
+
+    `systems` are config files and folders of finished runs; reports, runs and translations go into `out`. `seeds` and
+    `overrides` concern configs alone. `test` is the prefix of the test set's files, None for data.test of the configs;
+    `baseline` the name of a system, None for the first one without attention.
+    """
+
+    systems: tuple[str, ...]
+    out: Path
+    seeds: tuple[int, ...] = ()
+    test: str | None = None
+    baseline: str | None = None
+    overrides: tuple[str, ...] = ()
+
+    def to_command(self) -> tuple[str, ...]:
+        """The words of the command line that asks it."""
+        words = ["seq2attn", "compare", *self.systems, "--out", str(self.out)]
+        words += ["--seeds", ",".join(map(str, self.seeds))] if self.seeds else []
+        words += [] if self.test is None else ["--test", self.test]
+        words += [] if self.baseline is None else ["--baseline", self.baseline]
+        return (*words, *(word for override in self.overrides for word in ("--set", override)))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The question, read: systems that can be compared, the baseline's name, and the test set."""
+
+    systems: tuple[System, ...]
+    baseline: str
+    test: Source
+
+    @property
+    def runs_to_train(self) -> list[SystemRun]:
+        """All runs but those that were named as finished."""
+        return [run for system in self.systems for run in system.runs if not run.finished]
 
 
 def compare(
-    systems: Sequence[str],
-    out: Path,
+    question: Question,
     *,
-    seeds: Sequence[int] = (),
-    test: str | None = None,
-    baseline: str | None = None,
-    overrides: Sequence[str] = (),
     device: str = "auto",
     threads: int | None = None,
     jobs: int = 1,
-    command: str | None = None,
-    after_each: Callable[[Comparison], None] | None = None,
+    command: Sequence[str] = (),
+    after_each: Callable[[Comparison], None] = lambda comparison: None,
 ) -> Comparison:
-    """Trains the configs among `systems` into `out`/runs, tests all on one test set, and writes the report.
+    """Train what is missing on this machine, evaluate all systems on the same test set, and write the reports.
 
-    `out`/report.html, report.md and report.json grow with each finished system, and `after_each` sees every state. Runs
-    that are given are never trained. `jobs` are trained at a time and share the `threads`. `command` is what the report
-    names to reproduce it. Raises UsageError before anything is trained if names clash, a run of another config is in the
-    way, the baseline is unknown, or the systems cannot be compared.
+    `jobs` runs are trained at a time and share `threads` CPU threads (None: as many as PyTorch chooses). report.html,
+    report.md, report.json and curve.svg are written anew after each system, and `after_each` is called. The report says that
+    `command` reproduces it (default: that of the question), with the device, the threads and the jobs that were used.
+
+    Raises UsageError before anything is trained if names clash, a run of another config is in the way, the baseline is
+    unknown, or the systems cannot be compared.
     """
-    entrants = contestants(systems, out, seeds=seeds, overrides=overrides)
-    if (seeds or overrides) and any(entry.given for entrant in entrants for entry in entrant.entries):
-        say("--seeds and --set concern configs; the runs that are given stay as they are")
-    chosen = choose_baseline(entrants, baseline)
-    source = shared_test(entrants, test)
-    for entrant in entrants:
-        for entry in entrant.entries:
-            if not entry.given:
-                open_run(entry.config, entry.path, machine.device(device))
-    machine.set_up(threads)
-    pairs = list(source.pairs())
-    task = Task(
-        out=out,
-        sources=[pair.source for pair in pairs],
-        references=[pair.target for pair in pairs],
-        fingerprint=source.fingerprint(),
-        scoring=scoring(entrants[0].config),
-        device=device,
+    plan = make_plan(question)
+    chosen = choose_device(device)
+    set_up_torch(threads)
+    machine = ["--device", str(chosen), "--threads", str(torch.get_num_threads()), "--jobs", str(jobs)]
+
+    def publish(comparison: Comparison) -> None:
+        write_reports(comparison, question.out)
+        after_each(comparison)
+
+    return run_plan(
+        plan,
+        LocalRunner(str(chosen), jobs),
+        question.out,
+        command=shlex.join([*(command or question.to_command()), *machine]),
+        after_each=publish,
     )
-    metric = bleu_metric(**task.scoring)  # a tokenizer that is missing shows before hours of training
-    _announce({entrant.name: _parameters(entrant.entries[0]) for entrant in entrants})
-    described = _test_set(source, task, entrants[0].config)
-    done: dict[str, Tested] = {}
+
+
+def make_plan(question: Question) -> Plan:
+    """Read the systems and choose baseline and test set. Raises UsageError if they cannot be compared."""
+    systems = read_systems(question.systems, question.out, seeds=question.seeds, overrides=question.overrides)
+    if (question.seeds or question.overrides) and any(run.finished for system in systems for run in system.runs):
+        say("--seeds and --set concern configs; the runs that are given stay as they are")
+    baseline = choose_baseline(systems, question.baseline)
+    return Plan(tuple(systems), baseline, choose_test(systems, question.test))
+
+
+def run_plan(
+    plan: Plan, runner: Runner, out: Path, *, command: str, after_each: Callable[[Comparison], None]
+) -> Comparison:
+    """Train and evaluate one system after the other with `runner`; `after_each` gets the comparison so far."""
+    for run in plan.runs_to_train:
+        runner.check(run)
+    task = read_task(plan, out)
+    task.bleu.metric()  # a tokenizer that is missing shows before hours of training
+    tell_sizes({system.name: runner.count_parameters(system.runs[0]) for system in plan.systems})
+    comparison = Comparison(describe_test(plan, task), (), plan.baseline, command=command, version=seq2attn.__version__)
+    evaluated: dict[str, EvaluatedSystem] = {}
     significance: dict[str, Significance] = {}
-    comparison = Comparison(described, (), chosen)
-    with _training(entrants, jobs, device, threads) as trained:
-        for entrant in entrants:
-            done[entrant.name] = tested(task, entrant, trained)
-            for name in done if chosen in done else ():
-                if name != chosen and name not in significance:
-                    ours, theirs = done[name], done[chosen]
-                    p_value = largest_p(theirs.translations, ours.translations, task.references, metric=metric)
-                    significance[name] = Significance(chosen, name, ours.result.bleu - theirs.result.bleu, p_value)
-            comparison = Comparison(
-                test=described,
-                systems=tuple(each.result for each in done.values()),
-                baseline=chosen,
-                significance=tuple(significance[name] for name in done if name in significance),
-                examples=examples_of(task.sources, task.references, _first_translations(done)),
-                pending=tuple(later.name for later in entrants if later.name not in done),
-                command=command or _command(systems, out, seeds, test, baseline, overrides, jobs),
-                version=seq2attn.__version__,
+    with runner.start_training(plan.runs_to_train) as wait:
+        for system in plan.systems:
+            for run in system.runs:
+                if not run.finished:
+                    wait(run)
+            evaluated[system.name] = evaluate_system(task, system, runner)
+            significance = compare_with_baseline(evaluated, significance, plan.baseline, task)
+            comparison = replace(
+                comparison,
+                systems=tuple(system.result for system in evaluated.values()),
+                significance=tuple(significance.values()),
+                excerpts=take_excerpts(
+                    task.sources, task.references, {name: evaluated[name].first_hypotheses for name in evaluated}
+                ),
+                pending=tuple(system.name for system in plan.systems if system.name not in evaluated),
             )
-            write_report(comparison, out)
-            if after_each is not None:
-                after_each(comparison)
+            after_each(comparison)
     return comparison
 
 
-@contextmanager
-def _training(
-    entrants: Sequence[Contestant], jobs: int, device: str, threads: int | None
-) -> Iterator[Callable[[Entry], None]]:
-    """A function that returns when an entry is trained: here and now, or in processes beside this one."""
-    if jobs == 1:
-        yield lambda entry: train(entry.config, entry.path, device=device, threads=threads)
-        return
-    configs = {entry.path: entry.config for entrant in entrants for entry in entrant.entries if not entry.given}
-    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))  # testing takes its share too
-    with start_trainings(configs, jobs=jobs, device=device, threads=torch.get_num_threads()) as trained:
-        yield lambda entry: trained(entry.path)
-
-
-def write_report(comparison: Comparison, out: Path) -> None:
-    """Writes report.html, report.md and report.json into `out`, each at once."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / "report.json", json.dumps(to_json(comparison), indent=2, ensure_ascii=False) + "\n")
-    write_whole(out / "report.md", to_markdown(comparison))
-    write_whole(out / "report.html", to_html(comparison))
-
-
-def _parameters(entry: Entry) -> int:
-    """Counted without memory for the weights; the subwords are trained here if they are not there yet."""
-    if entry.given:
-        return Run.open(entry.path).manifest.parameters
-    tokenizer = load_corpora(entry.config, hash_sources(entry.config)).tokenizer
-    with torch.device("meta"):
-        return build_network(entry.config, tokenizer).parameter_count
-
-
-def _announce(parameters: Mapping[str, int]) -> None:
-    for name, count in parameters.items():
-        say(f"{name}: {count:,} parameters")
-    text = size_spread(parameters)
-    if text is not None:
-        say(text)
-
-
-def _test_set(source: Source, task: Task, config: Config) -> TestSet:
-    return TestSet(
-        name=source.name,
-        sentences=len(task.sources),
-        synthetic=isinstance(source, GrammarSplit),
-        source_language=config.data.source,
-        target_language=config.data.target,
-        novelty=_novelty(task, config) if isinstance(source, GrammarSplit) else None,
+def read_task(plan: Plan, out: Path) -> Task:
+    """Read the test set; BLEU's settings are those that all systems share."""
+    pairs = list(plan.test.pairs())
+    return Task(
+        sources=[pair.source for pair in pairs],
+        references=[pair.target for pair in pairs],
+        bleu=build_bleu(plan.systems[0].config),
+        fingerprint=plan.test.fingerprint(),
+        folder=out / "hypotheses",
     )
 
 
-def _novelty(task: Task, config: Config) -> Novelty:
-    training = build_source(config, "train")
-    return novelty((pair.target for pair in training.pairs()), task.references)
+def describe_test(plan: Plan, task: Task) -> TestSet:
+    """What the report says of the test set; for the embedded corpus also how much of it is new."""
+    data, synthetic = plan.systems[0].config.data, isinstance(plan.test, GrammarSplit)
+    training = build_source(plan.systems[0].config, "train").pairs() if synthetic else ()
+    return TestSet(
+        name=plan.test.name,
+        sentences=len(task.sources),
+        synthetic=synthetic,
+        source_language=data.source,
+        target_language=data.target,
+        novelty=measure_novelty((pair.target for pair in training), task.references) if synthetic else None,
+    )
 
 
-def _first_translations(done: Mapping[str, Tested]) -> dict[str, Sequence[str]]:
-    return {name: next(iter(each.translations.values())) for name, each in done.items()}
+def tell_sizes(parameters: Mapping[str, int]) -> None:
+    """Say how large each system is, and warn if they differ much."""
+    for name, count in parameters.items():
+        say(f"{name}: {count:,} parameters")
+    warning = describe_size_spread(parameters)
+    if warning is not None:
+        say(warning)
 
 
-def _command(
-    systems: Sequence[str],
-    out: Path,
-    seeds: Sequence[int],
-    test: str | None,
-    baseline: str | None,
-    overrides: Sequence[str],
-    jobs: int,
-) -> str:
-    words = ["seq2attn", "compare", *systems, "--out", str(out)]
-    words += ["--seeds", ",".join(map(str, seeds))] if seeds else []
-    words += [] if test is None else ["--test", test]
-    words += [] if baseline is None else ["--baseline", baseline]
-    words += [] if jobs == 1 else ["--jobs", str(jobs)]
-    return shlex.join([*words, *(word for override in overrides for word in ("--set", override))])
+def compare_with_baseline(
+    evaluated: Mapping[str, EvaluatedSystem], known: Mapping[str, Significance], baseline: str, task: Task
+) -> dict[str, Significance]:
+    """The difference of each system to the baseline, once that is evaluated; those in `known` are not computed again."""
+    if baseline not in evaluated:
+        return {}
+    base, metric = evaluated[baseline], task.bleu.metric()
+    significance = dict(known)
+    for name, system in evaluated.items():
+        if name != baseline and name not in known:
+            difference = system.result.bleu - base.result.bleu
+            p_value = find_largest_p(base.hypotheses, system.hypotheses, task.references, metric=metric)
+            significance[name] = Significance(baseline, name, difference, p_value)
+    return significance
+
+
+def write_reports(comparison: Comparison, out: Path) -> None:
+    """Write report.html, report.md, report.json and, once there are figures, curve.svg into `out`, each of them whole."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / "report.json", json.dumps(to_json(comparison), indent=2, ensure_ascii=False) + "\n")
+    write_whole(out / "report.md", render_markdown(comparison))
+    write_whole(out / "report.html", render_html(comparison))
+    drawing = render_svg(comparison)
+    if drawing is not None:
+        write_whole(out / "curve.svg", drawing)

@@ -1,4 +1,4 @@
-"""Who takes part in a comparison: configs and finished runs, each system under its name."""
+"""The systems of a comparison: configs and finished runs, each system under its name."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -14,24 +14,24 @@ from seq2attn.runs.directory import Run
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One run of a system, trained already or not; `given` runs are never trained."""
+class SystemRun:
+    """One run of a system, in the run directory `path`; a `finished` one was named by the user and is never trained."""
 
     config: Config
     path: Path
-    given: bool
+    finished: bool
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """A system: its names, where its config was read, and one entry for each seed.
+class System:
+    """A system: its names, where its config was read, and one run for each seed.
 
-    Several names are several config files that say the same. The first one names folders.
+    It has several names if several config files say the same; the first one names folders.
     """
 
     names: tuple[str, ...]
     origin: str
-    entries: tuple[Entry, ...]
+    runs: tuple[SystemRun, ...]
 
     @property
     def name(self) -> str:
@@ -41,54 +41,37 @@ class Contestant:
     @property
     def config(self) -> Config:
         """The config of the first seed; the others differ in the seed alone."""
-        return self.entries[0].config
+        return self.runs[0].config
 
 
-def contestants(
-    systems: Sequence[str], out: Path, *, seeds: Sequence[int] = (), overrides: Sequence[str] = ()
-) -> list[Contestant]:
-    """The systems in the order given. Configs are to be trained into `out`/runs/NAME/seed-N; folders are runs.
+def read_systems(
+    arguments: Sequence[str], out: Path, *, seeds: Sequence[int] = (), overrides: Sequence[str] = ()
+) -> list[System]:
+    """The systems of the command line, in its order: config files, and folders of finished runs.
 
-    A config is called by its stem, a run by its folder, or by the folder above where its own is called seed-N: runs
-    beside each other there are the seeds of one system. Configs that say the same are one system under all their names.
-    Raises UsageError if two systems would have the same name.
+    A config's runs go into `out`/runs/NAME/seed-N, one for each of `seeds`. A config is called by its file's name without
+    .yaml; a run by its folder, or, if that is called seed-N, by the folder above: such runs beside each other are the seeds
+    of one system. Configs that say the same are one system under all their names. Raises UsageError if two systems would
+    have the same name, or a run is not finished.
     """
-    found: dict[str, Contestant] = {}
-    for system in systems:
-        path = Path(system)
-        new = _given(path) if path.is_dir() else _from_config(system, out, seeds, overrides)
-        old = found.get(new.name)
-        found[new.name] = new if old is None else _joined(old, new)
-    return _merged(found.values())
+    systems: dict[str, System] = {}
+    for argument in arguments:
+        path = Path(argument)
+        new = _read_run(path) if path.is_dir() else _read_config(argument, out, seeds, overrides)
+        old = systems.get(new.name)
+        systems[new.name] = new if old is None else _join_seeds(old, new)
+    return _merge_equal(systems.values())
 
 
-def _merged(entrants: Iterable[Contestant]) -> list[Contestant]:
-    """Those to be trained with equal configs as one, so that nothing is trained twice."""
-    merged: list[Contestant] = []
-    for new in entrants:
-        place = next((place for place, old in enumerate(merged) if _alike(old, new)), None)
-        if place is None:
-            merged.append(new)
-        else:
-            old = merged[place]
-            merged[place] = Contestant(old.names + new.names, f"{old.origin} = {new.origin}", old.entries)
-    return merged
+def _read_config(file: str, out: Path, seeds: Sequence[int], overrides: Sequence[str]) -> System:
+    name = Path(file).stem
+    overrides_by_run = [(*overrides, f"seed={seed}") for seed in seeds] or [tuple(overrides)]
+    configs = [load_config(file, run_overrides) for run_overrides in overrides_by_run]
+    runs = tuple(SystemRun(config, out / "runs" / name / f"seed-{config.seed}", finished=False) for config in configs)
+    return System((name,), file, runs)
 
 
-def _alike(a: Contestant, b: Contestant) -> bool:
-    given = any(entry.given for entry in (*a.entries, *b.entries))
-    return not given and [entry.config for entry in a.entries] == [entry.config for entry in b.entries]
-
-
-def _from_config(system: str, out: Path, seeds: Sequence[int], overrides: Sequence[str]) -> Contestant:
-    name = Path(system).stem
-    variants = [(*overrides, f"seed={seed}") for seed in seeds] or [tuple(overrides)]
-    configs = [load_config(system, variant) for variant in variants]
-    entries = tuple(Entry(config, out / "runs" / name / f"seed-{config.seed}", given=False) for config in configs)
-    return Contestant((name,), system, entries)
-
-
-def _given(path: Path) -> Contestant:
+def _read_run(path: Path) -> System:
     run = Run.open(path)
     if not run.finished:
         raise UsageError(
@@ -96,15 +79,15 @@ def _given(path: Path) -> Contestant:
         )
     whole = path.resolve()
     name = whole.parent.name if whole.name == f"seed-{run.config.seed}" else whole.name
-    return Contestant((name,), str(path), (Entry(run.config, path, given=True),))
+    return System((name,), str(path), (SystemRun(run.config, path, finished=True),))
 
 
-def _joined(old: Contestant, new: Contestant) -> Contestant:
+def _join_seeds(old: System, new: System) -> System:
     """Runs of one folder with different seeds are one system; anything else of the same name is a clash."""
-    entries = (*old.entries, *new.entries)
-    beside = all(entry.given for entry in entries) and len({entry.path.resolve().parent for entry in entries}) == 1
-    seeds = {entry.config.seed for entry in entries}
-    if not beside or len(seeds) < len(entries):
+    runs = (*old.runs, *new.runs)
+    beside = all(run.finished for run in runs) and len({run.path.resolve().parent for run in runs}) == 1
+    seeds = {run.config.seed for run in runs}
+    if not beside or len(seeds) < len(runs):
         raise UsageError(
             f"{old.origin} and {new.origin} would both be called {new.name!r}",
             "a system is called by its file's name without .yaml, a run by its folder: rename one of the two",
@@ -115,18 +98,36 @@ def _joined(old: Contestant, new: Contestant) -> Contestant:
             f"{old.origin} and {new.origin} are not seeds of one system: {'; '.join(changed)}",
             "rename the folder of one of the two",
         )
-    return Contestant(old.names, old.origin, entries)
+    return System(old.names, old.origin, runs)
 
 
-def choose_baseline(entrants: Sequence[Contestant], wanted: str | None) -> str:
+def _merge_equal(systems: Iterable[System]) -> list[System]:
+    """Systems to be trained whose configs are equal become one, so that nothing is trained twice."""
+    merged: list[System] = []
+    for new in systems:
+        index = next((index for index, old in enumerate(merged) if _are_equal(old, new)), None)
+        if index is None:
+            merged.append(new)
+        else:
+            old = merged[index]
+            merged[index] = System(old.names + new.names, f"{old.origin} = {new.origin}", old.runs)
+    return merged
+
+
+def _are_equal(a: System, b: System) -> bool:
+    finished = any(run.finished for run in (*a.runs, *b.runs))
+    return not finished and [run.config for run in a.runs] == [run.config for run in b.runs]
+
+
+def choose_baseline(systems: Sequence[System], wanted: str | None) -> str:
     """The name of the baseline: `wanted`, else the first system whose decoder is `lstm`, else the first system.
 
     Raises UsageError if no system has the wanted name.
     """
     if wanted is None:
-        lstm = (entrant for entrant in entrants if entrant.config.model.decoder.type == "lstm")
-        return next(lstm, entrants[0]).name
-    names = {name: entrant.name for entrant in entrants for name in entrant.names}
+        lstm = (system for system in systems if system.config.model.decoder.type == "lstm")
+        return next(lstm, systems[0]).name
+    names = {name: system.name for system in systems for name in system.names}
     if wanted not in names:
         near = difflib.get_close_matches(wanted, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(names)}"
@@ -134,32 +135,38 @@ def choose_baseline(entrants: Sequence[Contestant], wanted: str | None) -> str:
     return names[wanted]
 
 
-def shared_test(entrants: Sequence[Contestant], prefix: str | None) -> Source:
+def choose_test(systems: Sequence[System], prefix: str | None) -> Source:
     """The test set of all systems: the files of `prefix`, else data.test, which all configs must have in common.
 
     Raises UsageError if the systems differ in what BLEU depends on: languages, test set, case or tokenizer.
     """
-    first = entrants[0].config
-    for entrant in entrants[1:]:
-        for section, keys in (("data", ("source", "target")), ("evaluation", ("lowercase", "tokenize"))):
-            for key in keys:
-                ours, theirs = (getattr(getattr(c, section), key) for c in (first, entrant.config))
-                if ours != theirs:
-                    raise UsageError(
-                        f"{section}.{key} is {ours} in {entrants[0].name} but {theirs} in {entrant.name}",
-                        "their BLEU cannot be compared; set the same in both",
-                    )
+    _check_comparable(systems)
     if prefix is not None:
-        return TextFiles(prefix, first.data.source, first.data.target)
-    sources = {entrant.name: build_test_source(entrant.config) for entrant in entrants}
-    for name, source in sources.items():
+        return TextFiles(prefix, systems[0].config.data.source, systems[0].config.data.target)
+    chosen: Source | None = None
+    for system in systems:
+        source = build_test_source(system.config)
         if source is None:
-            raise UsageError(f"{name} has no data.test", "name a test set with --test PREFIX or --set data.test=PREFIX")
-        if source != sources[entrants[0].name]:
+            message = f"{system.name} has no data.test"
+            raise UsageError(message, "name a test set with --test PREFIX or --set data.test=PREFIX")
+        if chosen is not None and source != chosen:
             raise UsageError(
-                f"{entrants[0].name} and {name} have different test sets in data.test",
+                f"{systems[0].name} and {system.name} have different test sets in data.test",
                 "name one for all with --test PREFIX",
             )
-    chosen = sources[entrants[0].name]
-    assert chosen is not None
+        chosen = source
+    assert chosen is not None  # there is a system
     return chosen
+
+
+def _check_comparable(systems: Sequence[System]) -> None:
+    first, *others = systems
+    for other in others:
+        for section, keys in (("data", ("source", "target")), ("evaluation", ("lowercase", "tokenize"))):
+            for key in keys:
+                ours, theirs = (getattr(getattr(system.config, section), key) for system in (first, other))
+                if ours != theirs:
+                    raise UsageError(
+                        f"{section}.{key} is {ours} in {first.name} but {theirs} in {other.name}",
+                        "their BLEU cannot be compared; set the same in both",
+                    )

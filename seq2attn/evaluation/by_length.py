@@ -1,10 +1,11 @@
-"""BLEU by the length of the source sentence: where a fixed vector gives way and attention does not."""
+"""BLEU by the length of the source sentence: a fixed vector loses on long sentences what attention keeps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from seq2attn.errors import DataError
-from seq2attn.evaluation.bleu import bleu_metric, check_aligned
+from seq2attn.evaluation.bleu import Bleu, check_aligned
 
 EDGES = (10, 20, 30, 40, 50)
 
@@ -26,9 +27,13 @@ class Bucket:
         """The range as people write it: 1–10, or 51+ for the last."""
         return f"{self.low}+" if self.high is None else f"{self.low}–{self.high}"
 
+    def to_json(self) -> dict[str, Any]:
+        """An entry of "by_length" in report.json and in what `seq2attn evaluate --json` prints."""
+        return {"low": self.low, "high": self.high, "sentences": self.sentences, "bleu": self.bleu}
 
-def length_buckets(sources: Sequence[str]) -> list[list[int]]:
-    """The indices of the sentences in each bucket, in order; a line without words falls into the first."""
+
+def group_by_length(sources: Sequence[str]) -> list[list[int]]:
+    """The indices of the sentences of each bucket, in order; a line without words goes into the first bucket."""
     buckets: list[list[int]] = [[] for _ in range(len(EDGES) + 1)]
     for index, line in enumerate(sources):
         words = len(line.split())
@@ -36,29 +41,23 @@ def length_buckets(sources: Sequence[str]) -> list[list[int]]:
     return buckets
 
 
-def bleu_by_length(
-    sources: Sequence[str],
-    hypotheses: Sequence[str],
-    references: Sequence[str],
-    *,
-    target_language: str,
-    lowercase: bool = False,
-    tokenize: str = "auto",
+def score_by_length(
+    sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str], bleu: Bleu
 ) -> list[Bucket]:
     """BLEU in buckets of 1–10, 11–20, …, 41–50 and more whitespace-separated words of the raw source.
 
-    Raises DataError if the three do not have as many lines.
+    Raises DataError unless all three have the same number of lines.
     """
     check_aligned(hypotheses, references)
     if len(sources) != len(references):
         raise DataError(f"{len(sources)} source lines but {len(references)} references", "both must be line-aligned")
-    metric = bleu_metric(target_language=target_language, lowercase=lowercase, tokenize=tokenize)
+    metric = bleu.metric()
     lows = (1, *(edge + 1 for edge in EDGES))
     highs = (*EDGES, None)
     buckets = []
-    for low, high, indices in zip(lows, highs, length_buckets(sources), strict=True):
-        bleu = None
+    for low, high, indices in zip(lows, highs, group_by_length(sources), strict=True):
+        score = None
         if indices:
-            bleu = metric.corpus_score([hypotheses[i] for i in indices], [[references[i] for i in indices]]).score
-        buckets.append(Bucket(low, high, len(indices), bleu))
+            score = metric.corpus_score([hypotheses[i] for i in indices], [[references[i] for i in indices]]).score
+        buckets.append(Bucket(low, high, len(indices), score))
     return buckets

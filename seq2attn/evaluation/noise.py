@@ -11,10 +11,10 @@ from seq2attn.errors import UsageError
 
 @dataclass(frozen=True)
 class Replace:
-    """Each source subword becomes, with probability `rate`, another one, uniformly drawn; measured at each of `rates`.
+    """Noise that replaces each source subword, with probability `rate`, by another one, drawn uniformly.
 
-    The noise is drawn `seeds` times, with the seeds 1 to `seeds`. Raises UsageError for rates that are no probabilities
-    and for fewer than one seed.
+    It is measured at each of `rates`, with each of the seeds 1 to `seeds`. Raises UsageError for a rate that is not a
+    probability and for fewer than one seed.
     """
 
     rates: tuple[float, ...]
@@ -28,9 +28,9 @@ class Replace:
             raise UsageError(f"--noise-seeds {self.seeds}: not 1 or more", "for example --noise-seeds 5")
 
     def __call__(self, ids: Sequence[int], pieces: Sequence[int], *, rate: float, seed: int, line: int) -> list[int]:
-        """The ids of a line with some replaced by others of `pieces`; the last, the end of the sentence, stays.
+        """The ids of a line, some of them replaced by others of `pieces`; the last one, the end of sentence, stays.
 
-        A pure function of its arguments. What is replaced at one rate is replaced, by the same, at every higher rate.
+        A pure function of its arguments. What is replaced at one rate is replaced by the same piece at every higher rate.
         """
         random = Random(f"{seed} {line}")
         noised = []
@@ -44,7 +44,7 @@ class Replace:
 
 @dataclass(frozen=True)
 class NoisyBleu:
-    """BLEU in percent at one rate, for each seed, and the share of all subwords that were replaced."""
+    """BLEU in percent at one rate, for each seed, and the share of all subwords that was really replaced."""
 
     rate: float
     achieved: float
@@ -52,7 +52,7 @@ class NoisyBleu:
 
     @property
     def mean(self) -> float:
-        """Over the seeds."""
+        """Mean BLEU over the seeds."""
         return fmean(self.bleu)
 
     @property
@@ -62,14 +62,14 @@ class NoisyBleu:
 
 
 @dataclass(frozen=True)
-class NoiseCurve:
-    """The BLEU without noise, in percent, and that at each rate."""
+class NoiseResult:
+    """BLEU in percent without noise and at each rate."""
 
     clean_bleu: float
     points: tuple[NoisyBleu, ...]
 
     def relative_drop(self, point: NoisyBleu) -> float | None:
-        """(clean − mean) / clean, the share of the BLEU that is lost; None where the clean BLEU is 0."""
+        """(clean − mean) / clean, the share of BLEU that is lost; None if the clean BLEU is 0."""
         return (self.clean_bleu - point.mean) / self.clean_bleu if self.clean_bleu else None
 
     def to_json(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class NoiseCurve:
         return {"kind": "replace", "seeds": len(self.points[0].bleu), "rates": rates}
 
     def to_text(self) -> str:
-        """For a terminal."""
+        """A table for the terminal: one row for each rate."""
         lines = ["noise rate  achieved    BLEU     sd    drop  by seed"]
         for point in self.points:
             std, drop = point.std, self.relative_drop(point)
@@ -102,18 +102,19 @@ class NoiseCurve:
         return "\n".join(lines)
 
 
-def noise_curve(
+def measure_noise(
     noise: Replace,
     sources: Sequence[list[int]],
     pieces: Sequence[int],
     bleu: Callable[[list[list[int]]], float],
     *,
     clean_bleu: float,
-) -> NoiseCurve:
-    """The BLEU of noised sources at each rate and for each seed; `bleu` translates sources, ids with EOS last, and scores.
+) -> NoiseResult:
+    """BLEU of noisy sources at each rate and for each seed.
 
-    Sources in which nothing was replaced have `clean_bleu`. `pieces` are the ids that may stand for others; raises
-    ValueError for fewer than two.
+    `sources` are subword ids with EOS last; `pieces` are the ids that may replace others. `bleu` translates such sources
+    and scores the translations; where nothing was replaced, `clean_bleu` is taken instead. Raises ValueError for fewer
+    than two pieces.
     """
     if len(set(pieces)) < 2:
         raise ValueError(f"{len(set(pieces))} pieces: there is no other to replace one by")
@@ -123,12 +124,12 @@ def noise_curve(
         replaced, scores = 0, []
         for seed in range(1, noise.seeds + 1):
             noised = [noise(ids, pieces, rate=rate, seed=seed, line=line) for line, ids in enumerate(sources)]
-            changes = sum(map(_differences, sources, noised))
+            changes = sum(map(_count_differences, sources, noised))
             scores.append(bleu(noised) if changes else clean_bleu)
             replaced += changes
         points.append(NoisyBleu(rate, replaced / max(1, subwords * noise.seeds), tuple(scores)))
-    return NoiseCurve(clean_bleu, tuple(points))
+    return NoiseResult(clean_bleu, tuple(points))
 
 
-def _differences(left: Sequence[int], right: Sequence[int]) -> int:
+def _count_differences(left: Sequence[int], right: Sequence[int]) -> int:
     return sum(a != b for a, b in zip(left, right, strict=True))

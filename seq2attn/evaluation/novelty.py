@@ -15,15 +15,15 @@ class Novelty:
     tokens_unseen: int
 
 
-def novelty(train: Iterable[str], test: Iterable[str], order: int = 4) -> Novelty:
-    """Counts the `order`-grams over whitespace words in `test`, distinct and in all, and those that `train` lacks."""
+def measure_novelty(train: Iterable[str], test: Iterable[str], order: int = 4) -> Novelty:
+    """Count the `order`-grams over whitespace words in `test`, distinct and in all, and those that `train` lacks."""
     counts: dict[tuple[str, ...], int] = {}
     for line in test:
-        for gram in _grams(line, order):
+        for gram in _list_grams(line, order):
             counts[gram] = counts.get(gram, 0) + 1
     unseen = set(counts)
     for line in train:
-        unseen.difference_update(_grams(line, order))
+        unseen.difference_update(_list_grams(line, order))
     return Novelty(
         order=order,
         distinct=len(counts),
@@ -33,6 +33,6 @@ def novelty(train: Iterable[str], test: Iterable[str], order: int = 4) -> Novelt
     )
 
 
-def _grams(line: str, order: int) -> Iterator[tuple[str, ...]]:
+def _list_grams(line: str, order: int) -> Iterator[tuple[str, ...]]:
     words = line.split()
     return zip(*(words[start:] for start in range(order)), strict=False)

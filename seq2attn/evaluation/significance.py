@@ -36,20 +36,24 @@ def paired_bootstrap(
     drawn = []
     for start in range(0, resamples, _CHUNK):
         rows = generator.choice(len(references), size=(min(_CHUNK, resamples - start), len(references)), replace=True)
-        drawn.append(np.abs(_bleu(metric, ours[rows].sum(axis=1)) - _bleu(metric, theirs[rows].sum(axis=1))))
+        drawn.append(
+            np.abs(_score_rows(metric, ours[rows].sum(axis=1)) - _score_rows(metric, theirs[rows].sum(axis=1)))
+        )
     differences = np.concatenate(drawn)
-    whole = abs(_bleu(metric, ours.sum(axis=0, keepdims=True)) - _bleu(metric, theirs.sum(axis=0, keepdims=True)))[0]
+    whole = abs(
+        _score_rows(metric, ours.sum(axis=0, keepdims=True)) - _score_rows(metric, theirs.sum(axis=0, keepdims=True))
+    )[0]
     if whole == 0:
         return 1.0
     return float((np.sum(differences - differences.mean() > whole) + 1) / (resamples + 1))
 
 
-def _bleu(metric: BLEU, statistics: np.ndarray) -> np.ndarray:
+def _score_rows(metric: BLEU, statistics: np.ndarray) -> np.ndarray:
     """Corpus BLEU of each row of summed sentence statistics."""
     return np.array([metric._compute_score_from_stats(row).score for row in statistics.tolist()])
 
 
-def largest_p(
+def find_largest_p(
     baseline: Mapping[int, Sequence[str]],
     system: Mapping[int, Sequence[str]],
     references: Sequence[str],

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seq2attn.evaluation.bleu import Scores, bleu_metric, score
-from seq2attn.evaluation.by_length import Bucket, bleu_by_length
-from seq2attn.evaluation.noise import NoiseCurve, Replace, noise_curve
+from seq2attn.build.evaluation import build_bleu
+from seq2attn.evaluation.bleu import Bleu, Scores
+from seq2attn.evaluation.by_length import Bucket, score_by_length
+from seq2attn.evaluation.noise import NoiseResult, Replace, measure_noise
 from seq2attn.inference.model import ANY_LENGTH, Model
-from seq2attn.search import Beam, Greedy
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Translations and what they are worth."""
+    """The translations of a test set in its order, and their scores."""
 
     hypotheses: list[str]
     scores: Scores
     by_length: list[Bucket]
-    noise: NoiseCurve | None = None
+    noise: NoiseResult | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `seq2attn evaluate --json`."""
@@ -30,16 +30,14 @@ class Evaluation:
             "signature": scores.signature,
             "chrf_signature": scores.chrf_signature,
             "ter_signature": scores.ter_signature,
-            "by_length": [
-                {"low": b.low, "high": b.high, "sentences": b.sentences, "bleu": b.bleu} for b in self.by_length
-            ],
+            "by_length": [bucket.to_json() for bucket in self.by_length],
         }
         if self.noise is not None:
             figures["noise"] = self.noise.to_json()
         return figures
 
     def to_text(self) -> str:
-        """For a terminal."""
+        """What `seq2attn evaluate` prints: the scores with their signatures, a table by length, a table of the noise."""
         scores = self.scores
         lines = [
             f"BLEU  {scores.bleu:6.2f}  {scores.signature}",
@@ -61,29 +59,29 @@ def evaluate(
     sources: Sequence[str],
     references: Sequence[str],
     *,
-    beam: int,
-    length_penalty: float,
-    lowercase: bool,
-    tokenize: str,
+    beam: int | None = None,
+    length_penalty: float | None = None,
+    bleu: Bleu | None = None,
     noise: Replace | None = None,
 ) -> Evaluation:
-    """Translate with that beam and score against the raw references, then the same of sources with noise, if any."""
-    settings: dict[str, Any] = {
-        "target_language": model.config.data.target,
-        "lowercase": lowercase,
-        "tokenize": tokenize,
-    }
+    """Translate `sources`, raw lines of text, and score the translations against `references`, one raw line for each.
+
+    `beam`, `length_penalty` and `bleu` are those of the model's config if they are None. Lines are never split, however
+    long they are, unless the model cannot read them. With `noise`, BLEU is also measured on sources some of whose subwords
+    are replaced. Raises DataError if the lines do not match, UsageError if BLEU's tokenizer is unknown or not installed.
+    """
+    bleu = build_bleu(model.config) if bleu is None else bleu
+    metric = bleu.metric()  # before minutes of translating
     hypotheses = model.translate(sources, beam=beam, length_penalty=length_penalty, max_length=ANY_LENGTH)
-    scores = score(hypotheses, references, **settings)
-    by_length = bleu_by_length(sources, hypotheses, references, **settings)
+    scores = bleu.score(hypotheses, references)
+    by_length = score_by_length(sources, hypotheses, references, bleu)
     if noise is None:
         return Evaluation(hypotheses, scores, by_length)
-    translator = model.translator(Greedy() if beam == 1 else Beam(beam, length_penalty), max_length=ANY_LENGTH)
-    metric = bleu_metric(**settings)
+    translator = model.make_translator(model.choose_search(beam, length_penalty), max_length=ANY_LENGTH)
 
-    def bleu(noised: list[list[int]]) -> float:
+    def score(noised: list[list[int]]) -> float:
         return metric.corpus_score([best[0].text for best in translator.translate_encoded(noised)], [references]).score
 
     encoded, pieces = list(translator.encode(sources)), model.tokenizer.source_pieces()
-    curve = noise_curve(noise, encoded, pieces, bleu, clean_bleu=scores.bleu)
-    return Evaluation(hypotheses, scores, by_length, curve)
+    result = measure_noise(noise, encoded, pieces, score, clean_bleu=scores.bleu)
+    return Evaluation(hypotheses, scores, by_length, result)

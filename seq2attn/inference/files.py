@@ -1,4 +1,4 @@
-"""The files of a model folder, which may come from anybody: looked at before anything reads them."""
+"""The files of a model folder, which may come from anybody: checked before anything reads them."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _AGAIN = "copy the model again, or train it again"
 
 
 def check_files(folder: Path) -> None:
-    """Raises DataError for a file that is no regular one, lies elsewhere (a link), is far too large, or was damaged."""
+    """Raises DataError for a file that is not a regular one, a link out of the folder, far too large, or damaged."""
     for name in (CONFIG, WEIGHTS, *_TOKENIZERS, CHECKSUMS):
         file = folder / name
         if not file.exists():
@@ -30,7 +30,7 @@ def check_files(folder: Path) -> None:
         if not file.resolve().is_relative_to(folder.resolve()):
             raise DataError(f"{file}: a link out of the model folder", "copy the file itself into the folder")
         if file.stat().st_size > _LARGEST.get(name, 1 << 62):
-            raise DataError(f"{file}: {file.stat().st_size:,} bytes, which no such file has", _AGAIN)
+            raise DataError(f"{file}: {file.stat().st_size:,} bytes, far too large for this file", _AGAIN)
     _verify(folder)
 
 
@@ -42,12 +42,14 @@ def _verify(folder: Path) -> None:
     for line in _read(file).decode("utf-8", "replace").splitlines():
         digest, _, name = line.partition("  ")
         if name not in (CONFIG, WEIGHTS, *_TOKENIZERS):
-            raise DataError(f"{file}: not the checksums of a model: {line[:80]!r}", _AGAIN)
+            raise DataError(f"{file}: not a list of a model's checksums: {line[:80]!r}", _AGAIN)
         if not (folder / name).exists():
-            raise DataError(f"{folder / name}: missing, but {CHECKSUMS} has it", _AGAIN)
+            raise DataError(f"{folder / name}: missing, but listed in {CHECKSUMS}", _AGAIN)
         if _digest(folder / name) != digest:
             hint = f"{_AGAIN}; if you changed it on purpose, remove {CHECKSUMS}"
-            raise DataError(f"{folder / name}: not as it was written: another checksum than in {CHECKSUMS}", hint)
+            raise DataError(
+                f"{folder / name}: changed since it was written: its checksum is not that in {CHECKSUMS}", hint
+            )
 
 
 def _digest(file: Path) -> str:
@@ -65,8 +67,8 @@ def _read(file: Path) -> bytes:
         raise DataError(f"{file}: cannot be read: {error.strerror}", "look at its permissions") from error
 
 
-def header(file: Path) -> dict[str, Tensor]:
-    """The weights' names, shapes and types as tensors without storage: only the file's header is read."""
+def read_header(file: Path) -> dict[str, Tensor]:
+    """The weights' names, shapes and types as tensors without storage, from the file's header alone."""
     try:
         with safe_open(file, "pt") as weights:
             parts = {name: weights.get_slice(name) for name in weights.keys()}  # noqa: SIM118
@@ -75,13 +77,15 @@ def header(file: Path) -> dict[str, Tensor]:
                 for name, part in parts.items()
             }
     except KeyError as error:
-        raise DataError(f"{file}: holds numbers of the type {error}, which no model here has", _AGAIN) from error
+        raise DataError(
+            f"{file}: holds numbers of the type {error}; models here have {', '.join(_DTYPES)}", _AGAIN
+        ) from error
     except (OSError, SafetensorError) as error:
         raise DataError(f"{file}: cannot be read: {error}", _AGAIN) from error
 
 
 def check_finite(file: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Raises DataError for weights that are infinite or no numbers."""
+    """Raises DataError for weights that are infinite or NaN."""
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
-            raise DataError(f"{file}: damaged: {name!r} holds what is no finite number", _AGAIN)
+            raise DataError(f"{file}: damaged: {name!r} holds infinite numbers or NaN", _AGAIN)

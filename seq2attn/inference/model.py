@@ -4,19 +4,20 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import torch
 
-from seq2attn import machine
 from seq2attn.build.model import build_network
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_complete_config
 from seq2attn.data.languages import space
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError, UsageError
-from seq2attn.inference.files import CONFIG, WEIGHTS, check_files, check_finite, header
+from seq2attn.inference.files import CONFIG, WEIGHTS, check_files, check_finite, read_header
+from seq2attn.machine import choose_device
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import Beam, Greedy, Search, Translator
+from seq2attn.search import Search, Translator, choose_search
 from seq2attn.search.translator import OnLong, Translation
 from seq2attn.training.checkpoint import load_weights, read_tensors
 
@@ -24,7 +25,7 @@ ANY_LENGTH = sys.maxsize
 
 
 class Model:
-    """A network with its tokenizer and config. `path` is its model folder."""
+    """A trained network with its tokenizer and config; `seq2attn.load` makes one. `path` is its model folder."""
 
     def __init__(self, network: Seq2Seq, tokenizer: Tokenizer, config: Config, path: Path) -> None:
         self.network = network
@@ -36,36 +37,76 @@ class Model:
         self,
         lines: Iterable[str],
         *,
-        beam: int = 5,
-        length_penalty: float = 1.0,
+        beam: int | None = None,
+        length_penalty: float | None = None,
         batch_tokens: int = 4000,
         on_long: OnLong = "split",
         max_length: int | None = None,
     ) -> list[str]:
-        """One translation for each line, in order; a blank line gives an empty one. Beam 1 is greedy search.
+        """Translate raw lines of text, one sentence each: one translation for each line, in order.
 
-        A line of more than `max_length` subwords (None: `data.max_length`, the longest of training; never more than the
-        model can read) is split into sentences and joined again, or truncated, each with a warning at the end, or is a
-        DataError.
+        A blank line gives an empty translation. A line that is too long does what `on_long` says.
+
+        Arguments:
+            lines: sentences as they are written; the model's own tokenizer splits them.
+            beam: hypotheses kept at a time, 1 for greedy search; None: `evaluation.beam` of the model's config.
+            length_penalty: exponent α ≥ 0 of the length that scores are divided by, see `Beam`; greater values favour
+                longer translations; None: `evaluation.length_penalty` of the model's config.
+            batch_tokens: source subwords translated at a time, padding included; more is faster and needs more memory.
+            on_long: for a line of more than `max_length` subwords, "split" translates its sentences one by one and joins
+                the translations, "truncate" translates its beginning; both warn once, when all lines are translated.
+                "error" raises DataError.
+            max_length: in subwords, end of sentence included; None: `data.max_length` of the model's config, the longest
+                in training. It is never more than the model can read.
+
+        Raises UsageError for an argument outside its range, DataError for a line that is not a string.
         """
-        search = Greedy() if beam == 1 else Beam(beam, length_penalty)
-        translator = self.translator(search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length)
-        translations = [best[0].text for best in translator.translate(lines)]
+        search = self.choose_search(beam, length_penalty)
+        translator = self.make_translator(search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length)
+        translations = [best[0].text for best in translator.translate(_check_lines(lines))]
         if translator.overlong:
-            warnings.warn(long_lines_text(translator, on_long), stacklevel=2)
+            warnings.warn(describe_long_lines(translator, on_long), stacklevel=2)
         return translations
 
     def search(self, lines: Iterable[str], search: Search, *, batch_tokens: int = 4000) -> Iterator[list[Translation]]:
-        """The hypotheses of each line, best first, as they become ready; `search` is a Greedy, Beam or Sampling.
+        """Search for translations of raw lines of text: for each line its hypotheses, best first, as they become ready.
 
-        Long lines are split; their k-th best is that of all parts joined, with the sum of the scores.
+        `search` is a `Greedy`, `Beam` or `Sampling` of `seq2attn.search`; greedy search and sampling find one hypothesis
+        for each line, beam search at most as many as the beam is wide: of hypotheses with the same text only the best is
+        kept. All have their `text` and their `score`, the log probability (with beam search divided by the length penalty).
+        A blank line has one hypothesis: the empty text, with
+        score 0. Long lines are split into sentences; the k-th best of such a line joins the k-th best of its sentences, and
+        its score is their sum.
+
+        Raises UsageError for fewer than one of `batch_tokens`, DataError for a line that is not a string.
         """
-        return self.translator(search, batch_tokens=batch_tokens).translate(lines)
+        translator = self.make_translator(search, batch_tokens=batch_tokens)
+        return map(drop_repeated, translator.translate(_check_lines(lines)))
 
-    def translator(
+    def choose_search(self, beam: int | None = None, length_penalty: float | None = None) -> Search:
+        """Greedy search for a beam of 1, else beam search; None stands for the value of the model's config.
+
+        Raises UsageError for a beam below 1 and a length penalty below 0.
+        """
+        evaluation = self.config.evaluation
+        beam = evaluation.beam if beam is None else beam
+        length_penalty = evaluation.length_penalty if length_penalty is None else length_penalty
+        _check_whole("beam", beam)
+        if not length_penalty >= 0:
+            raise UsageError(f"length_penalty is {length_penalty}", "give a number from 0, for example 1.0")
+        return choose_search(beam, length_penalty)
+
+    def make_translator(
         self, search: Search, *, batch_tokens: int = 4000, on_long: OnLong = "split", max_length: int | None = None
     ) -> Translator:
-        """What translates lines in that way; `max_length` as in `translate`."""
+        """A translator of text streams with this model; arguments and errors as in `translate`."""
+        _check_whole("batch_tokens", batch_tokens)
+        if on_long not in get_args(OnLong):
+            raise UsageError(f"on_long is {on_long!r}", f"give one of: {', '.join(get_args(OnLong))}")
+        if max_length is not None and max_length < 2:
+            raise UsageError(
+                f"max_length is {max_length}", "give a number from 2: a subword and the end of the sentence"
+            )
         wanted = self.config.data.max_length if max_length is None else max_length
         return Translator(
             self.network,
@@ -78,8 +119,35 @@ class Model:
         )
 
 
-def long_lines_text(translator: Translator, on_long: OnLong) -> str:
-    """How many lines were too long, and what was done with them."""
+def _check_whole(name: str, value: int) -> None:
+    if value < 1:
+        raise UsageError(f"{name} is {value}", "give a whole number from 1")
+
+
+def _check_lines(lines: Iterable[str]) -> Iterator[str]:
+    """The lines as they are. Raises UsageError for a single string, and DataError on reaching what is not a string."""
+    if isinstance(lines, str | bytes):
+        raise UsageError("a single string where lines are expected", 'put it into a list: translate(["…"])')
+    return _check_types(lines)
+
+
+def _check_types(lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if not isinstance(line, str):
+            raise DataError(f"line {number} is not a string but of type {type(line).__name__}", "give strings only")
+        yield line
+
+
+def drop_repeated(hypotheses: list[Translation]) -> list[Translation]:
+    """The first hypothesis with each text: other subwords can spell the same."""
+    texts: dict[str, Translation] = {}
+    for hypothesis in hypotheses:
+        texts.setdefault(hypothesis.text, hypothesis)
+    return list(texts.values())
+
+
+def describe_long_lines(translator: Translator, on_long: OnLong) -> str:
+    """How many lines were too long for `translator`, and what was done with them."""
     done = {"split": "split", "truncate": "truncated", "error": "refused"}[on_long]
     number = translator.overlong
     were = "line of more than {} subwords was" if number == 1 else "lines of more than {} subwords were"
@@ -87,37 +155,39 @@ def long_lines_text(translator: Translator, on_long: OnLong) -> str:
 
 
 def load(path: str | Path, device: str = "auto") -> Model:
-    """Load a run directory, or its model/ folder wherever it was copied.
+    """Load the model of a run directory, or of a model/ folder wherever it was copied.
 
-    Raises UsageError if there is no model, DataError or ConfigError if it is damaged. Whatever the folder holds, none of it
-    is executed, nothing outside of it is read, and no memory is taken that its files do not fill.
+    `device` is "cpu", "cuda", "cuda:N" for the GPU number N, "mps", or "auto" for the first of CUDA, MPS and CPU that is
+    there. Raises UsageError if there is no model or no such device, DataError or ConfigError if a file is damaged. It is safe
+    to load a folder from a stranger: nothing in it is executed, nothing outside of it is read, and memory is only taken for
+    weights that its files really hold.
     """
-    folder = model_folder(Path(path))
-    where = machine.device(device)
+    folder = find_model_folder(Path(path))
+    chosen = choose_device(device)
     check_files(folder)
     config = load_complete_config(folder / CONFIG)
     tokenizer = Tokenizer.load(folder)
     if tokenizer.joint != config.data.tokenizer.joint:
         raise DataError(f"{folder}: its SentencePiece models are not those of its config", "copy the model again")
     weights = folder / WEIGHTS
-    found = header(weights)
+    header = read_header(weights)
     layers = config.model.encoder.layers + config.model.decoder.layers
-    if layers > len(found):
+    if layers > len(header):
         raise DataError(
             f"{weights}: does not fit the config's model: it has no {layers} layers", "copy the model again"
         )
     with torch.device("meta"):
-        outline = _network(config, tokenizer, weights)
-    load_weights(outline, found, weights)
+        outline = _build(config, tokenizer, weights)
+    load_weights(outline, header, weights)
     tensors = read_tensors(weights)
     check_finite(weights, tensors)
-    network = _network(config, tokenizer, weights)
+    network = _build(config, tokenizer, weights)
     load_weights(network, tensors, weights)
-    network.to(where, torch.float32).eval()
+    network.to(chosen, torch.float32).eval()
     return Model(network, tokenizer, config, folder)
 
 
-def _network(config: Config, tokenizer: Tokenizer, weights: Path) -> Seq2Seq:
+def _build(config: Config, tokenizer: Tokenizer, weights: Path) -> Seq2Seq:
     try:
         return build_network(config, tokenizer)
     except (RuntimeError, OverflowError, TypeError) as error:  # sizes beyond all integers
@@ -125,8 +195,8 @@ def _network(config: Config, tokenizer: Tokenizer, weights: Path) -> Seq2Seq:
         raise DataError(message, "copy the model again, or train it again") from error
 
 
-def model_folder(path: Path) -> Path:
-    """`path` itself if it is a model folder, else its model/."""
+def find_model_folder(path: Path) -> Path:
+    """`path` itself if it is a model folder, else its model/. Raises UsageError if neither is one."""
     for folder in (path, path / "model"):
         if (folder / WEIGHTS).is_file():
             return folder

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from seq2attn.evaluation.bleu import bleu_metric
+from seq2attn.evaluation.bleu import Bleu
 from seq2attn.tables import Table, text_table
 
 WORDS = (0, 4, 8, 12, 16, 20)  # lengths above one and up to the next make a group
@@ -118,7 +118,7 @@ def grouped(
     tested: Sequence[Translated], edges: Sequence[int], key: Callable[[Translated], int | float]
 ) -> tuple[Group, ...]:
     """The sentences in the ranges between `edges` of their `key`."""
-    metric = bleu_metric(target_language="de")
+    metric = Bleu("de").metric()
     groups = []
     for low, high in pairwise(edges):
         own = [each for each in tested if low < key(each) <= high]

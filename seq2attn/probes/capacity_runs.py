@@ -19,8 +19,8 @@ from seq2attn.grammar.corpus import GrammarPair, generate
 from seq2attn.probes.capacity import BITS, WORDS, Capacity, System, Translated, grouped
 from seq2attn.resources import resource
 from seq2attn.runs.directory import Run
-from seq2attn.runs.hypotheses import translated
-from seq2attn.runs.opening import open_run
+from seq2attn.runs.hypotheses import translate_once
+from seq2attn.runs.opening import check_run
 from seq2attn.runs.parallel import start_trainings
 from seq2attn.runs.progress import say
 
@@ -42,7 +42,7 @@ def measure(
 
     Raises UsageError, before anything is trained, if a run of another config is in the way.
     """
-    machine.set_up(threads)
+    machine.set_up_torch(threads)
     plain = {name: load_config(resource("configs/capacity") / f"{name}.yaml", overrides) for name in SYSTEMS}
     first = plain[SYSTEMS[0]]
     grammar = first.data.train
@@ -56,7 +56,7 @@ def measure(
     configs = plain | {REPEATED: repeated}
     paths = {name: out / "runs" / name.replace(", ", "_") for name in configs}
     for name, config in configs.items():
-        open_run(config, paths[name], machine.device(device))
+        check_run(config, paths[name], machine.choose_device(device))
     new, new_repeated = _new_sentences(first, grammar, sentences), _new_phrases(phrases, grammar, sentences)
     systems: list[System] = []
     share = max(1, torch.get_num_threads() // jobs)
@@ -73,7 +73,7 @@ def measure(
 
 def _tested(name: str, config: Config, run: Path, pairs: Sequence[GrammarPair], out: Path, device: str) -> System:
     sources = [pair.source for pair in pairs]
-    hypotheses = translated(
+    hypotheses = translate_once(
         run,
         config,
         sources,

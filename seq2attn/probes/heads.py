@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from seq2attn.attention import AttentionOutput, Latent, MultiHead
+from seq2attn.build.evaluation import build_bleu
 from seq2attn.errors import UsageError
-from seq2attn.evaluation.bleu import bleu_metric
 from seq2attn.inference.model import Model
 from seq2attn.probes.sites import Site, encoded_pair, sites
-from seq2attn.tables import Table, signed, text_table
+from seq2attn.tables import Table, format_signed, text_table
 
 LITTLE = 0.5  # BLEU
 _MUCH = 0.4  # a share of the weight that is worth a name
@@ -83,7 +83,7 @@ class Heads:
                 f"{h.layer}",
                 f"{h.head}",
                 f"{h.bleu:.1f}",
-                signed(self.bleu - h.bleu),
+                format_signed(self.bleu - h.bleu),
                 f"{h.look.largest:.2f}",
                 f"{h.look}",
             )
@@ -107,10 +107,7 @@ def measure(model: Model, pairs: list[tuple[str, str]]) -> Heads:
     if not with_heads:
         raise UsageError(f"{model.path}: none of its attentions has heads", "try a Transformer, or set attention.heads")
     sources, references = [source for source, _ in pairs], [target for _, target in pairs]
-    config = model.config
-    metric = bleu_metric(
-        target_language=config.data.target, lowercase=config.evaluation.lowercase, tokenize=config.evaluation.tokenize
-    )
+    metric = build_bleu(model.config).metric()
 
     def bleu() -> float:
         return float(metric.corpus_score(model.translate(sources, beam=1), [references]).score)

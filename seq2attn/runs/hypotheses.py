@@ -1,65 +1,71 @@
-"""The translations of a test set by a run, kept beside the report so that nothing is translated twice."""
+"""The translations of a test set by a run, kept in a file so that nothing is translated twice."""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import seq2attn
 from seq2attn.config.config import Config
 from seq2attn.durable import write_whole
-from seq2attn.inference.model import ANY_LENGTH, load
+from seq2attn.inference.model import ANY_LENGTH, Model, load
 from seq2attn.runs.progress import say
 
 
-def translated(
-    run: Path, config: Config, lines: Sequence[str], *, fingerprint: str, file: Path, device: str = "auto"
+def translate_once(
+    run: Path,
+    config: Config,
+    lines: Sequence[str],
+    *,
+    fingerprint: str,
+    file: Path,
+    device: str = "auto",
+    load: Callable[[Path, str], Model] = load,
 ) -> list[str]:
-    """One translation for each line, with the config's beam and length penalty.
+    """Translate `lines` with the model of `run`, and the beam and length penalty of `config`: one translation for each.
 
-    Read from `file` if the JSON beside it says that the same model made them from the same test set (`fingerprint`) in
-    the same way; else made anew and written there.
+    They are read from `file` if the JSON beside it says that the same model translated the same test set (`fingerprint`)
+    with the same settings; else they are written there. `load` gives the model of a run directory on a device.
     """
     evaluation = config.evaluation
-    made_by = {
-        "model": model_hash(run / "model"),
+    record = {
+        "model": hash_model(run / "model"),
         "test": fingerprint,
         "sentences": len(lines),
         "beam": evaluation.beam,
         "length_penalty": evaluation.length_penalty,
         "seq2attn": seq2attn.__version__,
     }
-    kept = _kept(file, made_by)
+    kept = _read_kept(file, record)
     if kept is not None:
         return kept
     say(f"{run}: translating {len(lines):,} test sentences")
-    model = load(run, device)
-    hypotheses = model.translate(
+    hypotheses = load(run, device).translate(
         lines, beam=evaluation.beam, length_penalty=evaluation.length_penalty, max_length=ANY_LENGTH
     )
     file.parent.mkdir(parents=True, exist_ok=True)
-    _record(file).unlink(missing_ok=True)
+    _name_record(file).unlink(missing_ok=True)
     write_whole(file, "".join(f"{line}\n" for line in hypotheses))
-    write_whole(_record(file), json.dumps(made_by, indent=2) + "\n")
+    write_whole(_name_record(file), json.dumps(record, indent=2) + "\n")
     return hypotheses
 
 
-def _record(file: Path) -> Path:
+def _name_record(file: Path) -> Path:
     return file.with_suffix(".json")
 
 
-def _kept(file: Path, made_by: dict[str, object]) -> list[str] | None:
+def _read_kept(file: Path, record: dict[str, object]) -> list[str] | None:
     try:
-        if json.loads(_record(file).read_text(encoding="utf-8")) != made_by:
+        if json.loads(_name_record(file).read_text(encoding="utf-8")) != record:
             return None
         lines = file.read_text(encoding="utf-8").split("\n")[:-1]
     except (OSError, ValueError):
         return None
-    return lines if len(lines) == made_by["sentences"] else None
+    return lines if len(lines) == record["sentences"] else None
 
 
-def model_hash(folder: Path) -> str:
-    """SHA-256 of the names and contents of the model's files."""
+def hash_model(folder: Path) -> str:
+    """SHA-256 of the names and contents of a model folder's files, its README left out."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.iterdir() if path.is_file() and path.suffix != ".md"):
         digest.update(path.name.encode())

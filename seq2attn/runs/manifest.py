@@ -89,10 +89,10 @@ def begin_manifest(
     """All that is known before the first update."""
     manifest = Manifest(
         finished=False,
-        versions=machine.versions(),
-        git=machine.git_state(),
+        versions=machine.read_versions(),
+        git=machine.read_git_state(),
         seed=config.seed,
-        device=machine.hardware(device),
+        device=machine.describe_hardware(device),
         precision=config.training.precision,
         parameters=model.parameter_count,
         data=DataRecord(
@@ -135,7 +135,7 @@ def end_manifest(manifest: Manifest, started: float, trainer: Trainer) -> Manife
 
 def list_changes(manifest: Manifest, device: torch.device) -> list[str]:
     """What is not as it was when the run began, of all that decides how its sums are rounded: "threads: 7 → 1"."""
-    before, now = manifest.device | manifest.versions, machine.hardware(device) | machine.versions()
+    before, now = manifest.device | manifest.versions, machine.describe_hardware(device) | machine.read_versions()
     both = (before.keys() & now.keys()) - {"system"}  # which changes nothing
     return [f"{key}: {before[key]} → {now[key]}" for key in sorted(both) if before[key] != now[key]]
 

@@ -84,6 +84,12 @@ def open_run(
     return OpenedRun(out, device, config, fingerprints, before, origin)
 
 
+def check_run(config: Config, out: Path, device: torch.device) -> None:
+    """Raises UsageError if `config` cannot be trained into `out`. Reads the sources only if a run is there already."""
+    if find_run(out) is not None:
+        open_run(config, out, device)
+
+
 def find_run(out: Path) -> Run | None:
     """The run that is in `out`, or None if `out` is free. Raises UsageError if it holds anything else."""
     if out.is_file():

@@ -51,7 +51,7 @@ class Session:
             accumulation=training.accumulation,
             clip_norm=training.clip_norm,
             label_smoothing=training.label_smoothing,
-            autocast=machine.autocast(training.precision, opened.device),  # type: ignore[arg-type]
+            autocast=machine.make_autocast(training.precision, opened.device),  # type: ignore[arg-type]
             locate=self.corpora.locate,
             stop=self.stop,
         )

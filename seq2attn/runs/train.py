@@ -35,8 +35,8 @@ def train(
     `overwrite`, the run that is there is removed first. Raises UsageError, naming what differs, if `out` holds anything
     else, or if another process trains there.
     """
-    chosen = machine.device(device)
-    machine.set_up(threads)
+    chosen = machine.choose_device(device)
+    machine.set_up_torch(threads)
     with explain_failures(out):
         opened = _open(config, out, chosen, overwrite, start_from)
         if opened.is_done:
@@ -70,8 +70,8 @@ def plan_training(
     start_from: Path | None = None,
 ) -> str:
     """Build everything that `train` would, run one batch forward and backward, and describe it. Nothing is written."""
-    chosen = machine.device(device)
-    machine.set_up(threads)
+    chosen = machine.choose_device(device)
+    machine.set_up_torch(threads)
     with explain_failures(out):
         session = Session(_open(config, out, chosen, overwrite, start_from))
         session.try_largest_batches()

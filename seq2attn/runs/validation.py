@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import torch
 
 from seq2attn.build.corpora import Corpora
+from seq2attn.build.evaluation import build_bleu
 from seq2attn.config.config import Config
-from seq2attn.evaluation.bleu import score
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import Greedy, Translator
 from seq2attn.tokens import PAD
@@ -18,7 +18,7 @@ def make_validator(model: Seq2Seq, corpora: Corpora, config: Config) -> Callable
 
     BLEU is that of greedy, detokenized output against the raw references, with the settings of `evaluation`.
     """
-    translator = Translator(model, corpora.tokenizer, Greedy())
+    translator, bleu = Translator(model, corpora.tokenizer, Greedy()), build_bleu(config)
     batches = corpora.validation_batches(config.training.batch_tokens)
 
     @torch.inference_mode()
@@ -31,14 +31,7 @@ def make_validator(model: Seq2Seq, corpora: Corpora, config: Config) -> Callable
             nll += float(sequence_loss(features, model.output, model.bias, target).nll)
             tokens += int((target != PAD).sum())
         hypotheses = [best[0].text for best in translator.translate(corpora.validation.source)]
-        scores = score(
-            hypotheses,
-            list(corpora.validation.target),
-            target_language=config.data.target,
-            lowercase=config.evaluation.lowercase,
-            tokenize=config.evaluation.tokenize,
-            ter=False,
-        )
+        scores = bleu.score(hypotheses, list(corpora.validation.target), ter=False)
         return {"loss": nll / tokens, "bleu": scores.bleu, "chrf": scores.chrf}
 
     return validate

@@ -13,7 +13,7 @@ from threading import Thread
 
 from pydantic import BaseModel, ConfigDict
 
-from seq2attn.errors import Seq2attnError, shown
+from seq2attn.errors import Seq2attnError, make_printable
 
 
 class Task(BaseModel):
@@ -67,7 +67,9 @@ def _train(task: Task) -> Result:
         return Result(exit_code=130, message="interrupted")
     except Exception as error:
         return Result(
-            exit_code=1, message=shown(f"{type(error).__name__}: {error}"), hint="`--jobs 1 --debug` shows where"
+            exit_code=1,
+            message=make_printable(f"{type(error).__name__}: {error}"),
+            hint="`--jobs 1 --debug` shows where",
         )
     return Result()
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from seq2attn.inference.model import ANY_LENGTH, Model
+from seq2attn.inference import model
+from seq2attn.search import Beam, Search
 
 Command = Callable[..., Any]
 
@@ -36,24 +37,23 @@ def test_text_shows_the_same_figures(command: Command, trained: Path, corpus: Pa
 
 
 def test_settings_of_the_command_line_come_before_the_configs(
-    command: Command, trained: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, trained_otherwise: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[dict[str, Any]] = []
-    translate = Model.translate
-    monkeypatch.setattr(
-        Model, "translate", lambda self, lines, **options: asked.append(options) or translate(self, lines, **options)
-    )
-    arguments = ["evaluate", trained, "--test", corpus / "test", "--json"]
+    searches: list[Search] = []
+    choose_search = model.choose_search
+
+    def choose(beam: int, length_penalty: float) -> Search:
+        searches.append(choose_search(beam, length_penalty))
+        return searches[-1]
+
+    monkeypatch.setattr(model, "choose_search", choose)
+    arguments = ["evaluate", trained_otherwise, "--test", corpus / "test", "--json"]
     plain = json.loads(command(*arguments).out)
-    settings = ["--beam", 2, "--length-penalty", 0, "--lowercase", "--tokenize", "char"]
+    settings = ["--beam", 2, "--length-penalty", 0, "--cased", "--tokenize", "13a"]
     other = json.loads(command(*arguments, *settings).out)
-    assert asked == [
-        {"beam": 5, "length_penalty": 1.0, "max_length": ANY_LENGTH},
-        {"beam": 2, "length_penalty": 0.0, "max_length": ANY_LENGTH},
-    ]
-    assert "case:mixed" in plain["signature"]
-    assert "case:lc" in other["signature"]
-    assert "tok:char" in other["signature"]
+    assert searches == [Beam(3, 0.5), Beam(2, 0.0)]
+    assert ["case:lc" in figures["signature"] for figures in (plain, other)] == [True, False]
+    assert ["tok:char" in figures["signature"] for figures in (plain, other)] == [True, False]
 
 
 def test_a_misaligned_or_missing_test_set_is_named(
@@ -106,7 +106,7 @@ def test_the_noise_is_fifteen_percent_five_times_unless_said_otherwise(
         (["--noise", "replace", "--noise-seeds", "0"], "--noise-seeds 0"),
     ],
 )
-def test_noise_that_makes_no_sense_is_refused_before_the_model_is_read(
+def test_impossible_noise_is_refused_before_the_model_is_read(
     command: Command, arguments: list[str], says: str
 ) -> None:
     done = command("evaluate", "nowhere", "--test", "nowhere", *arguments)
@@ -118,5 +118,5 @@ def test_noise_that_makes_no_sense_is_refused_before_the_model_is_read(
 
 def test_the_file_is_written_though_nobody_reads_the_figures(trained: Path, corpus: Path, tmp_path: Path) -> None:
     command = f"{sys.executable} -m seq2attn evaluate {trained} --test {corpus}/test -o {tmp_path}/out | true"
-    subprocess.run(command, shell=True, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(command, shell=True, check=True, stderr=subprocess.DEVNULL, timeout=120)
     assert (tmp_path / "out").read_text().count("\n") == 8

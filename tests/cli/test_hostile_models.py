@@ -61,7 +61,7 @@ def test_what_is_no_regular_file_is_not_opened(command: Command, folder: Path, n
 @pytest.mark.parametrize("name", [CONFIG, TOKENIZER])
 def test_a_file_far_too_large_is_not_read(command: Command, folder: Path, name: str) -> None:
     os.truncate(folder / name, 1 << 40)  # of nothing: it fills no disk
-    assert f"{name}: 1,099,511,627,776 bytes" in refusal(command, folder)
+    assert f"{name}: 1,099,511,627,776 bytes, far too large for this file" in refusal(command, folder)
 
 
 def test_a_config_that_extends_another_file_does_not_read_it(command: Command, folder: Path, tmp_path: Path) -> None:
@@ -113,9 +113,7 @@ def test_a_hostile_config_is_one_line(
         ("joint: true", "joint: false"),
     ],
 )
-def test_sizes_that_the_weights_do_not_have_are_refused_before_memory_is_taken(
-    command: Command, folder: Path, before: str, after: str
-) -> None:
+def test_sizes_that_the_weights_lack_are_refused_early(command: Command, folder: Path, before: str, after: str) -> None:
     text = (folder / CONFIG).read_text()
     assert before in text
     (folder / CONFIG).write_text(text.replace(before, after))
@@ -158,7 +156,7 @@ def test_weights_of_another_name_shape_type_or_value_are_refused(command: Comman
         (tensors | {"bias": torch.zeros(301)}, "'bias'"),
         (tensors | {"bias": torch.zeros(300, dtype=torch.int64)}, "'bias'"),
         (tensors | {"bias": torch.zeros(300, dtype=torch.bool)}, "BOOL"),
-        (tensors | {"bias": infinite}, "'bias' holds what is no finite number"),
+        (tensors | {"bias": infinite}, "'bias' holds infinite numbers or NaN"),
     ):
         save_file(changed, folder / WEIGHTS)
         error = refusal(command, folder)
@@ -202,10 +200,10 @@ def test_checksums_are_verified_where_there_are_some(command: Command, spelled: 
         digest, name = line.split("  ")
         assert hashlib.sha256((copy / name).read_bytes()).hexdigest() == digest
     (copy / CHECKSUMS).write_text(sums + "0  ../../etc/passwd\n")
-    assert "not the checksums of a model" in refusal(command, copy)
+    assert "not a list of a model's checksums" in refusal(command, copy)
     (copy / CHECKSUMS).write_text(sums)
     (copy / CONFIG).write_text((copy / CONFIG).read_text() + "\n# a remark\n")
-    assert "config.yaml: not as it was written" in refusal(command, copy)
+    assert "config.yaml: changed since it was written" in refusal(command, copy)
     (copy / CHECKSUMS).unlink()
     assert command("translate", copy, stdin=TEXT).code == 0
 

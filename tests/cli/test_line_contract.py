@@ -74,7 +74,7 @@ def test_any_lines_give_as_many_in_their_order(
 @given(lines=LINES, search=st.sampled_from([Greedy(), Beam(3, 1.0), Sampling(2.0)]))
 @examples(20)
 def test_the_best_come_first_for_each_line(spelled: Path, lines: list[str], search: Search) -> None:
-    found = list(_loaded(spelled).translator(search, max_length=9).translate(lines))
+    found = list(_loaded(spelled).make_translator(search, max_length=9).translate(lines))
     assert len(found) == len(lines)
     for hypotheses in found:
         assert [score for _, score in hypotheses] == sorted((score for _, score in hypotheses), reverse=True)
@@ -100,11 +100,11 @@ def exact(spelled: Path) -> Model:
 
 @given(lines=LINES.filter(len), search=st.sampled_from([Greedy(), Beam(3, 1.0)]), data=st.data())
 @examples(20)
-def test_in_fp64_a_line_translates_the_same_alone_and_in_any_company(
+def test_in_fp64_a_line_translates_the_same_in_any_batch(
     exact: Model, lines: list[str], search: Search, data: st.DataObject
 ) -> None:
     def texts(lines: Sequence[str], tokens: int) -> list[str]:
-        return [best[0].text for best in exact.translator(search, batch_tokens=tokens).translate(lines)]
+        return [best[0].text for best in exact.make_translator(search, batch_tokens=tokens).translate(lines)]
 
     together = texts(lines, 4000)
     order = data.draw(st.permutations(range(len(lines))))
@@ -112,7 +112,7 @@ def test_in_fp64_a_line_translates_the_same_alone_and_in_any_company(
     assert [shuffled[order.index(i)] for i in range(len(lines))] == together
     cuts = data.draw(st.lists(st.integers(1, len(lines)), max_size=3).map(sorted))
     windows = [lines[a:b] for a, b in zip([0, *cuts], [*cuts, len(lines)], strict=True)]
-    found = [best[0].text for results in exact.translator(search).translate_windows(windows) for best in results]
+    found = [best[0].text for results in exact.make_translator(search).translate_windows(windows) for best in results]
     assert found == together
     [alone] = texts(lines[-1:], 4000)
     assert alone == together[-1]
@@ -137,9 +137,9 @@ def test_in_the_default_precision_nearly_every_line_does(trained: Path, tmp_path
             "--threads",
             "1",
         ]
-        return subprocess.run(arguments, input=stdin, capture_output=True, check=True, text=True).stdout.split("\n")[
-            :-1
-        ]
+        return subprocess.run(
+            arguments, input=stdin, capture_output=True, check=True, text=True, timeout=120
+        ).stdout.split("\n")[:-1]
 
     file = translated(str(tmp_path / "text"))
     pipe = translated("--batch-tokens", "50", stdin=text)
@@ -149,7 +149,7 @@ def test_in_the_default_precision_nearly_every_line_does(trained: Path, tmp_path
         assert sum(one == two for one, two in zip(file, other, strict=True)) >= 0.995 * len(lines)
 
 
-def test_what_search_writes_in_bytes_is_one_line_of_text_without_control_bytes(spelled: Path) -> None:
+def test_bytes_make_one_line_of_text_without_control_characters(spelled: Path) -> None:
     model = load(spelled)
     first = 4  # byte 0, after the special tokens
     with torch.no_grad():

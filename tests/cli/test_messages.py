@@ -149,13 +149,11 @@ def test_message_of_what_may_not_be_read(
     )
 
 
-def test_message_of_a_file_that_the_checksums_have_and_the_folder_has_not(
-    command: Command, places: dict[str, Path]
-) -> None:
+def test_message_of_a_missing_file_that_has_a_checksum(command: Command, places: dict[str, Path]) -> None:
     model = Path(shutil.copytree(places["trained"] / "model", places["tmp"] / "model"))
     (model / CHECKSUMS).write_text(f"{'0' * 64}  source.model\n")
     message, hint = refused(command, "translate", model)
-    assert message == f"{model}/source.model: missing, but {CHECKSUMS} has it"
+    assert message == f"{model}/source.model: missing, but listed in {CHECKSUMS}"
     assert hint == "copy the model again, or train it again"
     assert (model / WEIGHTS).exists()
 

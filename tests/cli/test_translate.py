@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from seq2attn.cli.output import writing
+from seq2attn.cli.output import open_output
+from seq2attn.cli.translate import _write
 from seq2attn.inference.model import load
+from seq2attn.search.translator import Translation
 
 Command = Callable[..., Any]
 TEXT = "ka mi\n\nlo tu se po ra\n  \nfa\n"
@@ -66,6 +68,19 @@ def test_search_settings_reach_the_search(command: Command, trained: Path) -> No
     )
 
 
+def test_beam_and_length_penalty_are_the_models_unless_given(
+    command: Command, trained: Path, trained_otherwise: Path
+) -> None:
+    model, lines = load(trained), TEXT.splitlines()
+    done = command("translate", trained_otherwise, stdin=TEXT.encode())
+    assert done.out.splitlines() == model.translate(lines, beam=3, length_penalty=0.5)
+    done = command("translate", trained_otherwise, "--beam", 1, stdin=TEXT.encode())
+    assert done.out.splitlines() == model.translate(lines, beam=1)
+    done = command("translate", trained_otherwise, "--n-best", 4, stdin=TEXT.encode())
+    assert (done.code, done.out) == (2, "")
+    assert "--n-best 4: only 3 translations are made" in done.err
+
+
 def test_n_best_lines_are_number_text_and_score(command: Command, trained: Path, expected: str) -> None:
     done = command("translate", trained, "--n-best", 3, stdin=TEXT.encode())
     rows = [line.split(" ||| ") for line in done.out.splitlines()]
@@ -78,10 +93,17 @@ def test_n_best_lines_are_number_text_and_score(command: Command, trained: Path,
         assert all(score <= 0 for score in scores)
 
 
+def test_n_best_lists_hold_every_text_once_and_are_filled_up(tmp_path: Path) -> None:
+    hypotheses = [Translation("wa", -1.0), Translation("wa", -1.5), Translation("ba", -2.0), Translation("bo", -3.0)]
+    with (tmp_path / "out").open("w") as out:
+        _write(iter([[hypotheses], [[Translation("", 0.0)]]]), 2, out)
+    assert (tmp_path / "out").read_text() == "1 ||| wa ||| -1.0000\n1 ||| ba ||| -2.0000\n2 |||  ||| 0.0000\n"
+
+
 def test_more_than_the_beam_cannot_be_printed(command: Command, trained: Path) -> None:
     done = command("translate", trained, "--n-best", 6, stdin=b"ka\n")
     assert (done.code, done.out) == (2, "")
-    assert "raise --beam to 6" in done.err
+    assert "use --beam 6 or more" in done.err
     assert command("translate", trained, "--sample", "--n-best", 2, stdin=b"ka\n").code == 2
 
 
@@ -102,7 +124,7 @@ def test_bad_text_is_named_by_its_line(command: Command, trained: Path, tmp_path
     assert "nowhere: cannot be read" in command("translate", trained, tmp_path / "nowhere").err
 
 
-def test_lines_before_a_broken_one_are_written_and_broken_ones_can_be_replaced(command: Command, trained: Path) -> None:
+def test_lines_before_a_broken_one_are_written(command: Command, trained: Path) -> None:
     done = command("translate", trained, stdin=b"ka\n\nm\xffi\nlo\n")
     assert done.code == 2
     assert done.out == command("translate", trained, stdin=b"ka\n\n").out
@@ -175,7 +197,7 @@ def test_a_full_disk_is_one_line(trained: Path) -> None:
         pytest.skip("no /dev/full here")
     with Path("/dev/full").open("wb") as full:
         arguments = [sys.executable, "-m", "seq2attn", "translate", trained, "--beam", "1"]
-        done = subprocess.run(arguments, input=b"ka\n", stdout=full, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(arguments, input=b"ka\n", stdout=full, stderr=subprocess.PIPE, check=False, timeout=120)
     assert done.returncode == 2
     assert done.stderr.decode().startswith("seq2attn: error: standard output: cannot be written: No space left")
     assert done.stderr.count(b"\n") == 2
@@ -208,12 +230,12 @@ def test_a_pipe_with_a_name_is_written_directly(command: Command, trained: Path,
 
 def test_a_pipe_without_a_name_is_written_directly(trained: Path, tmp_path: Path) -> None:
     arguments = [sys.executable, "-m", "seq2attn", "translate", str(trained), "-o", "/dev/stdout", "--beam", "1"]
-    done = subprocess.run(arguments, input=b"ka\n\n", capture_output=True, check=True)
+    done = subprocess.run(arguments, input=b"ka\n\n", capture_output=True, check=True, timeout=120)
     assert done.stdout.count(b"\n") == 2
 
 
 def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
-    with writing(tmp_path / "out") as one, writing(tmp_path / "out") as other:
+    with open_output(tmp_path / "out") as one, open_output(tmp_path / "out") as other:
         one.write("one\n" * 5)
         other.write("other\n")
     assert (tmp_path / "out").read_text() == "one\n" * 5
@@ -221,12 +243,13 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])
-def test_a_closed_stream_is_no_error_where_nothing_is_written_to_it(trained: Path, tmp_path: Path, closed: str) -> None:
+def test_a_closed_stream_is_no_error_unless_it_is_needed(trained: Path, tmp_path: Path, closed: str) -> None:
     command = f"echo ka | {sys.executable} -m seq2attn translate {trained} -o {tmp_path}/out {closed}"
-    assert subprocess.run(command, shell=True, capture_output=True).returncode == 0
+    assert subprocess.run(command, shell=True, capture_output=True, timeout=120).returncode == 0
     assert (tmp_path / "out").read_text().count("\n") == 1
 
 
-def test_an_error_without_a_place_to_tell_it_is_an_exit_code() -> None:
-    done = subprocess.run(f"{sys.executable} -m seq2attn translate nowhere 2>&-", shell=True, capture_output=True)
+def test_an_error_is_an_exit_code_if_stderr_is_closed() -> None:
+    command = f"{sys.executable} -m seq2attn translate nowhere 2>&-"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, b"")

@@ -1,21 +1,26 @@
-"""What `seq2attn compare` does around training and translating, which are faked here."""
+"""What `seq2attn compare` does around training and translating; a runner that fakes both counts what is asked of it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from seq2attn.build.data import build_source
-from seq2attn.compare import compare as module
-from seq2attn.compare.compare import compare
+from seq2attn.build.corpora import hash_sources
+from seq2attn.compare.compare import Question, compare, make_plan, run_plan, write_reports
 from seq2attn.compare.report.results import Comparison
+from seq2attn.compare.runner import LocalRunner
+from seq2attn.compare.systems import SystemRun
 from seq2attn.config.config import Config, to_yaml
 from seq2attn.data.sources import Pair, TextFiles
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.errors import DataError, UsageError
+from seq2attn.inference.model import Model
+from seq2attn.runs.hypotheses import translate_once
+from seq2attn.runs.manifest import DataRecord, Manifest, SourceRecord
 
 CONFIG = """
 data:
@@ -29,81 +34,123 @@ model:
   embedding: {{width: 8}}
   encoder: {{type: lstm, width: 4}}
   decoder: {{type: {decoder}, width: {width}}}
-training: {{max_updates: 3}}
+training: {{max_updates: 3, precision: fp32}}
 """
 SOURCES = ["a b c d", "the dog sleeps in the garden", "w " * 15, ""] * 10
 REFERENCES = ["A B C D", "der Hund schläft im Garten", "v " * 15, "leer"] * 10
 
 
+@dataclass(frozen=True)
+class FakeModel:
+    """Knows the test set by heart; with an LSTM decoder it forgets what is behind the first words."""
+
+    decoder: str
+    seed: int
+    note: Callable[[tuple[str, int, float]], None]
+
+    def translate(self, lines: Iterable[str], *, beam: int, length_penalty: float, max_length: int) -> list[str]:
+        self.note((f"{self.decoder} {self.seed}", beam, length_penalty))
+        known = dict(zip((line.strip() for line in SOURCES), (line.strip() for line in REFERENCES), strict=True))
+        keep = 5 - self.seed if self.decoder == "lstm" else 100
+        return [" ".join(known[line].split()[:keep]) for line in lines]
+
+
+class FakeRunner:
+    """Writes finished runs instead of training them, and loads models that know the test set."""
+
+    def __init__(self) -> None:
+        self.trained: list[tuple[str, int]] = []
+        self.translated: list[tuple[str, int, float]] = []
+        self.checking = False
+
+    def check(self, run: SystemRun) -> None:
+        if self.checking:
+            LocalRunner("cpu", 1).check(run)
+
+    def count_parameters(self, run: SystemRun) -> int:
+        return 1000 * run.config.model.decoder.width
+
+    @contextmanager
+    def start_training(self, runs: Sequence[SystemRun]) -> Iterator[Callable[[SystemRun], None]]:
+        yield self.train
+
+    def train(self, run: SystemRun) -> None:
+        if (run.path / "manifest.json").exists():
+            return
+        self.trained.append((run.path.parent.name, run.config.seed))
+        write_run(run.path, run.config)
+
+    def translate(self, run: SystemRun, lines: Sequence[str], *, fingerprint: str, file: Path) -> list[str]:
+        return translate_once(run.path, run.config, lines, fingerprint=fingerprint, file=file, load=self.load)
+
+    def load(self, path: Path, device: str) -> Model:
+        decoder, seed = (path / "model" / "weights").read_text().split()
+        return cast(Model, FakeModel(decoder, int(seed), self.translated.append))
+
+
+def write_run(out: Path, config: Config) -> None:
+    """A finished run, as far as a comparison looks at it."""
+    (out / "model").mkdir(parents=True)
+    (out / "model" / "weights").write_text(f"{config.model.decoder.type} {config.seed}")
+    (out / "config.yaml").write_text(to_yaml(config))
+    records = {role: SourceRecord(name=role, fingerprint=text, pairs=9) for role, text in hash_sources(config).items()}
+    manifest = Manifest(
+        finished=True,
+        versions={},
+        git=None,
+        seed=config.seed,
+        device={"device": "cpu", "name": "a processor", "threads": 2},
+        precision="fp32",
+        parameters=1000,
+        data=DataRecord.model_validate(records),
+        started="now",
+        updates=3,
+        train_seconds=61.5,
+        target_tokens_per_second=1234.0,
+    )
+    (out / "manifest.json").write_text(manifest.to_json())
+
+
 class Laboratory:
-    """Writes configs and finished runs, and stands in for training and translation, counting both."""
+    """A folder with a test set, in which configs are written and compared."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.trained: list[tuple[str, int]] = []
-        self.translated: list[tuple[str, int, float]] = []
+        self.runner = FakeRunner()
         self.seen: list[Comparison] = []
         for language, lines in (("en", SOURCES), ("de", REFERENCES)):
             text = "".join(f"{line.strip()}\n" for line in lines)
             (folder / f"test.{language}").write_text(text, encoding="utf-8")
+
+    @property
+    def trained(self) -> list[tuple[str, int]]:
+        return self.runner.trained
+
+    @property
+    def translated(self) -> list[tuple[str, int, float]]:
+        return self.runner.translated
 
     def config(self, name: str, decoder: str = "lstm", width: int = 8, extra: str = "") -> str:
         path = self.folder / f"{name}.yaml"
         path.write_text(CONFIG.format(folder=self.folder, decoder=decoder, width=width) + extra, encoding="utf-8")
         return str(path)
 
-    def train(self, config: Config, out: Path, *, device: str, threads: int | None) -> None:
-        if (out / "manifest.json").exists():
-            return
-        self.trained.append((out.parent.name, config.seed))
-        (out / "model").mkdir(parents=True)
-        (out / "model" / "weights").write_text(f"{config.model.decoder.type} {config.seed}")
-        (out / "config.yaml").write_text(to_yaml(config))
-        data = {
-            "train": {"fingerprint": build_source(config.data.train, "train", config.data).fingerprint()},
-            "validation": {
-                "fingerprint": build_source(config.data.validation, "validation", config.data).fingerprint()
-            },
-        }
-        manifest = {
-            "started": "now",
-            "data": data,
-            "finished": True,
-            "parameters": 1000,
-            "updates": 3,
-            "train_seconds": 61.5,
-            "target_tokens_per_second": 1234.0,
-            "precision": "fp32",
-            "device": {"device": "cpu", "name": "a processor", "threads": 2},
-        }
-        (out / "manifest.json").write_text(json.dumps(manifest))
-
-    def load(self, path: Path, device: str) -> Any:
-        decoder, seed = (path / "model" / "weights").read_text().split()
-
-        def translate(lines: Iterable[str], *, beam: int, length_penalty: float, max_length: int) -> list[str]:
-            self.translated.append((f"{decoder} {seed}", beam, length_penalty))
-            known = dict(zip((line.strip() for line in SOURCES), (line.strip() for line in REFERENCES), strict=True))
-            words = [known[line].split() for line in lines]
-            keep = 5 - int(seed) if decoder == "lstm" else 100
-            return [" ".join(sentence[:keep]) for sentence in words]
-
-        return SimpleNamespace(translate=translate)
-
     def compare(self, *systems: str, **options: Any) -> dict[str, Any]:
-        compare(systems, self.folder / "out", after_each=self.seen.append, **options)
-        return json.loads((self.folder / "out" / "report.json").read_text(encoding="utf-8"))
+        """Compare, and read report.json."""
+        out = self.folder / "out"
+        question = Question(systems, out, **options)
+
+        def publish(comparison: Comparison) -> None:
+            self.seen.append(comparison)
+            write_reports(comparison, out)
+
+        run_plan(make_plan(question), self.runner, out, command="seq2attn compare …", after_each=publish)
+        return cast(dict[str, Any], json.loads((out / "report.json").read_text(encoding="utf-8")))
 
 
 @pytest.fixture
-def laboratory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    found = Laboratory(tmp_path)
-    monkeypatch.setattr(module, "train", found.train)
-    monkeypatch.setattr(module, "check", lambda config, out, *, device: None)
-    monkeypatch.setattr("seq2attn.runs.hypotheses.load", found.load)
-    sizes = SimpleNamespace(tokenizer=SimpleNamespace(source_size=50, target_size=50))
-    monkeypatch.setattr(module, "load_corpora", lambda config: sizes)
-    return found
+def laboratory(tmp_path: Path) -> Laboratory:
+    return Laboratory(tmp_path)
 
 
 def test_configs_are_trained_into_runs_and_compared(laboratory: Laboratory) -> None:
@@ -132,8 +179,11 @@ def test_the_report_grows_with_each_system(laboratory: Laboratory) -> None:
         ["plain", "attentive"],
     ]
     assert [state.pending for state in laboratory.seen] == [("attentive",), ()]
-    for name in ("report.html", "report.md", "report.json"):
-        assert (laboratory.folder / "out" / name).stat().st_size > 0
+    out = laboratory.folder / "out"
+    for name in ("report.html", "report.md", "curve.svg"):
+        text = (out / name).read_text(encoding="utf-8")
+        assert "attentive" in text
+        assert "Still to come" not in text
 
 
 def test_seeds_give_mean_and_deviation_and_the_largest_p(laboratory: Laboratory) -> None:
@@ -211,7 +261,7 @@ def test_two_systems_of_one_name_are_refused(laboratory: Laboratory) -> None:
     assert laboratory.trained == []
 
 
-def test_configs_that_say_the_same_are_one_system_under_both_names(laboratory: Laboratory) -> None:
+def test_equal_configs_are_one_system_under_both_names(laboratory: Laboratory) -> None:
     plain, soft, additive = (
         laboratory.config(n, d) for n, d in (("plain", "lstm"), ("soft", "luong"), ("additive", "luong"))
     )
@@ -284,7 +334,6 @@ def test_a_missing_test_file_shows_before_training(laboratory: Laboratory) -> No
 def test_overrides_reach_every_config(laboratory: Laboratory) -> None:
     laboratory.compare(laboratory.config("plain"), overrides=("evaluation.beam=2",))
     assert laboratory.translated == [("lstm 1", 2, 1.0)]
-    assert "--set evaluation.beam=2" in (laboratory.folder / "out/report.md").read_text(encoding="utf-8")
 
 
 def test_parameters_are_told_before_training(laboratory: Laboratory, capsys: pytest.CaptureFixture[str]) -> None:
@@ -310,12 +359,27 @@ def test_the_embedded_corpus_is_called_synthetic(laboratory: Laboratory, monkeyp
     assert "0 (0%) never occur in training" in page
 
 
-def test_a_run_of_another_config_in_the_way_is_refused_before_anything_is_trained(
-    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "check", check)
+def test_a_run_of_another_config_is_refused_before_training(laboratory: Laboratory) -> None:
     laboratory.compare(laboratory.config("last"))
+    laboratory.runner.checking = True
     systems = [laboratory.config("first", "luong"), laboratory.config("last", width=12)]
     with pytest.raises(UsageError, match=r"model\.encoder\.width|model\.decoder\.width|model\.embedding\.width"):
         laboratory.compare(*systems)
     assert laboratory.trained == [("last", 1)]
+
+
+def test_the_command_asks_the_same_question(laboratory: Laboratory) -> None:
+    question = Question(("a.yaml", "runs/b"), Path("out"), (1, 2), "prefix", "b", ("data.vocab_size=300", "seed=3"))
+    assert " ".join(question.to_command()) == (
+        "seq2attn compare a.yaml runs/b --out out --seeds 1,2 --test prefix --baseline b"
+        " --set data.vocab_size=300 --set seed=3"
+    )
+
+
+def test_the_report_names_the_device_and_threads_that_were_used(laboratory: Laboratory) -> None:
+    laboratory.compare(laboratory.config("plain"))
+    run, out = laboratory.folder / "out/runs/plain/seed-1", laboratory.folder / "out"
+    comparison = compare(Question((str(run),), out), device="cpu", threads=1)  # all its translations are there
+    assert comparison.command == f"seq2attn compare {run} --out {out} --device cpu --threads 1 --jobs 1"
+    for name in ("report.html", "report.md"):
+        assert comparison.command in (out / name).read_text(encoding="utf-8")

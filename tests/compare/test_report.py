@@ -1,33 +1,28 @@
 """The report says what the numbers say, and nothing else: made-up figures in, sentences, tables and JSON out."""
 
-import random
 from pathlib import Path
 
 import pytest
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.significance import PairedTest
 
 from seq2attn.compare.report.results import to_json
-from seq2attn.compare.report.tables import systems_table, terminal_text
-from seq2attn.compare.report.verdict import caveats, headline, remarks
+from seq2attn.compare.report.tables import describe_for_terminal, make_systems_table
+from seq2attn.compare.report.verdict import list_caveats, list_remarks, write_headline
 from seq2attn.evaluation.by_length import Bucket
-from seq2attn.evaluation.novelty import Novelty, novelty
-from seq2attn.evaluation.significance import largest_p, paired_bootstrap
-from seq2attn.tables import duration, text_table
+from seq2attn.tables import text_table
 from tests.figures import CLIFF, FALLING, FLAT, comparison, run, system
 
 # ---- the verdict
 
 
 def test_headline_tells_the_fall_and_what_attention_makes_of_it() -> None:
-    assert headline(CLIFF) == (
+    assert write_headline(CLIFF) == (
         "Without attention BLEU falls from 86 on the shortest sentences to 32 on the longest; "
         "with Bahdanau attention it stays within 3 of its best (99) at every length."
     )
 
 
 def test_headline_claims_no_fall_where_there_is_none() -> None:
-    text = headline(comparison(system("lstm", run(FLAT)), system("luong", run(FALLING))))
+    text = write_headline(comparison(system("lstm", run(FLAT)), system("luong", run(FALLING))))
     assert text.startswith(
         "Without attention BLEU stays within 3 of its best (99) at every length; with Luong attention"
     )
@@ -35,32 +30,32 @@ def test_headline_claims_no_fall_where_there_is_none() -> None:
 
 
 def test_headline_names_a_fall_that_begins_later() -> None:
-    text = headline(comparison(system("lstm", run((40.0, 60.0, 50.0, 45.0, 44.0, 41.0)))))
+    text = write_headline(comparison(system("lstm", run((40.0, 60.0, 50.0, 45.0, 44.0, 41.0)))))
     assert text == "Without attention BLEU falls from 60 on sentences of 11–20 words to 41 on the longest."
 
 
 def test_headline_does_not_hide_a_dip_in_the_middle() -> None:
-    text = headline(comparison(system("lstm", run((90.0, 88.0, 60.0, 70.0, 80.0, 85.0)))))
+    text = write_headline(comparison(system("lstm", run((90.0, 88.0, 60.0, 70.0, 80.0, 85.0)))))
     assert text == "Without attention BLEU is lowest (60) on sentences of 21–30 words and 85 on the longest."
 
 
 def test_buckets_of_few_sentences_do_not_make_headlines() -> None:
     counts = (420, 538, 40, 2, 0, 0)
     bleus = (40.0, 39.0, 38.0, 3.0, None, None)
-    found = comparison(system("lstm", run(bleus, counts=counts)))
-    assert headline(found) == "Without attention BLEU stays within 2 of its best (40) at every length."
-    assert any("31–40 words (2)" in caveat for caveat in caveats(found))
+    figures = comparison(system("lstm", run(bleus, counts=counts)))
+    assert write_headline(figures) == "Without attention BLEU stays within 2 of its best (40) at every length."
+    assert any("31–40 words (2)" in caveat for caveat in list_caveats(figures))
 
 
 def test_without_lengths_the_headline_is_about_the_whole() -> None:
     counts, bleus = (500, 5, 0, 0, 0, 0), (30.0, 20.0, None, None, None, None)
-    found = comparison(system("lstm", run(bleus, counts=counts)), system("luong", run(bleus, counts=counts)))
-    assert headline(found) == "Without attention BLEU is 29.9, with Luong attention 29.9."
+    figures = comparison(system("lstm", run(bleus, counts=counts)), system("luong", run(bleus, counts=counts)))
+    assert write_headline(figures) == "Without attention BLEU is 29.9, with Luong attention 29.9."
 
 
 def test_systems_that_share_a_decoder_are_called_by_their_names() -> None:
-    found = comparison(system("dot", run(FLAT), decoder="luong"), system("general", run(FLAT), decoder="luong"))
-    assert headline(found).startswith("With “dot” BLEU")
+    figures = comparison(system("dot", run(FLAT), decoder="luong"), system("general", run(FLAT), decoder="luong"))
+    assert write_headline(figures).startswith("With “dot” BLEU")
 
 
 @pytest.mark.parametrize(
@@ -74,15 +69,17 @@ def test_systems_that_share_a_decoder_are_called_by_their_names() -> None:
 )
 def test_differences_come_with_p(p_value: float | None, words: str) -> None:
     better = system("bahdanau", run(tuple(bleu + 1.5 for bleu in FALLING)))
-    assert words in remarks(comparison(system("lstm", run(FALLING)), better, p_value=p_value))[0]
+    assert words in list_remarks(comparison(system("lstm", run(FALLING)), better, p_value=p_value))[0]
 
 
 def test_a_loss_to_the_baseline_is_told_as_one() -> None:
-    assert "(−47.2, p ≤ 0.0001)" in remarks(comparison(system("lstm", run(FLAT)), system("luong", run(FALLING))))[0]
+    assert (
+        "(−47.2, p ≤ 0.0001)" in list_remarks(comparison(system("lstm", run(FLAT)), system("luong", run(FALLING))))[0]
+    )
 
 
 def test_a_grammar_and_a_single_seed_are_admitted() -> None:
-    text = " ".join(caveats(comparison(*CLIFF.systems, synthetic=True)))
+    text = " ".join(list_caveats(comparison(*CLIFF.systems, synthetic=True)))
     assert "come from a grammar" in text
     assert "100 BLEU is perfect" in text
     assert "1,000 distinct 4-grams of words in the test translations, 250 (25%) never occur in training" in text
@@ -91,13 +88,13 @@ def test_a_grammar_and_a_single_seed_are_admitted() -> None:
 
 def test_several_seeds_on_real_text_need_no_caveat() -> None:
     runs = [run(FLAT, seed=seed) for seed in (1, 2)]
-    assert caveats(comparison(system("lstm", *runs), system("luong", *runs))) == []
+    assert list_caveats(comparison(system("lstm", *runs), system("luong", *runs))) == []
 
 
 def test_sizes_that_do_not_match_are_told() -> None:
     runs = [run(FLAT, seed=seed) for seed in (1, 2)]
-    found = comparison(system("lstm", *runs), system("luong", *runs, parameters=1_100_000))
-    assert caveats(found) == ["The sizes do not match: luong has 10% more parameters than lstm."]
+    figures = comparison(system("lstm", *runs), system("luong", *runs, parameters=1_100_000))
+    assert list_caveats(figures) == ["The sizes do not match: luong has 10% more parameters than lstm."]
 
 
 # ---- the figures
@@ -118,63 +115,13 @@ def test_json_has_the_keys_of_the_contract() -> None:
 
 
 def test_buckets_are_averaged_over_the_seeds() -> None:
-    found = system("lstm", run(FALLING, seed=1), run(FLAT, seed=2))
-    assert found.by_length[0] == Bucket(1, 10, 200, 92.5)
+    figures = system("lstm", run(FALLING, seed=1), run(FLAT, seed=2))
+    assert figures.by_length[0] == Bucket(1, 10, 200, 92.5)
 
 
 def test_terminal_table_is_aligned() -> None:
-    lines = text_table(systems_table(CLIFF)).split("\n")
+    lines = text_table(make_systems_table(CLIFF)).split("\n")
     assert lines[0].split() == ["system", "parameters", "BLEU", "chrF2", "vs", "baseline", "p", "training", "tokens/s"]
     assert lines[2].split() == ["bahdanau", "1,000,000", "97.7", "61.5", "+47.2", "≤", "0.0001", "2.4", "min", "4,213"]
     assert len({len(line) for line in lines}) == 1
-    assert terminal_text(CLIFF, Path("out/report.html")).endswith("Report: out/report.html")
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(45.2, "45 s"), (144.0, "2.4 min"), (5400.0, "1.5 h")])
-def test_durations_are_said_in_fitting_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-# ---- significance and novelty
-
-
-def noisy(lines: list[str], share: float, seed: int) -> list[str]:
-    draw = random.Random(seed)
-    return [" ".join(word if draw.random() > share else "x" for word in line.split()) for line in lines]
-
-
-REFERENCES = [" ".join(random.Random(i).choices("abcdefghijklmnop", k=5 + i % 30)) for i in range(150)]
-
-
-def test_p_equals_that_of_sacrebleus_paired_test() -> None:
-    baseline, better = noisy(REFERENCES, 0.31, 1), noisy(REFERENCES, 0.29, 2)
-    ours = paired_bootstrap(baseline, better, REFERENCES, metric=BLEU(force=True), resamples=300)
-    paired = PairedTest(
-        [("a", baseline), ("b", better)], {"BLEU": BLEU(force=True)}, [REFERENCES], test_type="bs", n_samples=300
-    )
-    assert ours == paired()[1]["BLEU"][1].p_value
-    assert 0.01 < ours < 1
-
-
-def test_p_is_small_for_a_clear_difference_and_one_for_none() -> None:
-    worse = noisy(REFERENCES, 0.5, 1)
-    settings = {"metric": BLEU(force=True), "resamples": 200}
-    assert paired_bootstrap(worse, REFERENCES, REFERENCES, **settings) == pytest.approx(1 / 201)
-    assert paired_bootstrap(worse, worse, REFERENCES, **settings) == 1.0
-
-
-def test_the_largest_p_of_the_shared_seeds_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"one": 0.01, "two": 0.2, "three": 0.9}
-    monkeypatch.setattr(
-        "seq2attn.evaluation.significance.paired_bootstrap", lambda base, lines, refs, metric: given[lines[0]]
-    )
-    baseline = {1: ["base"], 2: ["base"]}
-    metric = BLEU()
-    assert largest_p(baseline, {1: ["one"], 2: ["two"], 3: ["three"]}, ["r"], metric=metric) == 0.2
-    assert largest_p(baseline, {3: ["three"]}, ["r"], metric=metric) is None
-
-
-def test_novelty_counts_distinct_and_repeated_ngrams() -> None:
-    assert novelty(["a b c d e"], ["a b c d", "b c d x", "b c d x y", "a b"]) == Novelty(
-        order=4, distinct=3, distinct_unseen=2, tokens=4, tokens_unseen=3
-    )
+    assert describe_for_terminal(CLIFF, Path("out/report.html")).endswith("Report: out/report.html")

@@ -3,8 +3,10 @@
 import pytest
 
 from seq2attn.errors import DataError
-from seq2attn.evaluation.bleu import score
-from seq2attn.evaluation.by_length import Bucket, bleu_by_length
+from seq2attn.evaluation.bleu import Bleu
+from seq2attn.evaluation.by_length import Bucket, score_by_length
+
+GERMAN = Bleu("de")
 
 
 def words(count: int) -> str:
@@ -18,42 +20,43 @@ def words(count: int) -> str:
     ),
 )
 def test_both_ends_of_a_bucket_are_inclusive(length: int, bucket: int) -> None:
-    buckets = bleu_by_length([words(length)], ["ein Satz"], ["ein Satz"], target_language="de")
-    assert [found.sentences for found in buckets] == [int(place == bucket) for place in range(6)]
+    buckets = score_by_length([words(length)], ["ein Satz"], ["ein Satz"], GERMAN)
+    assert [entry.sentences for entry in buckets] == [int(place == bucket) for place in range(6)]
 
 
 def test_the_edges_are_those_of_the_contract() -> None:
-    buckets = bleu_by_length(["a"], ["a"], ["a"], target_language="de")
+    buckets = score_by_length(["a"], ["a"], ["a"], GERMAN)
     assert [(b.low, b.high) for b in buckets] == [(1, 10), (11, 20), (21, 30), (31, 40), (41, 50), (51, None)]
     assert [b.label for b in buckets] == ["1–10", "11–20", "21–30", "31–40", "41–50", "51+"]
 
 
 def test_an_empty_bucket_has_no_bleu() -> None:
-    buckets = bleu_by_length(["a"], ["a"], ["a"], target_language="de")
+    buckets = score_by_length(["a"], ["a"], ["a"], GERMAN)
     assert buckets[3] == Bucket(31, 40, 0, None)
 
 
-def test_the_bleu_of_a_bucket_is_the_corpus_bleu_of_its_sentences() -> None:
+def test_a_bucket_has_the_corpus_bleu_of_its_sentences() -> None:
     sources = [words(3), words(15), words(9), words(12)]
     references = ["das ist ein guter Tag", "ein Hund schläft im Garten", "wir gehen nach Hause", "sie liest das Buch"]
     hypotheses = ["das ist ein guter Tag", "ein Hund schläft im Haus", "wir gehen nach Haus", "sie liest das Buch"]
-    buckets = bleu_by_length(sources, hypotheses, references, target_language="de")
+    buckets = score_by_length(sources, hypotheses, references, GERMAN)
     for bucket, indices in zip(buckets, ([0, 2], [1, 3]), strict=False):
         theirs, ours = [references[i] for i in indices], [hypotheses[i] for i in indices]
-        assert bucket.bleu == score(ours, theirs, target_language="de", ter=False).bleu
+        assert bucket.bleu == GERMAN.score(ours, theirs, ter=False).bleu
 
 
 def test_words_are_those_of_the_source_and_not_of_the_translation() -> None:
-    buckets = bleu_by_length([words(2)], [words(30)], [words(30)], target_language="de")
+    buckets = score_by_length([words(2)], [words(30)], [words(30)], GERMAN)
     assert buckets[0].sentences == 1
 
 
 def test_lowercase_and_tokenizer_reach_the_buckets() -> None:
-    settings = {"target_language": "de", "lowercase": True, "tokenize": "none"}
-    buckets = bleu_by_length(["a"], ["ein guter tag heute"], ["Ein guter Tag heute"], **settings)
+    buckets = score_by_length(
+        ["a"], ["ein guter tag heute"], ["Ein guter Tag heute"], Bleu("de", lowercase=True, tokenize="none")
+    )
     assert buckets[0].bleu == pytest.approx(100)
 
 
 def test_misaligned_sources_are_refused() -> None:
     with pytest.raises(DataError, match="2 source lines but 1 reference"):
-        bleu_by_length(["a", "b"], ["a"], ["a"], target_language="de")
+        score_by_length(["a", "b"], ["a"], ["a"], GERMAN)

@@ -1,11 +1,11 @@
-"""Noise on the source: what is replaced, by what, and the curve that comes of it."""
+"""Noise on the source: what is replaced, by what, and the BLEU that comes of it."""
 
 from collections import Counter
 
 import pytest
 
 from seq2attn.errors import UsageError
-from seq2attn.evaluation.noise import NoiseCurve, NoisyBleu, Replace, noise_curve
+from seq2attn.evaluation.noise import NoiseResult, NoisyBleu, Replace, measure_noise
 
 EOS = 3
 PIECES = list(range(10, 20))
@@ -17,8 +17,8 @@ def noised(rate: float, seed: int = 1, lines: list[list[int]] = LINES) -> list[l
     return [REPLACE(ids, PIECES, rate=rate, seed=seed, line=line) for line, ids in enumerate(lines)]
 
 
-def places(rate: float, seed: int = 1) -> set[tuple[int, int]]:
-    """Where the noise replaced something: (line, place)."""
+def list_replaced(rate: float, seed: int = 1) -> set[tuple[int, int]]:
+    """The line and the position of each subword that the noise replaced."""
     pairs = enumerate(zip(LINES, noised(rate, seed), strict=True))
     return {(line, i) for line, (old, new) in pairs for i in range(len(old)) if old[i] != new[i]}
 
@@ -35,19 +35,19 @@ def test_at_rate_zero_nothing_changes() -> None:
 
 
 def test_the_others_are_equally_likely() -> None:
-    [found] = noised(1.0, lines=[[12] * 9000 + [EOS]])
-    counts = Counter(found[:-1])
+    [ids] = noised(1.0, lines=[[12] * 9000 + [EOS]])
+    counts = Counter(ids[:-1])
     assert set(counts) == set(PIECES) - {12}
     assert all(abs(count - 1000) < 150 for count in counts.values())  # 5 standard deviations
 
 
-def test_what_is_no_learned_piece_is_replaced_but_replaces_nothing() -> None:
+def test_special_pieces_are_replaced_but_replace_nothing() -> None:
     unknown, byte = 1, 7
-    [found] = noised(1.0, lines=[[unknown, byte] * 50 + [EOS]])
-    assert set(found[:-1]) <= set(PIECES)
+    [ids] = noised(1.0, lines=[[unknown, byte] * 50 + [EOS]])
+    assert set(ids[:-1]) <= set(PIECES)
 
 
-def test_noise_is_a_function_of_seed_line_and_rate_whatever_stands_around() -> None:
+def test_noise_depends_on_seed_line_and_rate_alone() -> None:
     assert noised(0.3) == noised(0.3)
     assert noised(0.3)[7] == REPLACE(LINES[7], PIECES, rate=0.3, seed=1, line=7)
     assert noised(0.3, seed=2) != noised(0.3)
@@ -55,31 +55,31 @@ def test_noise_is_a_function_of_seed_line_and_rate_whatever_stands_around() -> N
     assert len({tuple(ids) for ids in noised(0.9, lines=same)}) > 1  # each line has its own
 
 
-def test_a_higher_rate_replaces_what_a_lower_one_does_by_the_same_and_more() -> None:
-    assert places(0.05) < places(0.15) < places(0.3)
+def test_a_higher_rate_replaces_the_same_and_more() -> None:
+    assert list_replaced(0.05) < list_replaced(0.15) < list_replaced(0.3)
     lower, higher = noised(0.15), noised(0.3)
-    assert all(lower[line][i] == higher[line][i] for line, i in places(0.15))
+    assert all(lower[line][i] == higher[line][i] for line, i in list_replaced(0.15))
 
 
-def test_each_rate_is_drawn_for_each_seed_and_the_share_is_counted() -> None:
-    asked: list[list[list[int]]] = []
+def test_every_rate_is_drawn_with_every_seed() -> None:
+    scored: list[list[list[int]]] = []
 
     def bleu(sources: list[list[int]]) -> float:
-        asked.append(sources)
-        return 30.0 - len(asked)
+        scored.append(sources)
+        return 30.0 - len(scored)
 
-    curve = noise_curve(Replace((0.0, 0.15, 1.0), 2), LINES, PIECES, bleu, clean_bleu=40.0)
-    assert asked == [noised(0.15, 1), noised(0.15, 2), noised(1.0, 1), noised(1.0, 2)]  # rate 0 is the clean text
-    assert [point.bleu for point in curve.points] == [(40.0, 40.0), (29.0, 28.0), (27.0, 26.0)]
+    result = measure_noise(Replace((0.0, 0.15, 1.0), 2), LINES, PIECES, bleu, clean_bleu=40.0)
+    assert scored == [noised(0.15, 1), noised(0.15, 2), noised(1.0, 1), noised(1.0, 2)]  # rate 0 is the clean text
+    assert [point.bleu for point in result.points] == [(40.0, 40.0), (29.0, 28.0), (27.0, 26.0)]
     subwords = sum(len(ids) - 1 for ids in LINES)
-    achieved = (len(places(0.15, 1)) + len(places(0.15, 2))) / (2 * subwords)
-    assert [point.achieved for point in curve.points] == [0.0, achieved, 1.0]
+    achieved = (len(list_replaced(0.15, 1)) + len(list_replaced(0.15, 2))) / (2 * subwords)
+    assert [point.achieved for point in result.points] == [0.0, achieved, 1.0]
     assert achieved == pytest.approx(0.15, abs=0.03)
 
 
 def test_mean_deviation_and_drop_worked_by_hand() -> None:
-    curve = NoiseCurve(40.0, (NoisyBleu(0.15, 0.1483, (28.0, 30.0, 32.0)),))
-    assert curve.to_json() == {
+    result = NoiseResult(40.0, (NoisyBleu(0.15, 0.1483, (28.0, 30.0, 32.0)),))
+    assert result.to_json() == {
         "kind": "replace",
         "seeds": 3,
         "rates": [
@@ -91,22 +91,22 @@ def test_mean_deviation_and_drop_worked_by_hand() -> None:
             }
         ],
     }
-    header, row = curve.to_text().splitlines()
+    header, row = result.to_text().splitlines()
     assert header.split() == ["noise", "rate", "achieved", "BLEU", "sd", "drop", "by", "seed"]
     assert row.split() == ["0.15", "0.148", "30.00", "2.00", "25.0%", "28.00", "30.00", "32.00"]
 
 
-def test_one_seed_has_no_deviation_and_a_bleu_of_zero_no_drop() -> None:
-    curve = NoiseCurve(0.0, (NoisyBleu(0.1, 0.1, (0.0,)),))
-    [rate] = curve.to_json()["rates"]
+def test_one_seed_has_no_deviation_and_zero_bleu_no_drop() -> None:
+    result = NoiseResult(0.0, (NoisyBleu(0.1, 0.1, (0.0,)),))
+    [rate] = result.to_json()["rates"]
     assert rate["bleu"]["std"] is None
     assert rate["relative_drop"] is None
-    assert curve.to_text().splitlines()[1].split() == ["0.1", "0.100", "0.00", "–", "–", "0.00"]
+    assert result.to_text().splitlines()[1].split() == ["0.1", "0.100", "0.00", "–", "–", "0.00"]
 
 
 def test_blank_lines_have_nothing_to_replace() -> None:
-    curve = noise_curve(Replace((0.5,), 2), [[EOS], [EOS]], PIECES, lambda sources: 0.0, clean_bleu=7.0)
-    assert curve.points == (NoisyBleu(0.5, 0.0, (7.0, 7.0)),)
+    result = measure_noise(Replace((0.5,), 2), [[EOS], [EOS]], PIECES, lambda sources: 0.0, clean_bleu=7.0)
+    assert result.points == (NoisyBleu(0.5, 0.0, (7.0, 7.0)),)
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.5, float("nan"), float("inf")])
@@ -124,4 +124,4 @@ def test_fewer_than_one_seed_is_refused(seeds: int) -> None:
 
 def test_with_one_piece_there_is_no_other() -> None:
     with pytest.raises(ValueError, match="1 pieces"):
-        noise_curve(REPLACE, LINES, [10], lambda sources: 0.0, clean_bleu=1.0)
+        measure_noise(REPLACE, LINES, [10], lambda sources: 0.0, clean_bleu=1.0)

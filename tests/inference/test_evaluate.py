@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from seq2attn.data.tokenizer import Tokenizer
-from seq2attn.evaluation.bleu import score
+from seq2attn.evaluation.bleu import Bleu
 from seq2attn.evaluation.noise import Replace
 from seq2attn.inference.evaluate import Evaluation, evaluate
 from seq2attn.inference.model import load
@@ -18,8 +18,7 @@ from seq2attn.search import Beam, Greedy, Translator
 
 def evaluated(run: Path, corpus: Path, **settings: Any) -> tuple[Evaluation, list[str], list[str]]:
     sources, references = ((corpus / f"test.{side}").read_text().splitlines() for side in ("en", "de"))
-    defaults = {"beam": 3, "length_penalty": 1.0, "lowercase": False, "tokenize": "auto"}
-    return evaluate(load(run), sources, references, **(defaults | settings)), sources, references
+    return evaluate(load(run), sources, references, **({"beam": 3} | settings)), sources, references
 
 
 def test_the_figures_are_those_of_the_sacrebleu_command(trained: Path, corpus: Path, tmp_path: Path) -> None:
@@ -38,7 +37,7 @@ def test_the_figures_are_those_of_the_sacrebleu_command(trained: Path, corpus: P
         "chrf",
         "ter",
     ]
-    printed = subprocess.run([*command, "-w", "6"], check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run([*command, "-w", "6"], check=True, capture_output=True, text=True, timeout=120).stdout
     bleu, chrf, ter = json.loads(printed)
     own = found.to_json()
     assert chrf["score"] > 0
@@ -54,6 +53,14 @@ def test_the_hypotheses_are_the_models_with_that_beam(trained: Path, corpus: Pat
     for beam, penalty in ((1, 0.0), (4, 8.0)):
         found, sources, _ = evaluated(trained, corpus, beam=beam, length_penalty=penalty)
         assert found.hypotheses == model.translate(sources, beam=beam, length_penalty=penalty)
+
+
+def test_settings_are_those_of_the_config_unless_given(trained_otherwise: Path, corpus: Path) -> None:
+    sources, references = ((corpus / f"test.{side}").read_text().splitlines() for side in ("en", "de"))
+    model = load(trained_otherwise)
+    evaluation = evaluate(model, sources, references)
+    assert evaluation.hypotheses == model.translate(sources, beam=3, length_penalty=0.5)
+    assert evaluation.scores == Bleu("de", lowercase=True, tokenize="char").score(evaluation.hypotheses, references)
 
 
 def test_the_keys_are_those_of_the_contract(trained: Path, corpus: Path) -> None:
@@ -74,7 +81,7 @@ def test_the_keys_are_those_of_the_contract(trained: Path, corpus: Path) -> None
 
 
 def test_settings_reach_the_signature(trained: Path, corpus: Path) -> None:
-    found, _, _ = evaluated(trained, corpus, lowercase=True, tokenize="char")
+    found, _, _ = evaluated(trained, corpus, bleu=Bleu("de", True, "char"))
     assert "case:lc" in found.scores.signature
     assert "tok:char" in found.scores.signature
 
@@ -97,9 +104,9 @@ def test_encoded_sources_are_translated_as_their_text(trained: Path, corpus: Pat
     assert found[0] == found[-1] == ""
 
 
-def test_noise_leaves_the_clean_figures_and_adds_the_bleu_of_noisy_sources(trained: Path, corpus: Path) -> None:
-    clean, sources, references = evaluated(trained, corpus, tokenize="char")
-    found, _, _ = evaluated(trained, corpus, tokenize="char", noise=Replace((0.0, 0.5), 2))
+def test_noise_adds_the_bleu_of_noisy_sources(trained: Path, corpus: Path) -> None:
+    clean, sources, references = evaluated(trained, corpus, bleu=Bleu("de", tokenize="char"))
+    found, _, _ = evaluated(trained, corpus, bleu=Bleu("de", tokenize="char"), noise=Replace((0.0, 0.5), 2))
     figures = found.to_json()
     assert figures["bleu"] > 1
     noise = figures.pop("noise")
@@ -116,7 +123,7 @@ def test_noise_leaves_the_clean_figures_and_adds_the_bleu_of_noisy_sources(train
         translations = Translator(model.network, model.tokenizer, Beam(3, 1.0)).translate_encoded(noised)
         hypotheses = [best[0].text for best in translations]
         assert hypotheses != found.hypotheses
-        assert bleu == score(hypotheses, references, target_language="de", tokenize="char", ter=False).bleu
+        assert bleu == Bleu("de", tokenize="char").score(hypotheses, references, ter=False).bleu
 
 
 def test_the_text_shows_the_noise_last(trained: Path, corpus: Path) -> None:

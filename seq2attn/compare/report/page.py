@@ -1,39 +1,44 @@
-"""The report as one self-contained HTML page and as Markdown, from the templates beside this file."""
+"""The report as one self-contained HTML page, as Markdown, and its chart alone, from the templates beside this file."""
 
-import difflib
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from seq2attn.compare.report.methods import methods
-from seq2attn.compare.report.results import Comparison, Example
-from seq2attn.compare.report.svg import COLORS, MARKERS, Curve, curve
-from seq2attn.compare.report.tables import length_table, systems_table
-from seq2attn.compare.report.verdict import caveats, headline, remarks
+from seq2attn.compare.report.excerpts import mark_differences
+from seq2attn.compare.report.methods import describe_methods
+from seq2attn.compare.report.palette import DARK, LIGHT, PRINT
+from seq2attn.compare.report.results import Comparison
+from seq2attn.compare.report.svg import COLORS, MARKERS, Chart, lay_out
+from seq2attn.compare.report.tables import make_length_table, make_systems_table
+from seq2attn.compare.report.verdict import list_caveats, list_remarks, write_headline
 from seq2attn.tables import markdown_table
 
 
-@dataclass(frozen=True)
-class Span:
-    """A piece of a translation; `differs` where the reference has other words."""
-
-    text: str
-    differs: bool
-
-
-def to_html(comparison: Comparison) -> str:
+def render_html(comparison: Comparison) -> str:
     """One page that needs no other file and no script."""
-    return _environment(autoescape=True).get_template("page.html.j2").render(_content(comparison))
+    return _make_environment(autoescape=True).get_template("page.html.j2").render(_make_content(comparison))
 
 
-def to_markdown(comparison: Comparison) -> str:
+def render_markdown(comparison: Comparison) -> str:
     """The same content in Markdown that reads well as plain text."""
-    return _environment(autoescape=False).get_template("page.md.j2").render(_content(comparison))
+    return _make_environment(autoescape=False).get_template("page.md.j2").render(_make_content(comparison))
 
 
-def _environment(*, autoescape: bool) -> Environment:
+def render_svg(comparison: Comparison) -> str | None:
+    """The chart of BLEU by source length as an SVG file of its own, on white; None while there is nothing to draw."""
+    chart = _lay_out_wide(comparison)
+    if chart is None:
+        return None
+    environment = _make_environment(autoescape=True)
+    styles = environment.get_template("curve.css").render()
+    fixed = re.sub(r"var\(--(\w+)\)", lambda name: LIGHT[name[1]], styles)  # not all programs that draw know variables
+    template = environment.get_template("curve.svg.j2")
+    drawing: str = template.module.draw("wide", chart, comparison, styles=Markup(fixed))  # type: ignore[attr-defined]
+    return drawing.strip() + "\n"
+
+
+def _make_environment(*, autoescape: bool) -> Environment:
     environment = Environment(
         loader=PackageLoader("seq2attn.compare.report"),
         autoescape=autoescape,
@@ -43,72 +48,42 @@ def _environment(*, autoescape: bool) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["markdown"] = markdown_table
-    environment.filters["oneline"] = _one_line
+    environment.filters["oneline"] = _join_lines
     return environment
 
 
-def _content(comparison: Comparison) -> dict[str, object]:
+def _make_content(comparison: Comparison) -> dict[str, object]:
     return {
         "comparison": comparison,
-        "headline": headline(comparison),
-        "remarks": remarks(comparison),
-        "caveats": caveats(comparison),
-        "curves": _curves(comparison),
-        "systems_table": systems_table(comparison),
-        "length_table": length_table(comparison),
-        "spans": spans,
-        "methods": methods(comparison),
+        "headline": write_headline(comparison),
+        "remarks": list_remarks(comparison),
+        "caveats": list_caveats(comparison),
+        "charts": _lay_out_charts(comparison),
+        "systems_table": make_systems_table(comparison),
+        "length_table": make_length_table(comparison),
+        "mark_differences": mark_differences,
+        "methods": describe_methods(comparison),
         "markers": MARKERS,
         "colors": COLORS,
+        "light": LIGHT,
+        "dark": DARK,
+        "paper": PRINT,
     }
 
 
-def _curves(comparison: Comparison) -> list[tuple[str, Curve]]:
-    """The drawing for wide screens and paper, and one with room for fingers and short names."""
-    drawn = (
-        ("wide", curve(comparison, width=760.0, height=400.0, characters=22, values=True)),
-        ("narrow", curve(comparison, width=390.0, height=380.0, characters=11, values=False)),
+def _lay_out_wide(comparison: Comparison) -> Chart | None:
+    return lay_out(comparison, width=760.0, height=400.0, characters=22, values=True)
+
+
+def _lay_out_charts(comparison: Comparison) -> list[tuple[str, Chart]]:
+    """The chart for wide screens and paper, and one for phones, with short names."""
+    charts = (
+        ("wide", _lay_out_wide(comparison)),
+        ("narrow", lay_out(comparison, width=390.0, height=380.0, characters=11, values=False)),
     )
-    return [(kind, drawing) for kind, drawing in drawn if drawing is not None]
+    return [(kind, chart) for kind, chart in charts if chart is not None]
 
 
-def spans(translation: str, reference: str) -> list[Span]:
-    """The translation in pieces, those marked whose words differ from the reference's; in characters without spaces."""
-    space = " " if " " in reference.strip() else ""
-    ours, theirs = (line.split() if space else list(line.strip()) for line in (translation, reference))
-    matcher = difflib.SequenceMatcher(a=theirs, b=ours, autojunk=False)
-    return [
-        Span(space.join(ours[start:end]), differs=operation != "equal")
-        for operation, _, _, start, end in matcher.get_opcodes()
-        if end > start
-    ]
-
-
-def choose_examples(sources: Sequence[str], count: int = 2) -> list[int]:
-    """The `count` sentences nearest to the median length and the `count` longest, by words of the source alone.
-
-    Sorted by length, then by place in the test set; no translation is looked at, so nothing is picked to please.
-    """
-    order = sorted((i for i, line in enumerate(sources) if line.strip()), key=lambda i: (len(sources[i].split()), i))
-    middle = math.floor(len(order) / 2 - count / 2)
-    return list(dict.fromkeys([*order[max(0, middle) : max(0, middle) + count], *order[-count:]]))
-
-
-def examples_of(
-    sources: Sequence[str], references: Sequence[str], translations: dict[str, Sequence[str]]
-) -> tuple[Example, ...]:
-    """The chosen sentences with what each system (by name) made of them."""
-    return tuple(
-        Example(
-            line=index + 1,
-            source=sources[index],
-            reference=references[index],
-            translations={name: lines[index] for name, lines in translations.items()},
-        )
-        for index in choose_examples(sources)
-    )
-
-
-def _one_line(text: str) -> str:
+def _join_lines(text: str) -> str:
     """Text that cannot end a Markdown table cell or line."""
     return " ".join(text.split())

@@ -71,7 +71,7 @@ class SystemResult:
 
 @dataclass(frozen=True)
 class TestSet:
-    """What all systems were tested on; `synthetic` for the embedded grammar's sentences."""
+    """The test set of all systems; `synthetic` for the embedded grammar's sentences."""
 
     __test__ = False  # not a test class
 
@@ -94,8 +94,8 @@ class Significance:
 
 
 @dataclass(frozen=True)
-class Example:
-    """One test sentence, its reference and what each system made of it, by the system's name."""
+class Excerpt:
+    """A test sentence with its number (from 1), its reference, and its translation by each system, by the system's name."""
 
     line: int
     source: str
@@ -105,17 +105,16 @@ class Example:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that the report says. `pending` names the systems that are not trained yet."""
+    """Everything that the report says. `pending` names the systems that are not evaluated yet."""
 
     test: TestSet
     systems: tuple[SystemResult, ...]
     baseline: str
     significance: tuple[Significance, ...] = ()
-    examples: tuple[Example, ...] = ()
+    excerpts: tuple[Excerpt, ...] = ()
     pending: tuple[str, ...] = ()
     command: str = ""
     version: str = ""
-    resamples: int = 10_000
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -123,12 +122,12 @@ class Comparison:
 
     @property
     def one_seed(self) -> bool:
-        """True if some system was trained once only, so that nothing is known about its luck."""
+        """True if some system was trained with one seed only, so that nothing is known about the spread over seeds."""
         return any(len(system.runs) == 1 for system in self.systems)
 
     def against_baseline(self, name: str) -> Significance | None:
-        """The test of the system `name` against the baseline; None for the baseline, or while it is missing."""
-        return next((test for test in self.significance if test.system == name), None)
+        """The difference of the system `name` to the baseline; None for the baseline itself, and until both are evaluated."""
+        return next((entry for entry in self.significance if entry.system == name), None)
 
 
 def sample_std(values: Sequence[float]) -> float | None:
@@ -136,7 +135,7 @@ def sample_std(values: Sequence[float]) -> float | None:
     return stdev(values) if len(values) > 1 else None
 
 
-def size_spread(parameters: Mapping[str, int]) -> str | None:
+def describe_size_spread(parameters: Mapping[str, int]) -> str | None:
     """A warning if the largest model has over 5 % more parameters than the smallest."""
     least, most = (choose(parameters, key=lambda name: parameters[name]) for choose in (min, max))
     ratio = parameters[most] / parameters[least] - 1
@@ -151,27 +150,27 @@ def _mean_or_none(values: Sequence[float | None]) -> float | None:
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
-    """The mapping of report.json, whose keys are a contract."""
+    """The content of report.json; other programs rely on its keys."""
     return {
         "test": {
             "name": comparison.test.name,
             "sentences": comparison.test.sentences,
             "synthetic": comparison.test.synthetic,
         },
-        "systems": [_system_json(system) for system in comparison.systems],
+        "systems": [_system_to_json(system) for system in comparison.systems],
         "significance": [
             {
-                "baseline": test.baseline,
-                "system": test.system,
-                "bleu_difference": test.bleu_difference,
-                "p_value": test.p_value,
+                "baseline": entry.baseline,
+                "system": entry.system,
+                "bleu_difference": entry.bleu_difference,
+                "p_value": entry.p_value,
             }
-            for test in comparison.significance
+            for entry in comparison.significance
         ],
     }
 
 
-def _system_json(system: SystemResult) -> dict[str, Any]:
+def _system_to_json(system: SystemResult) -> dict[str, Any]:
     return {
         "name": system.name,
         "config": system.config,
@@ -183,10 +182,7 @@ def _system_json(system: SystemResult) -> dict[str, Any]:
                 "bleu": run.bleu,
                 "chrf": run.chrf,
                 "signature": run.signature,
-                "by_length": [
-                    {"low": bucket.low, "high": bucket.high, "sentences": bucket.sentences, "bleu": bucket.bleu}
-                    for bucket in run.by_length
-                ],
+                "by_length": [bucket.to_json() for bucket in run.by_length],
                 "updates": run.updates,
                 "train_seconds": run.train_seconds,
                 "target_tokens_per_second": run.target_tokens_per_second,

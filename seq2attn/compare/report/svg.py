@@ -1,4 +1,4 @@
-"""Where everything lies in the curve of BLEU by source length; the template curve.svg.j2 draws it."""
+"""The chart of BLEU by source length: where everything lies in it; the template curve.svg.j2 writes it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import pairwise
 from seq2attn.compare.report.results import FEW, Comparison, SystemResult
 from seq2attn.evaluation.by_length import Bucket
 
-COLORS = 6  # classes c0…c5 of the page's style sheet
+COLORS = 6  # classes c0…c5 of the style sheet
 MARKERS = (
     "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0Z",  # circle
     "M-4.5,-4.5h9v9h-9Z",  # square
@@ -22,7 +22,7 @@ _CHARACTER = 8.4  # width of a character of the labels, generously
 
 @dataclass(frozen=True)
 class Point:
-    """A marker: hollow where the bucket is small, with a whisker over the seeds where there are several."""
+    """A marker: hollow if the bucket is small, with a whisker from `low` to `high` if there are several seeds."""
 
     x: float
     y: float
@@ -33,8 +33,8 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A piece of a line between neighboring buckets; dashed where either of them is small."""
+class Stroke:
+    """A straight line between two points; dashed if one of their buckets is small, or buckets between them are empty."""
 
     x1: float
     y1: float
@@ -44,12 +44,12 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One system: its pieces, its markers, and its label at the right end."""
+class Series:
+    """One system: its strokes, its markers, and its label at the right end."""
 
     color: int
     marker: str
-    segments: tuple[Segment, ...]
+    strokes: tuple[Stroke, ...]
     points: tuple[Point, ...]
     label: str
     label_y: float
@@ -57,17 +57,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Tick:
-    """A mark on an axis; `note` stands below the text."""
+    """A mark on an axis; `note` stands below the text, `few` if the bucket is small."""
 
-    place: float
+    position: float
     text: str
     note: str = ""
     few: bool = False
 
 
 @dataclass(frozen=True)
-class Curve:
-    """The whole drawing, in user units."""
+class Chart:
+    """The whole drawing. All lengths are in pixels at full size, from the upper left corner."""
 
     width: float
     height: float
@@ -75,116 +75,114 @@ class Curve:
     right: float
     top: float
     bottom: float
-    lines: tuple[Line, ...]
+    series: tuple[Series, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
 
 
-def curve(comparison: Comparison, *, width: float, height: float, characters: int, values: bool) -> Curve | None:
-    """The drawing of all systems, or None while no bucket has a score.
+def lay_out(comparison: Comparison, *, width: float, height: float, characters: int, values: bool) -> Chart | None:
+    """The chart of all systems, or None while no bucket has a score.
 
-    Labels have at most `characters` of a name, and the last BLEU if there is room for `values`.
+    Labels have at most `characters` of a system's name and, with `values`, its BLEU on the longest sentences.
     """
     systems = comparison.systems
-    places = [i for i, bucket in enumerate(systems[0].by_length) if bucket.sentences] if systems else []
-    if not places:
+    filled = [i for i, bucket in enumerate(systems[0].by_length) if bucket.sentences] if systems else []
+    if not filled:
         return None
-    shown = range(places[0], places[-1] + 1)
-    names = [_label(system, characters, values) for system in systems]
+    shown = range(filled[0], filled[-1] + 1)
+    labels = [_label(system, characters, values) for system in systems]
     left, top, bottom = 30.0, 16.0, height - 62.0
-    right = width - 18 - _CHARACTER * max(len(name) for name in names)
-    ceiling = _ceiling(max((b.bleu or 0.0) for system in systems for run in system.runs for b in run.by_length))
-    step = (right - left) / len(shown)
-    xs = {place: left + step * (order + 0.5) for order, place in enumerate(shown)}
+    right = width - 18 - _CHARACTER * max(len(label) for label in labels)
+    ceiling = _choose_ceiling(max((b.bleu or 0.0) for system in systems for run in system.runs for b in run.by_length))
+    distance = (right - left) / len(shown)
+    xs = {index: left + distance * (order + 0.5) for order, index in enumerate(shown)}
 
-    def height_of(bleu: float) -> float:
+    def to_y(bleu: float) -> float:
         return bottom - (bottom - top) * bleu / ceiling
 
     points = [
-        tuple(
-            _point(xs[place], system, place, height_of) for place in shown if system.by_length[place].bleu is not None
-        )
+        tuple(_place(xs[i], system, i, to_y) for i in shown if system.by_length[i].bleu is not None)
         for system in systems
     ]
-    ends = spread([line[-1].y for line in points], gap=_LABEL_GAP, low=top, high=bottom)
-    lines = tuple(
-        Line(
+    label_ys = spread([line[-1].y for line in points], gap=_LABEL_GAP, low=top, high=bottom)
+    series = tuple(
+        Series(
             color=order % COLORS,
             marker=MARKERS[order % len(MARKERS)],
-            segments=_segments(points[order], step),
+            strokes=_connect(points[order], distance),
             points=points[order],
-            label=names[order],
-            label_y=ends[order],
+            label=labels[order],
+            label_y=label_ys[order],
         )
         for order in range(len(systems))
     )
-    y_step = 10 if ceiling <= 50 else 20
-    return Curve(
+    every = 10 if ceiling <= 50 else 20
+    return Chart(
         width=width,
         height=height,
         left=left,
         right=right,
         top=top,
         bottom=bottom,
-        lines=lines,
-        x_ticks=tuple(_bucket_tick(xs[place], systems[0].by_length[place]) for place in shown),
-        y_ticks=tuple(Tick(height_of(float(value)), str(value)) for value in range(0, ceiling + 1, y_step)),
+        series=series,
+        x_ticks=tuple(_mark_bucket(xs[i], systems[0].by_length[i]) for i in shown),
+        y_ticks=tuple(Tick(to_y(float(value)), str(value)) for value in range(0, ceiling + 1, every)),
     )
 
 
-def spread(places: list[float], *, gap: float, low: float, high: float) -> list[float]:
-    """The nearest places that keep `gap` between neighbors, in the same order, within [low, high] if they fit.
+def spread(positions: list[float], *, gap: float, low: float, high: float) -> list[float]:
+    """Move positions apart to keep `gap` between neighbors, as little as possible, in [low, high] if they fit there.
 
-    Neighbors that overlap are merged into one block around their mean, until no two blocks overlap.
+    The order stays. Neighbors that overlap are merged into one block around their mean, until no two blocks overlap.
     """
-    order = sorted(range(len(places)), key=lambda index: places[index])
+    order = sorted(range(len(positions)), key=lambda index: positions[index])
     blocks: list[list[int]] = []
     for index in order:
         blocks.append([index])
-        while len(blocks) > 1 and _start(blocks[-1], places, gap, low, high) < (
-            _start(blocks[-2], places, gap, low, high) + gap * len(blocks[-2])
+        while len(blocks) > 1 and _find_start(blocks[-1], positions, gap, low, high) < (
+            _find_start(blocks[-2], positions, gap, low, high) + gap * len(blocks[-2])
         ):
             blocks[-2:] = [blocks[-2] + blocks[-1]]
-    result = list(places)
+    result = list(positions)
     for block in blocks:
-        start = _start(block, places, gap, low, high)
-        for position, index in enumerate(block):
-            result[index] = start + gap * position
+        start = _find_start(block, positions, gap, low, high)
+        for order_in_block, index in enumerate(block):
+            result[index] = start + gap * order_in_block
     return result
 
 
-def _start(block: list[int], places: list[float], gap: float, low: float, high: float) -> float:
+def _find_start(block: list[int], positions: list[float], gap: float, low: float, high: float) -> float:
     extent = gap * (len(block) - 1)
-    middle = sum(places[index] for index in block) / len(block)
+    middle = sum(positions[index] for index in block) / len(block)
     return max(low, min(high - extent, middle - extent / 2))
 
 
-def _point(x: float, system: SystemResult, place: int, height_of: Callable[[float], float]) -> Point:
-    bucket = system.by_length[place]
-    runs = [run.by_length[place].bleu or 0.0 for run in system.runs]
+def _place(x: float, system: SystemResult, index: int, to_y: Callable[[float], float]) -> Point:
+    bucket = system.by_length[index]
+    runs = [run.by_length[index].bleu or 0.0 for run in system.runs]
     bleu = bucket.bleu or 0.0
     return Point(
         x=x,
-        y=height_of(bleu),
+        y=to_y(bleu),
         hollow=bucket.sentences < FEW,
-        low=height_of(min(runs)),
-        high=height_of(max(runs)),
+        low=to_y(min(runs)),
+        high=to_y(max(runs)),
         title=f"{system.name}, {bucket.label} words: BLEU {bleu:.1f} ({bucket.sentences:,} sentences)",
     )
 
 
-def _segments(points: tuple[Point, ...], step: float) -> tuple[Segment, ...]:
+def _connect(points: tuple[Point, ...], distance: float) -> tuple[Stroke, ...]:
     return tuple(
-        Segment(one.x, one.y, other.x, other.y, dashed=one.hollow or other.hollow or other.x - one.x > 1.5 * step)
+        Stroke(one.x, one.y, other.x, other.y, dashed=one.hollow or other.hollow or other.x - one.x > 1.5 * distance)
         for one, other in pairwise(points)
     )
 
 
-def _bucket_tick(x: float, bucket: Bucket) -> Tick:
+def _mark_bucket(x: float, bucket: Bucket) -> Tick:
     return Tick(x, bucket.label, f"{bucket.sentences:,}", few=bucket.sentences < FEW)
 
 
-def _ceiling(highest: float) -> int:
+def _choose_ceiling(highest: float) -> int:
     """The end of the BLEU axis: 20, 30, 40, 50, 60, 80 or 100, so that lines use the height."""
     return next((end for end in (20, 30, 40, 50, 60, 80) if highest <= end), 100)
 

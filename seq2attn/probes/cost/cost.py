@@ -54,14 +54,14 @@ class Cost:
 
 def measure(*, lengths: tuple[int, ...], sentence_lengths: tuple[int, ...], device: str, seed: int) -> Cost:
     """Count and measure; lengths ascend. Raises UsageError for a device whose peak memory nobody records."""
-    where = machine.device(device)
+    where = machine.choose_device(device)
     if where.type not in ("cpu", "cuda"):
         raise UsageError(f"--device {device}: peak memory cannot be measured on {where.type}", "use --device cpu")
     return Cost(
         lengths,
         sentence_lengths,
         seed,
-        machine.hardware(where),
+        machine.describe_hardware(where),
         pairs.measure(lengths),
         cache.measure(seed=seed),
         self_attention.measure(lengths, where=where, seed=seed),

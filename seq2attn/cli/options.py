@@ -1,0 +1,34 @@
+"""Options and arguments that several commands share, spelled and explained alike."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunOrModel = Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key of the config (repeatable).")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Systems to train at a time, which share the threads.")]
+Test = Annotated[
+    str | None, typer.Option(metavar="PREFIX", help="Test files PREFIX.SOURCE and PREFIX.TARGET; else data.test.")
+]
+Beam = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1000,
+        help="Hypotheses kept at a time, 1 is greedy search; else evaluation.beam of the model's config.",
+    ),
+]
+LengthPenalty = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=100,
+        help="Exponent α of the length penalty ((5 + n) / 6)^α; else evaluation.length_penalty of the model's config.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
