@@ -28,7 +28,7 @@ def test_it_is_a_runner() -> None:
 def test_parameters_are_counted_before_training_and_read_after(corpus: Path, trained: Path) -> None:
     runner, run = LocalRunner("cpu", 1), Run.open(trained)
     counted = runner.count_parameters(SystemRun(run.config, corpus / "nowhere", finished=False))
-    assert counted == run.manifest["parameters"]
+    assert counted == run.manifest.parameters
     assert counted == runner.count_parameters(SystemRun(run.config, trained, finished=True))
 
 
@@ -43,7 +43,7 @@ def test_a_comparison_trains_translates_and_reports(corpus: Path, tmp_path: Path
     assert run.config.data == tiny(corpus, f"data.test={corpus}/test").data
     assert run.manifest["device"]["threads"] == 2 // jobs
     report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
-    assert report["systems"][0]["parameters"] == run.manifest["parameters"]
+    assert report["systems"][0]["parameters"] == run.manifest.parameters
     assert report["test"]["sentences"] == 8
     assert (tmp_path / "out/hypotheses/luong/seed-1.txt").read_text(encoding="utf-8").count("\n") == 8
     assert comparison.command.endswith(f"--device cpu --threads 2 --jobs {jobs}")
