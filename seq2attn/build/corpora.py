@@ -70,7 +70,7 @@ class Corpora:
 
     def where(self, index: int) -> str:
         """How a message names a pair of `encoded`."""
-        return self.train.where(int(self.encoded.rows[index]))
+        return self.train.locate(int(self.encoded.rows[index]))
 
     def validation_batches(self, batch_tokens: int) -> PlannedEpoch:
         """All validation pairs, whatever their length."""
@@ -85,8 +85,10 @@ def load_corpora(config: Config, tokenizer: Tokenizer | None = None) -> Corpora:
     Without a `tokenizer`, one is learned from the training text.
     """
     data = config.data
-    train = load_corpus(build_source(data.train, "train", data), clean=True)
-    validation = load_corpus(build_source(data.validation, "validation", data), clean=False)
+    source = build_source(data.train, "train", data)
+    train = load_corpus(source, clean=True, fingerprint=source.fingerprint())
+    source = build_source(data.validation, "validation", data)
+    validation = load_corpus(source, clean=False, fingerprint=source.fingerprint())
     tokenizer = tokenizer or _tokenizer(config, train)
     encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
     notes = [
@@ -115,7 +117,7 @@ def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, 
     """Raises DataError for the first pair that is longer than the model can take."""
     if lengths.max() > longest:
         pair = int(np.argmax(lengths > longest))
-        raise DataError(f"{corpus.where(pair)}: {lengths[pair]} subwords, but {why}", hint)
+        raise DataError(f"{corpus.locate(pair)}: {lengths[pair]} subwords, but {why}", hint)
 
 
 def _tokenizer(config: Config, train: Corpus) -> Tokenizer:

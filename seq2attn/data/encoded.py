@@ -94,7 +94,7 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, *, max_length: int | Non
         target=_read(folder, "target"),
         rows=rows,
         dropped={_LONG: missing} if missing else {},
-        first={_LONG: corpus.where(first)} if missing else {},
+        first={_LONG: corpus.locate(first)} if missing else {},
     )
 
 

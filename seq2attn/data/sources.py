@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from seq2attn.data.files import as_sentence, existing, hash_of, lines_of, nearest
+from seq2attn.data.files import find_file, find_similar, hash_files, read_lines, read_sentence
 from seq2attn.errors import DataError
 
 
@@ -36,7 +36,7 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """SHA-256 of what `pairs` reads: equal fingerprints give equal pairs."""
 
-    def where(self, line: int) -> str:
+    def locate(self, line: int) -> str:
         """How a message names a line."""
 
 
@@ -55,7 +55,7 @@ class TextFiles:
     def pairs(self) -> Iterator[Pair]:
         lengths: tuple[list[int], list[int]] = ([], [])
         paths = self._paths()
-        for line, sentences in enumerate(zip_longest(*map(lines_of, paths)), start=1):
+        for line, sentences in enumerate(zip_longest(*map(read_lines, paths)), start=1):
             for side, sentence in zip(lengths, sentences, strict=True):
                 if sentence is not None:
                     side.append(len(sentence))
@@ -68,9 +68,9 @@ class TextFiles:
             raise DataError(f"{paths[0]} and {paths[1]} are empty", "each line must hold one sentence")
 
     def fingerprint(self) -> str:
-        return hash_of([f"text {self.source} {self.target}"], self._paths())
+        return hash_files([f"text {self.source} {self.target}"], self._paths())
 
-    def where(self, line: int) -> str:
+    def locate(self, line: int) -> str:
         return f"{self._paths()[0]}:{line}"
 
     def _paths(self) -> tuple[Path, Path]:
@@ -93,10 +93,10 @@ class TextFiles:
         prefixes = {name.removesuffix(f".{self.source}") for name in names if name.endswith(f".{self.source}")}
         complete = sorted(prefix for prefix in prefixes if f"{prefix}.{self.target}" in names)
         if complete:
-            found = nearest(Path(self.prefix).name, complete)
+            found = find_similar(Path(self.prefix).name, complete)
             ends = f".{self.source} and .{self.target}"
             return f"did you mean the prefix {folder / found}? A prefix is the path without {ends}"
-        found = nearest(plain.name, sorted(names))
+        found = find_similar(plain.name, sorted(names))
         return f"the nearest file is {folder / found}" if found else f"the folder {folder} holds no files"
 
 
@@ -138,12 +138,12 @@ class Tsv:
         return self.path
 
     def pairs(self) -> Iterator[Pair]:
-        path = existing(self.path)
+        path = find_file(self.path)
         columns = (self.source_column, self.target_column)
         header = any(isinstance(column, str) for column in columns)
         indices: list[int] | None = None if header else [int(column) for column in columns]
         line = 0
-        for line, text in enumerate(lines_of(path), start=1):
+        for line, text in enumerate(read_lines(path), start=1):
             cells = text.split("\t")
             if indices is None:
                 indices = [column if isinstance(column, int) else _column(path, cells, column) for column in columns]
@@ -158,9 +158,9 @@ class Tsv:
             raise DataError(f"{path} holds no pairs", "each line must hold a sentence and its translation")
 
     def fingerprint(self) -> str:
-        return hash_of([f"tsv {self.source_column!r} {self.target_column!r}"], [existing(self.path)])
+        return hash_files([f"tsv {self.source_column!r} {self.target_column!r}"], [find_file(self.path)])
 
-    def where(self, line: int) -> str:
+    def locate(self, line: int) -> str:
         return f"{self.path}:{line}"
 
 
@@ -183,26 +183,26 @@ class JsonLines:
         return self.path
 
     def pairs(self) -> Iterator[Pair]:
-        path = existing(self.path)
+        path = find_file(self.path)
         empty = True
-        for line, text in enumerate(lines_of(path), start=1):
+        for line, text in enumerate(read_lines(path), start=1):
             if text.strip():
                 empty = False
                 place = f"{path}:{line}"
-                row = _parsed(text, place)
-                source = as_sentence(row, self.source_field, place)
-                yield Pair(source, as_sentence(row, self.target_field, place), line)
+                row = _parse_row(text, place)
+                source = read_sentence(row, self.source_field, place)
+                yield Pair(source, read_sentence(row, self.target_field, place), line)
         if empty:
             raise DataError(f"{path} holds no pairs", "each line must hold one JSON object")
 
     def fingerprint(self) -> str:
-        return hash_of([f"jsonl {self.source_field!r} {self.target_field!r}"], [existing(self.path)])
+        return hash_files([f"jsonl {self.source_field!r} {self.target_field!r}"], [find_file(self.path)])
 
-    def where(self, line: int) -> str:
+    def locate(self, line: int) -> str:
         return f"{self.path}:{line}"
 
 
-def _parsed(text: str, place: str) -> dict[str, object]:
+def _parse_row(text: str, place: str) -> dict[str, object]:
     whole = "a file that is one JSON array is read by {type: huggingface, path: FILE}"
     try:
         row = json.loads(text)
@@ -214,7 +214,7 @@ def _parsed(text: str, place: str) -> dict[str, object]:
     return row
 
 
-def content_hash(pairs: Iterator[Pair]) -> str:
+def hash_pairs(pairs: Iterator[Pair]) -> str:
     """SHA-256 of the sentences themselves, for sources that are not plain files."""
     digest = hashlib.sha256()
     for pair in pairs:

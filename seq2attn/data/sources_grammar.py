@@ -32,7 +32,7 @@ class GrammarSplit:
     def fingerprint(self) -> str:
         return self._files().fingerprint()
 
-    def where(self, line: int) -> str:
+    def locate(self, line: int) -> str:
         return f"grammar {self.role}:{line}"
 
     def _files(self) -> TextFiles:

@@ -32,7 +32,7 @@ class TestTextFiles:
     def test_line_n_of_one_file_pairs_with_line_n_of_the_other(self, tmp_path: Path) -> None:
         source = text_files(tmp_path, "a\nb\n", "x\ny\n")
         assert list(source.pairs()) == [Pair("a", "x", 1), Pair("b", "y", 2)]
-        assert source.where(2) == f"{tmp_path / 'train.en'}:2"
+        assert source.locate(2) == f"{tmp_path / 'train.en'}:2"
 
     def test_only_a_line_feed_ends_a_line(self, tmp_path: Path) -> None:
         strange = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\rh"
@@ -174,10 +174,18 @@ class TestJsonLines:
         assert failure(JsonLines(str(path), "en", "de")).message == f"{path} holds no pairs"
 
 
-def test_reading_text_imports_neither_datasets_nor_torch() -> None:
-    modules = "seq2attn.data.sources, seq2attn.data.sources_huggingface, seq2attn.data.sources_grammar"
-    script = f"import sys, {modules}; assert not {{'datasets', 'torch'}} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", script], check=True)
+def test_a_text_corpus_needs_neither_datasets_nor_torch(tmp_path: Path) -> None:
+    source = text_files(tmp_path, "a\nb\n", "x\ny\n")
+    script = (
+        "import sys, seq2attn.data.sources_huggingface, seq2attn.data.sources_grammar\n"
+        "from seq2attn.data.corpus import load_corpus\n"
+        "from seq2attn.data.sources import TextFiles\n"
+        f"source = {source!r}\n"
+        "corpus = load_corpus(source, clean=True, fingerprint=source.fingerprint())\n"
+        "assert list(corpus.target) == ['x', 'y']\n"
+        "assert not {'datasets', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
 def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
