@@ -1,6 +1,3 @@
-import os
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +5,6 @@ import numpy as np
 import pytest
 
 from seq2attn.data.batches import plan
-from seq2attn.data.cache import build_once
 from seq2attn.data.corpus import Corpus, describe_dropped, load_corpus
 from seq2attn.data.encoded import draw_encoding, encode_corpus
 from seq2attn.data.sources import Pair, Source, TextFiles
@@ -117,31 +113,6 @@ def test_a_cache_that_cannot_be_written_names_the_variable(tmp_path: Path, monke
     with pytest.raises(DataError, match="cannot write to the cache folder") as caught:
         load(files(tmp_path), clean=True)
     assert "SEQ2ATTN_CACHE" in caught.value.hint
-
-
-def test_two_builders_at_once_end_with_one_whole_folder(tmp_path: Path) -> None:
-    together = threading.Barrier(2)
-
-    def write(aside: Path) -> None:
-        together.wait(timeout=10)  # both have begun: neither finds the other's folder
-        (aside / "content").write_text("whole", encoding="utf-8")
-
-    folder = tmp_path / "built"
-    threads = [threading.Thread(target=build_once, args=(folder, write)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [path.name for path in tmp_path.iterdir()] == ["built"]
-    assert (folder / "content").read_text(encoding="utf-8") == "whole"
-
-
-def test_what_a_killed_builder_left_goes_a_day_later(tmp_path: Path) -> None:
-    for name, hours in (("old", 25), ("new", 23)):
-        (tmp_path / f"key.{name}").mkdir()
-        os.utime(tmp_path / f"key.{name}", (0, time.time() - 3600 * hours))
-    build_once(tmp_path / "other", lambda aside: None)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["key.new", "other"]
 
 
 def test_a_batch_holds_the_pairs_asked_for_padded_on_the_right(tmp_path: Path, tokenizer: Tokenizer) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from seq2attn.data.cache import cache_folder
 from seq2attn.data.sources import JsonLines, Pair, Source, TextFiles, Tsv
 from seq2attn.errors import DataError
 
@@ -186,12 +185,3 @@ def test_a_text_corpus_needs_neither_datasets_nor_torch(tmp_path: Path) -> None:
         "assert not {'datasets', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
-
-
-def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert cache_folder() == tmp_path / "cache"
-    monkeypatch.delenv("SEQ2ATTN_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_folder() == tmp_path / "xdg" / "seq2attn"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder() == Path.home() / ".cache" / "seq2attn"
