@@ -123,7 +123,8 @@ def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, 
 def _tokenizer(config: Config, train: Corpus) -> Tokenizer:
     section = config.data.tokenizer
     learner = f"sentencepiece {version('sentencepiece')}"
-    key = f"{learner} {train.fingerprint} {config.data.vocab_size} {section.model_copy(update={'sampling': None})}"
+    unsampled = section.model_copy(update={"sampling": None})
+    key = f"{learner} {train.fingerprint} {config.data.vocab_size} {config.data.max_length} {unsampled}"
     learn = partial(
         Tokenizer.train,
         train.source,
@@ -133,6 +134,7 @@ def _tokenizer(config: Config, train: Corpus) -> Tokenizer:
         joint=section.joint,
         byte_fallback=section.byte_fallback,
         character_coverage=section.character_coverage,
+        max_length=config.data.max_length,
     )
     folder = cache_folder() / "tokenizers" / hashlib.sha256(key.encode()).hexdigest()
 

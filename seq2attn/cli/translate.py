@@ -52,7 +52,7 @@ def translate(
 ) -> None:
     """Translate a text: one line out for each line in, in order; a blank line stays blank."""
     from seq2attn import machine
-    from seq2attn.data.stream import windows
+    from seq2attn.data.stream import read_windows
     from seq2attn.inference.model import load, long_lines_text
 
     if n_best is not None and n_best > (1 if sample else beam):
@@ -68,7 +68,7 @@ def translate(
             search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length
         )
         with _writing(output) as out:
-            _write(translator.translate_windows(windows(stream, name, encoding_errors)), n_best, out)
+            _write(translator.translate_windows(read_windows(stream, name, encoding_errors)), n_best, out)
     if translator.overlong:
         typer.echo(long_lines_text(translator, on_long), err=True)
 

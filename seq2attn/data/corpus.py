@@ -1,4 +1,4 @@
-"""Parallel corpora as memory-mapped Arrow files, built once in the cache and found again by their content."""
+"""Parallel corpora as memory-mapped Arrow files, built once in the cache and known by their content."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ class Corpus:
 
 
 def describe_dropped(dropped: Mapping[str, int], first: Mapping[str, str]) -> str:
-    """One line for a log: "3 pairs dropped: 2 empty source (first: train.en:17), …"; empty if none were."""
+    """One line for a log, "3 pairs dropped: 2 empty source (first: train.en:17), …"; empty if nothing was dropped."""
     reasons = [f"{count:,} {reason} (first: {first[reason]})" for reason, count in dropped.items()]
     return f"{sum(dropped.values()):,} pairs dropped: {', '.join(reasons)}" if reasons else ""
 

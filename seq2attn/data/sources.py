@@ -1,4 +1,4 @@
-"""Where parallel text comes from: one frozen dataclass for each kind of source, all read the same way."""
+"""Where parallel text comes from: a frozen dataclass for each kind of source, all with the interface `Source`."""
 
 import hashlib
 import json
@@ -24,20 +24,20 @@ class Pair(NamedTuple):
 
 @runtime_checkable
 class Source(Protocol):
-    """Anything that gives sentence pairs, in a fixed order, as often as it is asked."""
+    """Sentence pairs in a fixed order, which can be read any number of times."""
 
     @property
     def name(self) -> str:
-        """What messages and reports call it."""
+        """The name in messages and reports."""
 
     def pairs(self) -> Iterator[Pair]:
-        """Every pair in order; raises DataError naming file and line, also if there is none."""
+        """Yield every pair in order. Raises DataError, with file and line, for a bad line, and if there is no pair at all."""
 
     def fingerprint(self) -> str:
         """SHA-256 of what `pairs` reads: equal fingerprints give equal pairs."""
 
     def locate(self, line: int) -> str:
-        """How a message names a line."""
+        """The place of a 1-based line or row as messages name it: "train.en:17"."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class TextFiles:
             if source is not None and target is not None:
                 yield Pair(source, target, line)
         if len(lengths[0]) != len(lengths[1]):
-            raise _misaligned(paths, lengths)
+            raise _explain_misalignment(paths, lengths)
         if not lengths[0]:
             raise DataError(f"{paths[0]} and {paths[1]} are empty", "each line must hold one sentence")
 
@@ -83,9 +83,9 @@ class TextFiles:
             return plain
         if zipped.is_file():
             return zipped
-        raise DataError(f"no file {plain} (nor {zipped.name})", self._missing(plain))
+        raise DataError(f"no file {plain} (nor {zipped.name})", self._suggest_file(plain))
 
-    def _missing(self, plain: Path) -> str:
+    def _suggest_file(self, plain: Path) -> str:
         folder = plain.parent
         if not folder.is_dir():
             return f"there is no folder {folder}"
@@ -93,21 +93,21 @@ class TextFiles:
         prefixes = {name.removesuffix(f".{self.source}") for name in names if name.endswith(f".{self.source}")}
         complete = sorted(prefix for prefix in prefixes if f"{prefix}.{self.target}" in names)
         if complete:
-            found = find_similar(Path(self.prefix).name, complete)
+            similar = find_similar(Path(self.prefix).name, complete)
             ends = f".{self.source} and .{self.target}"
-            return f"did you mean the prefix {folder / found}? A prefix is the path without {ends}"
-        found = find_similar(plain.name, sorted(names))
-        return f"the nearest file is {folder / found}" if found else f"the folder {folder} holds no files"
+            return f"did you mean the prefix {folder / similar}? A prefix is the path without {ends}"
+        similar = find_similar(plain.name, sorted(names))
+        return f"the nearest file is {folder / similar}" if similar else f"the folder {folder} holds no files"
 
 
-def _misaligned(paths: tuple[Path, Path], lengths: tuple[list[int], list[int]]) -> DataError:
+def _explain_misalignment(paths: tuple[Path, Path], lengths: tuple[list[int], list[int]]) -> DataError:
     counts = [len(side) for side in lengths]
     message = f"{paths[0]} has {counts[0]} lines but {paths[1]} has {counts[1]}"
-    line = _first_shifted(*lengths)
+    line = _find_first_shift(*lengths)
     return DataError(message, f"line n of one must translate line n of the other; they seem to part near line {line}")
 
 
-def _first_shifted(source: list[int], target: list[int]) -> int:
+def _find_first_shift(source: list[int], target: list[int]) -> int:
     """The likeliest line (1-based) where lines were lost, if all at one place.
 
     Before it sentences pair up as they stand, from there on shifted by the difference of the counts; the total of
@@ -146,7 +146,9 @@ class Tsv:
         for line, text in enumerate(read_lines(path), start=1):
             cells = text.split("\t")
             if indices is None:
-                indices = [column if isinstance(column, int) else _column(path, cells, column) for column in columns]
+                indices = [
+                    column if isinstance(column, int) else _find_column(path, cells, column) for column in columns
+                ]
                 continue
             if max(indices) >= len(cells):
                 raise DataError(
@@ -164,7 +166,7 @@ class Tsv:
         return f"{self.path}:{line}"
 
 
-def _column(path: Path, header: list[str], name: str) -> int:
+def _find_column(path: Path, header: list[str], name: str) -> int:
     if name not in header:
         raise DataError(f"{path}:1: no column {name!r}", f"the columns are {', '.join(map(repr, header))}")
     return header.index(name)

@@ -12,7 +12,7 @@ import datasets
 import pytest
 import torch
 
-from seq2attn.data.stream import windows
+from seq2attn.data.stream import read_windows
 from seq2attn.data.tokenizer import _vocabulary_error
 from seq2attn.errors import DataError, UsageError
 from seq2attn.evaluation import bleu
@@ -191,7 +191,7 @@ def test_message_of_a_stream_that_breaks() -> None:
                 raise OSError(errno.EIO, "Input/output error")
             return super().read1(6)
 
-    found = windows(Breaking(b"a\nb\nc\nd\n"), "text.en")
+    found = read_windows(Breaking(b"a\nb\nc\nd\n"), "text.en")
     assert next(found) == ["a", "b", "c"]
     with pytest.raises(DataError) as caught:
         next(found)

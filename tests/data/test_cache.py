@@ -69,7 +69,7 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-def test_what_a_killed_builder_left_goes_at_the_next_build(tmp_path: Path) -> None:
+def test_the_next_build_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     command = [sys.executable, "-c", BUILDER, str(tmp_path / "key")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as builder:
         try:
@@ -85,7 +85,7 @@ def test_what_a_killed_builder_left_goes_at_the_next_build(tmp_path: Path) -> No
     assert names(tmp_path) == ["after", "while it lives"]
 
 
-def test_what_was_left_without_a_lock_goes_a_day_later(tmp_path: Path) -> None:
+def test_folders_without_a_lock_go_after_a_day(tmp_path: Path) -> None:
     for name, hours in (("old", 25), ("new", 23)):
         (tmp_path / f"key.{name}").mkdir()
         os.utime(tmp_path / f"key.{name}", (0, time.time() - 3600 * hours))

@@ -42,7 +42,7 @@ def tokenizer(tmp_path: Path) -> Tokenizer:
     )
 
 
-def test_training_drops_empty_and_equal_pairs_and_says_where_the_first_stood(tmp_path: Path) -> None:
+def test_training_drops_flawed_pairs_and_names_the_first(tmp_path: Path) -> None:
     corpus = load(files(tmp_path), clean=True)
     assert list(corpus.source) == [ENGLISH[index] for index in (0, 2, 4)]
     assert list(corpus.target) == [GERMAN[index] for index in (0, 2, 4)]
@@ -115,7 +115,7 @@ def test_a_cache_that_cannot_be_written_names_the_variable(tmp_path: Path, monke
     assert "SEQ2ATTN_CACHE" in caught.value.hint
 
 
-def test_a_batch_holds_the_pairs_asked_for_padded_on_the_right(tmp_path: Path, tokenizer: Tokenizer) -> None:
+def test_a_batch_is_padded_on_the_right(tmp_path: Path, tokenizer: Tokenizer) -> None:
     corpus = load(files(tmp_path), clean=True)
     encoded = encode_corpus(corpus, tokenizer, max_length=100)
     indices = np.array([2, 0])
@@ -167,7 +167,7 @@ def test_encodings_are_cached_by_corpus_tokenizer_and_length(
     assert len(list((cache / "encodings").iterdir())) == 2
 
 
-def test_a_drawn_encoding_is_a_function_of_seed_and_epoch(tmp_path: Path, tokenizer: Tokenizer) -> None:
+def test_drawn_encodings_depend_on_seed_and_epoch(tmp_path: Path, tokenizer: Tokenizer) -> None:
     corpus = load(files(tmp_path), clean=True)
     encoded = encode_corpus(corpus, tokenizer, max_length=100)
 

@@ -28,7 +28,7 @@ def failure(source: Source) -> DataError:
 
 
 class TestTextFiles:
-    def test_line_n_of_one_file_pairs_with_line_n_of_the_other(self, tmp_path: Path) -> None:
+    def test_lines_of_the_same_number_pair(self, tmp_path: Path) -> None:
         source = text_files(tmp_path, "a\nb\n", "x\ny\n")
         assert list(source.pairs()) == [Pair("a", "x", 1), Pair("b", "y", 2)]
         assert source.locate(2) == f"{tmp_path / 'train.en'}:2"
@@ -38,7 +38,7 @@ class TestTextFiles:
         source = text_files(tmp_path, f"{strange}\r\nb\r\r\n", "x\ny")
         assert list(source.pairs()) == [Pair(strange, "x", 1), Pair("b\r", "y", 2)]
 
-    def test_a_byte_order_mark_is_no_text_but_at_the_start_of_the_file_only(self, tmp_path: Path) -> None:
+    def test_a_byte_order_mark_is_dropped_at_the_start_only(self, tmp_path: Path) -> None:
         source = text_files(tmp_path, "\ufeffa\n\ufeffb\n", "x\ny\n")
         assert [pair.source for pair in source.pairs()] == ["a", "\ufeffb"]
 
@@ -60,11 +60,11 @@ class TestTextFiles:
         before = text_files(tmp_path, "a\n", "x\n").fingerprint()
         assert text_files(tmp_path, "b\n", "x\n").fingerprint() != before
 
-    def test_text_cannot_move_from_one_side_to_the_other_unnoticed(self, tmp_path: Path) -> None:
+    def test_text_that_changes_sides_changes_the_fingerprint(self, tmp_path: Path) -> None:
         before = text_files(tmp_path, "a\nb\n", "c\n").fingerprint()
         assert text_files(tmp_path, "a\n", "b\nc\n").fingerprint() != before
 
-    def test_misaligned_files_name_both_counts_and_the_line_where_they_part(self, tmp_path: Path) -> None:
+    def test_misaligned_files_name_counts_and_line(self, tmp_path: Path) -> None:
         lengths = [3, 40, 12, 90, 5, 33, 70, 8, 21, 55] * 5
         english = ["e" * length for length in lengths]
         german = ["d" * (length + 1) for length in lengths]

@@ -289,7 +289,7 @@ class TestLocal:
         path.write_text("not parquet")
         assert "Parquet magic bytes not found" in failure(HuggingFace(str(path), None, "t", None, "en", "de")).message
 
-    def test_a_missing_local_path_is_not_looked_for_on_the_hub(self, tmp_path: Path) -> None:
+    def test_missing_local_paths_do_not_reach_the_hub(self, tmp_path: Path) -> None:
         error = failure(HuggingFace(str(tmp_path / "train.csv"), None, "train", None, "en", "de"))
         assert error.message == f"no file {tmp_path / 'train.csv'}"
 
