@@ -20,11 +20,11 @@ def corpus(
 ) -> None:
     """Write OUT/{train,validation,test}.{en,de,align,bits}: sentence pairs of a grammar.
 
-    With them come their word alignments (i-j, from 0) and their information: −log2 of the probability of their drawing.
+    Beside them: word alignments (i-j, counted from 0) and the information of each sentence: −log2 of its probability, in bits.
     """
     from seq2attn.grammar.corpus import generate
 
-    made = generate(
+    splits = generate(
         pairs=pairs,
         max_words=max_words,
         seed=seed,
@@ -32,7 +32,7 @@ def corpus(
     )
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for role, split in made._asdict().items():
+        for role, split in splits._asdict().items():
             links = [" ".join(f"{i}-{j}" for i, j in pair.alignment) for pair in split]
             files = {
                 "en": [pair.source for pair in split],
@@ -45,5 +45,5 @@ def corpus(
                 (out / f"{role}.{suffix}").write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise DataError(f"cannot write to {out}: {error.strerror}", "name a folder that can be written to") from error
-    for role, split in made._asdict().items():
+    for role, split in splits._asdict().items():
         typer.echo(f"{out / role}.{{en,de,align,bits}}: {len(split):,} pairs")

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, overload
 
 from seq2attn.data.cache import build_once, cache_folder
+from seq2attn.data.files import is_blank
 from seq2attn.data.sources import Pair, Source
 from seq2attn.errors import DataError
 
 _FORMAT = "corpus 1"  # part of every fingerprint, which orders the batches: raise it when cleaning changes
 _FILES = "arrow file 1"  # part of the folder's name only: raise it when the same pairs are written in another way
 _ROWS = 10_000  # written or read at a time
+_EQUAL = "source = target"
 
 
 def _name_row(index: int) -> str:
@@ -58,6 +60,8 @@ def load_corpus(source: Source, *, clean: bool, fingerprint: str) -> Corpus:
     folder = build_once(cache_folder() / "corpora" / key, lambda aside: _write(aside, source, clean))
     table = _open_table(folder / "pairs.arrow")
     drops = json.loads((folder / "dropped.json").read_text(encoding="utf-8"))
+    if drops["invisible"]:  # version 0.1.0 kept these pairs: what follows from them must not be taken for the same
+        fingerprint = hashlib.sha256(f"{fingerprint} without invisible".encode()).hexdigest()
     lines = table.column("line")
     return Corpus(
         name=source.name,
@@ -74,11 +78,12 @@ def _write(folder: Path, source: Source, clean: bool) -> None:
     import pyarrow
 
     schema = pyarrow.schema([("source", pyarrow.string()), ("target", pyarrow.string()), ("line", pyarrow.int64())])
-    kept = 0
+    kept = invisible = 0
     dropped: dict[str, int] = {}
     first: dict[str, int] = {}
 
     def clean_pairs() -> Iterator[Pair]:
+        nonlocal invisible
         for pair in source.pairs():
             reason = _find_flaw(pair) if clean else None
             if reason is None:
@@ -86,6 +91,7 @@ def _write(folder: Path, source: Source, clean: bool) -> None:
             else:
                 dropped[reason] = dropped.get(reason, 0) + 1
                 first.setdefault(reason, pair.line)
+                invisible += bool(pair.source.strip() and pair.target.strip()) and reason != _EQUAL
 
     with pyarrow.ipc.new_file(str(folder / "pairs.arrow"), schema) as writer:
         pairs = clean_pairs()
@@ -95,7 +101,7 @@ def _write(folder: Path, source: Source, clean: bool) -> None:
     if not kept:
         places = {reason: source.locate(line) for reason, line in first.items()}
         raise DataError(f"{source.name}: no pair is left to train on", describe_dropped(dropped, places))
-    text = json.dumps({"dropped": dropped, "first": first})
+    text = json.dumps({"dropped": dropped, "first": first, "invisible": invisible})
     (folder / "dropped.json").write_text(text, encoding="utf-8")
 
 
@@ -107,11 +113,11 @@ def _open_table(path: Path) -> Any:
 
 
 def _find_flaw(pair: Pair) -> str | None:
-    if not pair.source.strip():
+    if is_blank(pair.source):
         return "empty source"
-    if not pair.target.strip():
+    if is_blank(pair.target):
         return "empty target"
-    return "source = target" if pair.source.strip() == pair.target.strip() else None
+    return _EQUAL if pair.source.strip() == pair.target.strip() else None
 
 
 class _Column(Sequence[str]):

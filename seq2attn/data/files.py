@@ -4,6 +4,7 @@ import difflib
 import gzip
 import hashlib
 import re
+import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
 from io import BufferedIOBase
@@ -91,6 +92,11 @@ def read_sentence(row: object, field: str, place: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise DataError(f"{place}: field {field!r} holds half a surrogate pair", "repair the escape \\ud800…\\udfff")
     return join_lines(value)
+
+
+def is_blank(text: str) -> bool:
+    """Whether a reader sees nothing: spaces and invisible characters only (U+200B, U+00AD, U+200E, U+FEFF, …)."""
+    return all(character.isspace() or unicodedata.category(character) == "Cf" for character in text)
 
 
 def join_lines(text: str) -> str:

@@ -53,19 +53,7 @@ class TextFiles:
         return self.prefix
 
     def pairs(self) -> Iterator[Pair]:
-        lengths: tuple[list[int], list[int]] = ([], [])
-        paths = self._paths()
-        for line, sentences in enumerate(zip_longest(*map(read_lines, paths)), start=1):
-            for side, sentence in zip(lengths, sentences, strict=True):
-                if sentence is not None:
-                    side.append(len(sentence))
-            source, target = sentences
-            if source is not None and target is not None:
-                yield Pair(source, target, line)
-        if len(lengths[0]) != len(lengths[1]):
-            raise _explain_misalignment(paths, lengths)
-        if not lengths[0]:
-            raise DataError(f"{paths[0]} and {paths[1]} are empty", "each line must hold one sentence")
+        return _read_aligned(self._paths())
 
     def fingerprint(self) -> str:
         return hash_files([f"text {self.source} {self.target}"], self._paths())
@@ -98,6 +86,46 @@ class TextFiles:
             return f"did you mean the prefix {folder / similar}? A prefix is the path without {ends}"
         similar = find_similar(plain.name, sorted(names))
         return f"the nearest file is {folder / similar}" if similar else f"the folder {folder} holds no files"
+
+
+@dataclass(frozen=True)
+class TwoFiles:
+    """Line-aligned text in two files of any names and folders, each plain or gzipped (.gz)."""
+
+    source: str
+    target: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.source} and {self.target}"
+
+    def pairs(self) -> Iterator[Pair]:
+        return _read_aligned(self._paths())
+
+    def fingerprint(self) -> str:
+        return hash_files(["two files"], self._paths())
+
+    def locate(self, line: int) -> str:
+        return f"{self.source}:{line}"
+
+    def _paths(self) -> tuple[Path, Path]:
+        return find_file(self.source), find_file(self.target)
+
+
+def _read_aligned(paths: tuple[Path, Path]) -> Iterator[Pair]:
+    """Pair the lines of two files by their numbers."""
+    lengths: tuple[list[int], list[int]] = ([], [])
+    for line, sentences in enumerate(zip_longest(*map(read_lines, paths)), start=1):
+        for side, sentence in zip(lengths, sentences, strict=True):
+            if sentence is not None:
+                side.append(len(sentence))
+        source, target = sentences
+        if source is not None and target is not None:
+            yield Pair(source, target, line)
+    if len(lengths[0]) != len(lengths[1]):
+        raise _explain_misalignment(paths, lengths)
+    if not lengths[0]:
+        raise DataError(f"{paths[0]} and {paths[1]} are empty", "each line must hold one sentence")
 
 
 def _explain_misalignment(paths: tuple[Path, Path], lengths: tuple[list[int], list[int]]) -> DataError:
@@ -142,7 +170,7 @@ class Tsv:
         columns = (self.source_column, self.target_column)
         header = any(isinstance(column, str) for column in columns)
         indices: list[int] | None = None if header else [int(column) for column in columns]
-        line = 0
+        pairs = blank = 0
         for line, text in enumerate(read_lines(path), start=1):
             cells = text.split("\t")
             if indices is None:
@@ -150,13 +178,18 @@ class Tsv:
                     column if isinstance(column, int) else _find_column(path, cells, column) for column in columns
                 ]
                 continue
-            if max(indices) >= len(cells):
+            if max(indices) >= len(cells) and not text.strip():
+                blank = blank or line  # an error only if a pair follows
+                continue
+            if max(indices) >= len(cells) or blank:
+                place, count = (blank, 1) if blank else (line, len(cells))
                 raise DataError(
-                    f"{path}:{line}: no column {max(indices)}: the line has {len(cells)} (counted from 0)",
+                    f"{path}:{place}: no column {max(indices)}: the line has {count} (counted from 0)",
                     "columns are separated by single tabs; see source_column and target_column",
                 )
+            pairs += 1
             yield Pair(cells[indices[0]], cells[indices[1]], line)
-        if line <= header:
+        if not pairs:
             raise DataError(f"{path} holds no pairs", "each line must hold a sentence and its translation")
 
     def fingerprint(self) -> str:

@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,25 @@ def test_training_drops_flawed_pairs_and_names_the_first(tmp_path: Path) -> None
         f"4 pairs dropped: 2 empty source (first: {place}:2), 1 source = target (first: {place}:4), "
         f"1 empty target (first: {place}:7)"
     )
+
+
+@pytest.mark.parametrize("character", ["\u200b", "\u00ad", "\u200e", "\ufeff", "\u3000\u2060"])
+def test_invisible_lines_are_empty(tmp_path: Path, character: str) -> None:
+    corpus = load(files(tmp_path, ["a", character, "b"], ["x", "y", f"z{character}"]), clean=True)
+    assert list(corpus.target) == ["x", f"z{character}"]
+    assert corpus.dropped == {"empty source": 1}
+    kept = load(files(tmp_path, ["a", " ", "b"], ["x", "y", f"z{character}"]), clean=True)
+    assert kept.dropped == corpus.dropped
+
+
+def test_fingerprints_change_only_where_invisible_lines_were_dropped(tmp_path: Path) -> None:
+    source = files(tmp_path, ["a", "b", ""], ["x", "y", "z"])
+    known = hashlib.sha256(f"corpus 1 True {source.fingerprint()}".encode()).hexdigest()  # as in 0.1.0
+    assert load(source, clean=True).fingerprint == known
+    source = files(tmp_path, ["a", "\u200b", ""], ["x", "y", "z"])
+    known = hashlib.sha256(f"corpus 1 True {source.fingerprint()}".encode()).hexdigest()
+    assert load(source, clean=True).fingerprint != known
+    assert load(source, clean=True).fingerprint == load(source, clean=True).fingerprint
 
 
 def test_validation_keeps_every_line_in_order(tmp_path: Path) -> None:

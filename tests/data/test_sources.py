@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2attn.data.sources import JsonLines, Pair, Source, TextFiles, Tsv
+from seq2attn.data.sources import JsonLines, Pair, Source, TextFiles, Tsv, TwoFiles
 from seq2attn.errors import DataError
 
 
@@ -105,6 +105,23 @@ class TestTextFiles:
         assert re.search(r"train\.en\.gz:\d+: cannot be read", error.message)
 
 
+class TestTwoFiles:
+    def test_files_of_any_names_pair_line_by_line(self, tmp_path: Path) -> None:
+        one, two = tmp_path / "en.train", tmp_path / "de" / "train.txt.gz"
+        two.parent.mkdir()
+        one.write_text("a\nb\n", encoding="utf-8")
+        two.write_bytes(gzip.compress(b"x\ny\n"))
+        source = TwoFiles(str(one), str(two))
+        assert list(source.pairs()) == [Pair("a", "x", 1), Pair("b", "y", 2)]
+        assert source.locate(2) == f"{one}:2"
+        assert source.fingerprint() != TwoFiles(str(two), str(one)).fingerprint()
+
+    def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "en.train").write_text("a\n", encoding="utf-8")
+        error = failure(TwoFiles(str(tmp_path / "en.train"), str(tmp_path / "de.train")))
+        assert error.message == f"no file {tmp_path / 'de.train'}"
+
+
 class TestTsv:
     def test_columns_go_by_index_or_by_header(self, tmp_path: Path) -> None:
         path = tmp_path / "corpus.tsv"
@@ -125,6 +142,17 @@ class TestTsv:
     def test_a_line_with_too_few_columns_is_named(self, tmp_path: Path) -> None:
         path = tmp_path / "corpus.tsv"
         path.write_text("a\tx\nb y\n", encoding="utf-8")
+        assert failure(Tsv(str(path), 0, 1)).message.startswith(f"{path}:2: no column 1: the line has 1")
+
+    @pytest.mark.parametrize("end", ["", "\n", " \n\n"])
+    def test_blank_lines_at_the_end_are_no_pairs(self, tmp_path: Path, end: str) -> None:
+        path = tmp_path / "corpus.tsv"
+        path.write_text("a\tx\n" + end, encoding="utf-8")
+        assert list(Tsv(str(path), 0, 1).pairs()) == [Pair("a", "x", 1)]
+
+    def test_a_blank_line_between_pairs_is_named(self, tmp_path: Path) -> None:
+        path = tmp_path / "corpus.tsv"
+        path.write_text("a\tx\n\n\nb\ty\n", encoding="utf-8")
         assert failure(Tsv(str(path), 0, 1)).message.startswith(f"{path}:2: no column 1: the line has 1")
 
     @pytest.mark.parametrize("content", ["", "en\tde\n"])

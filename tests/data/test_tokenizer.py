@@ -101,7 +101,9 @@ def test_bytes_that_are_no_utf_8_become_the_replacement_character(tokenizer: Tok
 @pytest.mark.parametrize("byte_fallback", [True, False])
 def test_banned_tokens_are_special_or_control_characters(tmp_path: Path, byte_fallback: bool) -> None:
     german = [*GERMAN, "ein\x9fHund", "Katze\u2028läuft"]
-    trained = train(tmp_path, [*ENGLISH, "a", "b"], german, byte_fallback=byte_fallback, vocab_size=300 if byte_fallback else 45)
+    trained = train(
+        tmp_path, [*ENGLISH, "a", "b"], german, byte_fallback=byte_fallback, vocab_size=300 if byte_fallback else 45
+    )
     model = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "joint.model"))
     pieces = {token: model.id_to_piece(token) for token in range(trained.target_size)}
     single = [f"<0x{byte:02X}>" for byte in (*range(32), 127)] if byte_fallback else []
