@@ -14,7 +14,7 @@ from seq2attn.data.sources import Pair, Source
 from seq2attn.errors import DataError
 
 _FORMAT = "corpus 1"  # part of every fingerprint, which orders the batches: raise it when cleaning changes
-_FILES = "arrow file 1"  # part of the folder's name only: raise it when the same pairs are written in another way
+_FILES = "arrow file 2"  # part of the folder's name only: raise it when the same pairs are written in another way
 _ROWS = 10_000  # written or read at a time
 _EQUAL = "source = target"
 
