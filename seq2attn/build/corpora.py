@@ -72,7 +72,7 @@ class Corpora:
 
     def locate(self, index: int) -> str:
         """How a message names the pair `index` of `encoded`: file and line."""
-        return self.train.where(int(self.encoded.rows[index]))
+        return self.train.locate(int(self.encoded.rows[index]))
 
     def validation_batches(self, batch_tokens: int) -> PlannedEpoch:
         """All validation pairs in batches, whatever their length."""
@@ -129,13 +129,14 @@ def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, 
     """Raises DataError for the first pair that is longer than the model can take."""
     if lengths.max() > longest:
         pair = int(np.argmax(lengths > longest))
-        raise DataError(f"{corpus.where(pair)}: {lengths[pair]} subwords, but {why}", hint)
+        raise DataError(f"{corpus.locate(pair)}: {lengths[pair]} subwords, but {why}", hint)
 
 
 def _learn_tokenizer(config: Config, train: Corpus) -> Tokenizer:
     section = config.data.tokenizer
     learner = f"sentencepiece {version('sentencepiece')}"
-    key = f"{learner} {train.fingerprint} {config.data.vocab_size} {section.model_copy(update={'sampling': None})}"
+    unsampled = section.model_copy(update={"sampling": None})
+    key = f"{learner} {train.fingerprint} {config.data.vocab_size} {config.data.max_length} {unsampled}"
     learn = partial(
         Tokenizer.train,
         train.source,
@@ -145,6 +146,7 @@ def _learn_tokenizer(config: Config, train: Corpus) -> Tokenizer:
         joint=section.joint,
         byte_fallback=section.byte_fallback,
         character_coverage=section.character_coverage,
+        max_length=config.data.max_length,
     )
     folder = cache_folder() / "tokenizers" / hashlib.sha256(key.encode()).hexdigest()
 

@@ -20,7 +20,7 @@ def corpus(
 ) -> None:
     """Write OUT/{train,validation,test}.{en,de,align,bits}: sentence pairs of a grammar.
 
-    With them come their word alignments (i-j, from 0) and their information: −log2 of the probability of their drawing.
+    Beside them: word alignments (i-j, counted from 0) and the information of each sentence: −log2 of its probability, in bits.
     """
     from seq2attn.grammar.corpus import generate
 

@@ -51,7 +51,7 @@ def translate(
     threads: Threads = None,
 ) -> None:
     """Translate a text: one line out for each line in, in order; a blank line stays blank."""
-    from seq2attn.data.stream import windows
+    from seq2attn.data.stream import read_windows
     from seq2attn.inference.model import describe_long_lines, load
     from seq2attn.machine import limit_kernel_cache, set_up_torch
     from seq2attn.search import Sampling
@@ -66,7 +66,7 @@ def translate(
         _check_n_best(n_best, search)
         translator = loaded.make_translator(search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length)
         with _open_results(output) as out:
-            _write(translator.translate_windows(windows(stream, name, encoding_errors)), n_best, out)
+            _write(translator.translate_windows(read_windows(stream, name, encoding_errors)), n_best, out)
     if translator.overlong:
         typer.echo(describe_long_lines(translator, on_long), err=True)
 

@@ -1,4 +1,4 @@
-"""Which pairs make up each batch: bounded by subwords, little padding, and the same again after a restart."""
+"""Which pairs make up each batch: at most so many subwords, little padding, the same after a restart."""
 
 import hashlib
 from typing import NamedTuple
@@ -13,7 +13,7 @@ _JITTER = 3.0  # subwords: how far apart two pairs' length differences may be an
 
 
 class Batch(NamedTuple):
-    """Subword ids, both sides ending with EOS and padded on the right, and which pairs of the corpus they are."""
+    """Subword ids, both sides ending with EOS and padded on the right, and the indices of the pairs in the corpus."""
 
     source: Int[Tensor, "B S"]
     target: Int[Tensor, "B T"]
@@ -38,8 +38,8 @@ def plan(
     """
     longest = np.maximum(source_lengths, target_lengths)
     if longest.size and longest.max() > batch_tokens:
-        raise _too_long(int(longest.argmax()), source_lengths, target_lengths, batch_tokens)
-    random = np.random.default_rng(_seed(seed, epoch, fingerprint))
+        raise _explain_too_long(int(longest.argmax()), source_lengths, target_lengths, batch_tokens)
+    random = np.random.default_rng(_derive_seed(seed, epoch, fingerprint))
     slope = (source_lengths - target_lengths) * np.where(longest % 2, 1, -1)
     order = np.lexsort((slope + random.uniform(0.0, _JITTER, len(longest)), longest))
     batches = _cut(order, longest[order], batch_tokens)
@@ -59,11 +59,13 @@ def _cut(order: np.ndarray, longest: np.ndarray, batch_tokens: int) -> list[np.n
     return batches
 
 
-def _seed(seed: int, epoch: int, fingerprint: str) -> int:
+def _derive_seed(seed: int, epoch: int, fingerprint: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {epoch} {fingerprint}".encode()).digest()[:16], "big")
 
 
-def _too_long(pair: int, source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens: int) -> DataError:
+def _explain_too_long(
+    pair: int, source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens: int
+) -> DataError:
     source, target = int(source_lengths[pair]), int(target_lengths[pair])
     return DataError(
         f"training.batch_tokens: {batch_tokens} is less than pair {pair + 1} alone: "

@@ -1,21 +1,25 @@
-"""Parallel corpora as memory-mapped Arrow files, built once in the cache and found again by their content."""
+"""Parallel corpora as memory-mapped Arrow files, built once in the cache and known by their content."""
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, overload
 
 from seq2attn.data.cache import build_once, cache_folder
+from seq2attn.data.files import is_blank
 from seq2attn.data.sources import Pair, Source
 from seq2attn.errors import DataError
 
-_FORMAT = "corpus 1"  # part of every key: raise it when what is written changes
-_ROWS = 10_000  # written at a time
+_FORMAT = "corpus 1"  # part of every fingerprint, which orders the batches: raise it when cleaning changes
+_FILES = "arrow file 2"  # part of the folder's name only: raise it when the same pairs are written in another way
+_ROWS = 10_000  # written or read at a time
+_EQUAL = "source = target"
 
 
-def _row(index: int) -> str:
+def _name_row(index: int) -> str:
     return f"pair {index + 1}"
 
 
@@ -23,8 +27,9 @@ def _row(index: int) -> str:
 class Corpus:
     """Sentence pairs of one split.
 
-    `fingerprint`: of the content and its cleaning. `dropped`: reason → number of pairs left out; `first`: reason →
-    where the first of them stood. `where`: 0-based index of a pair → how a message names its line.
+    `fingerprint`: SHA-256 of the source's content and of how it was cleaned. `dropped`: reason → number of pairs left
+    out; `first`: reason → the place of the first of them. `locate`: 0-based index of a pair → its place, as messages
+    name it ("train.en:17").
     """
 
     name: str
@@ -33,11 +38,11 @@ class Corpus:
     fingerprint: str
     dropped: Mapping[str, int]
     first: Mapping[str, str] = field(default_factory=dict)
-    where: Callable[[int], str] = _row
+    locate: Callable[[int], str] = _name_row
 
 
 def describe_dropped(dropped: Mapping[str, int], first: Mapping[str, str]) -> str:
-    """One line for a log: "3 pairs dropped: 2 empty source (first: train.en:17), …"; empty if none were."""
+    """One line for a log, "3 pairs dropped: 2 empty source (first: train.en:17), …"; empty if nothing was dropped."""
     reasons = [f"{count:,} {reason} (first: {first[reason]})" for reason, count in dropped.items()]
     return f"{sum(dropped.values()):,} pairs dropped: {', '.join(reasons)}" if reasons else ""
 
@@ -46,60 +51,73 @@ def load_corpus(source: Source, *, clean: bool, fingerprint: str) -> Corpus:
     """Read a source into the cache, or find it there.
 
     `clean` (for training) drops pairs with an empty side and pairs whose sides are equal, and counts them; without it
-    (validation, test) every pair stays in its place. Never uses the network unless the source itself is on the hub.
+    (validation, test) every pair stays in its place. `fingerprint` is the source's: what it reads is known by it, and
+    nothing is hashed here. Never uses the network unless the source itself is on the hub.
     Raises DataError as the source does, and if no pair is left.
     """
     fingerprint = hashlib.sha256(f"{_FORMAT} {clean} {fingerprint}".encode()).hexdigest()
-    folder = build_once(cache_folder() / "corpora" / fingerprint, lambda aside: _write(aside, source, clean))
-    table = _table(folder / "pairs.arrow")
-    about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    key = hashlib.sha256(f"{_FILES} {fingerprint}".encode()).hexdigest()
+    folder = build_once(cache_folder() / "corpora" / key, lambda aside: _write(aside, source, clean))
+    table = _open_table(folder / "pairs.arrow")
+    drops = json.loads((folder / "dropped.json").read_text(encoding="utf-8"))
+    if drops["invisible"]:  # version 0.1.0 kept these pairs: what follows from them must not be taken for the same
+        fingerprint = hashlib.sha256(f"{fingerprint} without invisible".encode()).hexdigest()
     lines = table.column("line")
     return Corpus(
         name=source.name,
         source=_Column(table.column("source")),
         target=_Column(table.column("target")),
         fingerprint=fingerprint,
-        dropped=about["dropped"],
-        first={reason: source.where(line) for reason, line in about["first"].items()},
-        where=lambda index: source.where(lines[index].as_py()),
+        dropped=drops["dropped"],
+        first={reason: source.locate(line) for reason, line in drops["first"].items()},
+        locate=lambda index: source.locate(lines[index].as_py()),
     )
 
 
 def _write(folder: Path, source: Source, clean: bool) -> None:
-    from datasets import Features, Value
-    from datasets.arrow_writer import ArrowWriter
+    import pyarrow
 
-    features = Features({"source": Value("string"), "target": Value("string"), "line": Value("int64")})
+    schema = pyarrow.schema([("source", pyarrow.string()), ("target", pyarrow.string()), ("line", pyarrow.int64())])
+    kept = invisible = 0
     dropped: dict[str, int] = {}
     first: dict[str, int] = {}
-    with ArrowWriter(path=str(folder / "pairs.arrow"), features=features, writer_batch_size=_ROWS) as writer:
+
+    def clean_pairs() -> Iterator[Pair]:
+        nonlocal invisible
         for pair in source.pairs():
-            reason = _flaw(pair) if clean else None
+            reason = _find_flaw(pair) if clean else None
             if reason is None:
-                writer.write(pair._asdict())
+                yield pair
             else:
                 dropped[reason] = dropped.get(reason, 0) + 1
                 first.setdefault(reason, pair.line)
-        kept, _ = writer.finalize()
+                invisible += bool(pair.source.strip() and pair.target.strip()) and reason != _EQUAL
+
+    with pyarrow.ipc.new_file(str(folder / "pairs.arrow"), schema) as writer:
+        pairs = clean_pairs()
+        while rows := list(islice(pairs, _ROWS)):
+            writer.write(pyarrow.record_batch([list(column) for column in zip(*rows, strict=True)], schema=schema))
+            kept += len(rows)
     if not kept:
-        places = {reason: source.where(line) for reason, line in first.items()}
+        places = {reason: source.locate(line) for reason, line in first.items()}
         raise DataError(f"{source.name}: no pair is left to train on", describe_dropped(dropped, places))
-    about = json.dumps({"dropped": dropped, "first": first})
-    (folder / "about.json").write_text(about, encoding="utf-8")
+    text = json.dumps({"dropped": dropped, "first": first, "invisible": invisible})
+    (folder / "dropped.json").write_text(text, encoding="utf-8")
 
 
-def _flaw(pair: Pair) -> str | None:
-    if not pair.source.strip():
+def _open_table(path: Path) -> Any:
+    """The pyarrow table in a file, memory-mapped."""
+    import pyarrow
+
+    return pyarrow.ipc.open_file(pyarrow.memory_map(str(path))).read_all()
+
+
+def _find_flaw(pair: Pair) -> str | None:
+    if is_blank(pair.source):
         return "empty source"
-    if not pair.target.strip():
+    if is_blank(pair.target):
         return "empty target"
-    return "source = target" if pair.source.strip() == pair.target.strip() else None
-
-
-def _table(path: Path) -> Any:
-    from datasets import Dataset
-
-    return Dataset.from_file(str(path)).data
+    return _EQUAL if pair.source.strip() == pair.target.strip() else None
 
 
 class _Column(Sequence[str]):

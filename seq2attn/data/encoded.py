@@ -1,4 +1,4 @@
-"""Corpora as subword ids: memory-mapped, found again by their content, read as padded batches."""
+"""Corpora as subword ids: cached by their content, memory-mapped, read as padded batches."""
 
 import hashlib
 import itertools
@@ -33,8 +33,8 @@ class Sentences:
     def __getitem__(self, index: int) -> np.ndarray:
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
-    def padded(self, indices: np.ndarray) -> Int[torch.Tensor, "B longest"]:
-        """The sentences `indices` "B" with PAD on the right, int64."""
+    def pad(self, indices: np.ndarray) -> Int[torch.Tensor, "B longest"]:
+        """The sentences of these indices (shape "B"), int64, with PAD on the right."""
         starts, ends = self.offsets[indices], self.offsets[indices + 1]
         rows = np.full((len(indices), int((ends - starts).max())), PAD, dtype=np.int64)
         for row, start, end in zip(rows, starts.tolist(), ends.tolist(), strict=True):
@@ -46,8 +46,8 @@ class Sentences:
 class EncodedCorpus:
     """A corpus as subword ids.
 
-    `rows`: the corpus' rows that are kept, in order. `dropped`: reason → number of pairs left out; `first`: reason →
-    where the first of them stood.
+    `rows`: the rows of the corpus that are kept, in order. `dropped`: reason → number of pairs left out; `first`: reason
+    → the place of the first of them.
     """
 
     fingerprint: str
@@ -62,17 +62,17 @@ class EncodedCorpus:
 
     @cached_property
     def source_lengths(self) -> np.ndarray:
-        """In subwords, EOS included."""
+        """Subwords of each sentence, EOS included."""
         return np.diff(self.source.offsets)
 
     @cached_property
     def target_lengths(self) -> np.ndarray:
-        """In subwords, EOS included."""
+        """Subwords of each sentence, EOS included."""
         return np.diff(self.target.offsets)
 
     def batch(self, indices: np.ndarray) -> Batch:
         """The pairs `indices` (of this encoding, as `plan` gives them), padded."""
-        return Batch(self.source.padded(indices), self.target.padded(indices), indices)
+        return Batch(self.source.pad(indices), self.target.pad(indices), indices)
 
 
 def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, *, max_length: int | None) -> EncodedCorpus:
@@ -94,7 +94,7 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, *, max_length: int | Non
         target=_read(folder, "target"),
         rows=rows,
         dropped={_LONG: missing} if missing else {},
-        first={_LONG: corpus.where(first)} if missing else {},
+        first={_LONG: corpus.locate(first)} if missing else {},
     )
 
 
@@ -118,27 +118,29 @@ def draw_encoding(
         rows = encoded.rows[start : start + _ROWS].tolist()
         span = slice(rows[0], rows[-1] + 1)
         texts = [[lines[row - rows[0]] for row in rows] for lines in (corpus.source[span], corpus.target[span])]
-        drawn = tokenizer.sample(texts[0], texts[1], seed=_seed(seed, epoch, start), alpha=alpha)
+        drawn = tokenizer.sample(texts[0], texts[1], seed=_derive_seed(seed, epoch, start), alpha=alpha)
         for index, (source, target) in enumerate(zip(*drawn, strict=True)):
             if max(len(source), len(target)) > max_length:
                 drawn[0][index] = encoded.source[start + index].tolist()
                 drawn[1][index] = encoded.target[start + index].tolist()
         for side in range(2):
-            pieces[side].append(_flat(drawn[side]))
+            pieces[side].append(_flatten(drawn[side]))
             lengths[side].extend(map(len, drawn[side]))
-    source_ids, target_ids = (Sentences(np.concatenate(pieces[side]), _offsets(lengths[side])) for side in range(2))
+    source_ids, target_ids = (
+        Sentences(np.concatenate(pieces[side]), _compute_offsets(lengths[side])) for side in range(2)
+    )
     return replace(encoded, source=source_ids, target=target_ids)
 
 
-def _flat(sentences: Iterable[list[int]]) -> np.ndarray:
+def _flatten(sentences: Iterable[list[int]]) -> np.ndarray:
     return np.fromiter(itertools.chain.from_iterable(sentences), dtype="<i4")
 
 
-def _offsets(lengths: list[int]) -> np.ndarray:
+def _compute_offsets(lengths: list[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))])
 
 
-def _seed(seed: int, epoch: int, start: int) -> int:
+def _derive_seed(seed: int, epoch: int, start: int) -> int:
     """32 bits, as SentencePiece takes them."""
     return int.from_bytes(hashlib.sha256(f"{seed} {epoch} {start}".encode()).digest()[:4], "big")
 
@@ -159,14 +161,14 @@ def _write(folder: Path, corpus: Corpus, tokenizer: Tokenizer, max_length: int |
             kept.extend(start + index for index in fitting)
             for sentences, file, side in zip((source, target), (source_file, target_file), lengths, strict=True):
                 chosen = [sentences[index] for index in fitting]
-                file.write(_flat(chosen).tobytes())
+                file.write(_flatten(chosen).tobytes())
                 side.extend(map(len, chosen))
     if not kept:
         message = f"{corpus.name}: every pair is longer than data.max_length: {max_length}"
         raise DataError(message, "set data.max_length higher, or data.vocab_size, for fewer subwords a sentence")
     np.save(folder / "rows.npy", np.array(kept, dtype=np.int64))
-    np.save(folder / "source.offsets.npy", _offsets(lengths[0]))
-    np.save(folder / "target.offsets.npy", _offsets(lengths[1]))
+    np.save(folder / "source.offsets.npy", _compute_offsets(lengths[0]))
+    np.save(folder / "target.offsets.npy", _compute_offsets(lengths[1]))
 
 
 def _read(folder: Path, side: str) -> Sentences:

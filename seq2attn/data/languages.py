@@ -1,4 +1,4 @@
-"""What is known of languages by their ISO 639 codes of two and three letters."""
+"""Languages written without spaces, by their ISO 639 codes of two and three letters."""
 
 CHINESE = frozenset({"zh", "zho", "chi", "cmn", "yue", "wuu", "lzh"})
 JAPANESE = frozenset({"ja", "jpn"})
@@ -12,5 +12,5 @@ def primary(language: str) -> str:
 
 
 def space(language: str) -> str:
-    """What stands between two sentences: a space, or nothing in languages that do without."""
+    """What separates two sentences: a space, or nothing in a language written without spaces."""
     return "" if primary(language) in CHINESE | JAPANESE | UNSPACED else " "

@@ -1,4 +1,4 @@
-"""Lines that are too long, cut where it hurts least."""
+"""Cutting lines that are too long, at the ends of sentences where possible."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def split(text: str, fits: Callable[[str], bool]) -> list[str]:
 
 
 def _cut(text: str) -> int:
-    """The best place nearest to the middle of a text without outer spaces."""
+    """The index to cut at: the boundary nearest to the middle. The text has no spaces at its ends."""
     middle = len(text) // 2
     for boundary in (_SENTENCE, _SPACE):
         places = [match.end() for match in boundary.finditer(text) if match.end() < len(text)]

@@ -1,4 +1,4 @@
-"""Where parallel text comes from: one frozen dataclass for each kind of source, all read the same way."""
+"""Where parallel text comes from: a frozen dataclass for each kind of source, all with the interface `Source`."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from seq2attn.data.files import as_sentence, existing, hash_of, lines_of, nearest
+from seq2attn.data.files import find_file, find_similar, hash_files, read_lines, read_sentence
 from seq2attn.errors import DataError
 
 
@@ -24,20 +24,20 @@ class Pair(NamedTuple):
 
 @runtime_checkable
 class Source(Protocol):
-    """Anything that gives sentence pairs, in a fixed order, as often as it is asked."""
+    """Sentence pairs in a fixed order, which can be read any number of times."""
 
     @property
     def name(self) -> str:
-        """What messages and reports call it."""
+        """The name in messages and reports."""
 
     def pairs(self) -> Iterator[Pair]:
-        """Every pair in order; raises DataError naming file and line, also if there is none."""
+        """Yield every pair in order. Raises DataError, with file and line, for a bad line, and if there is no pair at all."""
 
     def fingerprint(self) -> str:
         """SHA-256 of what `pairs` reads: equal fingerprints give equal pairs."""
 
-    def where(self, line: int) -> str:
-        """How a message names a line."""
+    def locate(self, line: int) -> str:
+        """The place of a 1-based line or row as messages name it: "train.en:17"."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +53,12 @@ class TextFiles:
         return self.prefix
 
     def pairs(self) -> Iterator[Pair]:
-        lengths: tuple[list[int], list[int]] = ([], [])
-        paths = self._paths()
-        for line, sentences in enumerate(zip_longest(*map(lines_of, paths)), start=1):
-            for side, sentence in zip(lengths, sentences, strict=True):
-                if sentence is not None:
-                    side.append(len(sentence))
-            source, target = sentences
-            if source is not None and target is not None:
-                yield Pair(source, target, line)
-        if len(lengths[0]) != len(lengths[1]):
-            raise _misaligned(paths, lengths)
-        if not lengths[0]:
-            raise DataError(f"{paths[0]} and {paths[1]} are empty", "each line must hold one sentence")
+        return _read_aligned(self._paths())
 
     def fingerprint(self) -> str:
-        return hash_of([f"text {self.source} {self.target}"], self._paths())
+        return hash_files([f"text {self.source} {self.target}"], self._paths())
 
-    def where(self, line: int) -> str:
+    def locate(self, line: int) -> str:
         return f"{self._paths()[0]}:{line}"
 
     def _paths(self) -> tuple[Path, Path]:
@@ -83,9 +71,9 @@ class TextFiles:
             return plain
         if zipped.is_file():
             return zipped
-        raise DataError(f"no file {plain} (nor {zipped.name})", self._missing(plain))
+        raise DataError(f"no file {plain} (nor {zipped.name})", self._suggest_file(plain))
 
-    def _missing(self, plain: Path) -> str:
+    def _suggest_file(self, plain: Path) -> str:
         folder = plain.parent
         if not folder.is_dir():
             return f"there is no folder {folder}"
@@ -93,21 +81,61 @@ class TextFiles:
         prefixes = {name.removesuffix(f".{self.source}") for name in names if name.endswith(f".{self.source}")}
         complete = sorted(prefix for prefix in prefixes if f"{prefix}.{self.target}" in names)
         if complete:
-            found = nearest(Path(self.prefix).name, complete)
+            similar = find_similar(Path(self.prefix).name, complete)
             ends = f".{self.source} and .{self.target}"
-            return f"did you mean the prefix {folder / found}? A prefix is the path without {ends}"
-        found = nearest(plain.name, sorted(names))
-        return f"the nearest file is {folder / found}" if found else f"the folder {folder} holds no files"
+            return f"did you mean the prefix {folder / similar}? A prefix is the path without {ends}"
+        similar = find_similar(plain.name, sorted(names))
+        return f"the nearest file is {folder / similar}" if similar else f"the folder {folder} holds no files"
 
 
-def _misaligned(paths: tuple[Path, Path], lengths: tuple[list[int], list[int]]) -> DataError:
+@dataclass(frozen=True)
+class TwoFiles:
+    """Line-aligned text in two files of any names and folders, each plain or gzipped (.gz)."""
+
+    source: str
+    target: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.source} and {self.target}"
+
+    def pairs(self) -> Iterator[Pair]:
+        return _read_aligned(self._paths())
+
+    def fingerprint(self) -> str:
+        return hash_files(["two files"], self._paths())
+
+    def locate(self, line: int) -> str:
+        return f"{self.source}:{line}"
+
+    def _paths(self) -> tuple[Path, Path]:
+        return find_file(self.source), find_file(self.target)
+
+
+def _read_aligned(paths: tuple[Path, Path]) -> Iterator[Pair]:
+    """Pair the lines of two files by their numbers."""
+    lengths: tuple[list[int], list[int]] = ([], [])
+    for line, sentences in enumerate(zip_longest(*map(read_lines, paths)), start=1):
+        for side, sentence in zip(lengths, sentences, strict=True):
+            if sentence is not None:
+                side.append(len(sentence))
+        source, target = sentences
+        if source is not None and target is not None:
+            yield Pair(source, target, line)
+    if len(lengths[0]) != len(lengths[1]):
+        raise _explain_misalignment(paths, lengths)
+    if not lengths[0]:
+        raise DataError(f"{paths[0]} and {paths[1]} are empty", "each line must hold one sentence")
+
+
+def _explain_misalignment(paths: tuple[Path, Path], lengths: tuple[list[int], list[int]]) -> DataError:
     counts = [len(side) for side in lengths]
     message = f"{paths[0]} has {counts[0]} lines but {paths[1]} has {counts[1]}"
-    line = _first_shifted(*lengths)
+    line = _find_first_shift(*lengths)
     return DataError(message, f"line n of one must translate line n of the other; they seem to part near line {line}")
 
 
-def _first_shifted(source: list[int], target: list[int]) -> int:
+def _find_first_shift(source: list[int], target: list[int]) -> int:
     """The likeliest line (1-based) where lines were lost, if all at one place.
 
     Before it sentences pair up as they stand, from there on shifted by the difference of the counts; the total of
@@ -138,33 +166,40 @@ class Tsv:
         return self.path
 
     def pairs(self) -> Iterator[Pair]:
-        path = existing(self.path)
+        path = find_file(self.path)
         columns = (self.source_column, self.target_column)
         header = any(isinstance(column, str) for column in columns)
         indices: list[int] | None = None if header else [int(column) for column in columns]
-        line = 0
-        for line, text in enumerate(lines_of(path), start=1):
+        pairs = blank = 0
+        for line, text in enumerate(read_lines(path), start=1):
             cells = text.split("\t")
             if indices is None:
-                indices = [column if isinstance(column, int) else _column(path, cells, column) for column in columns]
+                indices = [
+                    column if isinstance(column, int) else _find_column(path, cells, column) for column in columns
+                ]
                 continue
-            if max(indices) >= len(cells):
+            if max(indices) >= len(cells) and not text.strip():
+                blank = blank or line  # an error only if a pair follows
+                continue
+            if max(indices) >= len(cells) or blank:
+                place, count = (blank, 1) if blank else (line, len(cells))
                 raise DataError(
-                    f"{path}:{line}: no column {max(indices)}: the line has {len(cells)} (counted from 0)",
+                    f"{path}:{place}: no column {max(indices)}: the line has {count} (counted from 0)",
                     "columns are separated by single tabs; see source_column and target_column",
                 )
+            pairs += 1
             yield Pair(cells[indices[0]], cells[indices[1]], line)
-        if line <= header:
+        if not pairs:
             raise DataError(f"{path} holds no pairs", "each line must hold a sentence and its translation")
 
     def fingerprint(self) -> str:
-        return hash_of([f"tsv {self.source_column!r} {self.target_column!r}"], [existing(self.path)])
+        return hash_files([f"tsv {self.source_column!r} {self.target_column!r}"], [find_file(self.path)])
 
-    def where(self, line: int) -> str:
+    def locate(self, line: int) -> str:
         return f"{self.path}:{line}"
 
 
-def _column(path: Path, header: list[str], name: str) -> int:
+def _find_column(path: Path, header: list[str], name: str) -> int:
     if name not in header:
         raise DataError(f"{path}:1: no column {name!r}", f"the columns are {', '.join(map(repr, header))}")
     return header.index(name)
@@ -183,26 +218,26 @@ class JsonLines:
         return self.path
 
     def pairs(self) -> Iterator[Pair]:
-        path = existing(self.path)
+        path = find_file(self.path)
         empty = True
-        for line, text in enumerate(lines_of(path), start=1):
+        for line, text in enumerate(read_lines(path), start=1):
             if text.strip():
                 empty = False
                 place = f"{path}:{line}"
-                row = _parsed(text, place)
-                source = as_sentence(row, self.source_field, place)
-                yield Pair(source, as_sentence(row, self.target_field, place), line)
+                row = _parse_row(text, place)
+                source = read_sentence(row, self.source_field, place)
+                yield Pair(source, read_sentence(row, self.target_field, place), line)
         if empty:
             raise DataError(f"{path} holds no pairs", "each line must hold one JSON object")
 
     def fingerprint(self) -> str:
-        return hash_of([f"jsonl {self.source_field!r} {self.target_field!r}"], [existing(self.path)])
+        return hash_files([f"jsonl {self.source_field!r} {self.target_field!r}"], [find_file(self.path)])
 
-    def where(self, line: int) -> str:
+    def locate(self, line: int) -> str:
         return f"{self.path}:{line}"
 
 
-def _parsed(text: str, place: str) -> dict[str, object]:
+def _parse_row(text: str, place: str) -> dict[str, object]:
     whole = "a file that is one JSON array is read by {type: huggingface, path: FILE}"
     try:
         row = json.loads(text)
@@ -214,7 +249,7 @@ def _parsed(text: str, place: str) -> dict[str, object]:
     return row
 
 
-def content_hash(pairs: Iterator[Pair]) -> str:
+def hash_pairs(pairs: Iterator[Pair]) -> str:
     """SHA-256 of the sentences themselves, for sources that are not plain files."""
     digest = hashlib.sha256()
     for pair in pairs:

@@ -1,21 +1,16 @@
-"""Hugging Face `datasets` as a source: a dataset of the hub, or local parquet, JSON, JSON lines or CSV."""
+"""Hugging Face `datasets` as a source: a dataset of the hub, or local parquet, JSON, JSON lines, CSV or TSV."""
 
-import contextlib
-import glob
-import logging
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from seq2attn.data.cache import cache_folder
-from seq2attn.data.files import as_sentence, existing
-from seq2attn.data.sources import Pair, content_hash
+from seq2attn.data.files import join_lines
+from seq2attn.data.sources import Pair, hash_pairs
+from seq2attn.data.text_tables import check_text, list_fields, load_table, select_field
 from seq2attn.errors import DataError
 
-_ROWS = 1_000  # read at a time
-_TABLES = (".csv", ".tsv")
-_TEXT = {"keep_default_na": False}  # of CSV: "None" and "NA" are sentences, not gaps
+_ROWS = 10_000  # read at a time
 
 
 @dataclass(frozen=True)
@@ -39,100 +34,55 @@ class HuggingFace:
         return " ".join(part for part in parts if part)
 
     def pairs(self) -> Iterator[Pair]:
-        table = self._dataset().with_format("arrow")
-        if not len(table):
-            raise DataError(f"{self.name} holds no rows", "check data's path and split")
-        fields = (self.source, self.target)
-        whole = table[:1].to_pylist()[0]
-        for field in fields:
-            as_sentence(whole, field, self.where(1))  # if a field is missing, the error names all that there are
-        wanted = [
-            column
-            for column in table.column_names
-            if any(field == column or field.startswith(f"{column}.") for field in fields)
-        ]
         line = 0
-        for rows in table.select_columns(wanted).iter(batch_size=_ROWS):
-            for row in rows.to_pylist():
+        for columns in self._columns():
+            for source, target in zip(*(column.to_pylist() for column in columns), strict=True):
                 line += 1
-                place = self.where(line)
-                yield Pair(as_sentence(row, self.source, place), as_sentence(row, self.target, place), line)
+                yield Pair(join_lines(source), join_lines(target), line)
 
     def fingerprint(self) -> str:
-        return content_hash(self.pairs())
+        """SHA-256 of the text of both columns, hashed column by column as Arrow holds it, whatever its chunks."""
+        from pyarrow.compute import binary_length
 
-    def where(self, line: int) -> str:
+        digests = [hashlib.sha256() for _ in range(4)]
+        for columns in self._columns():
+            for column, lengths, text in zip(columns, digests[::2], digests[1::2], strict=True):
+                lengths.update(binary_length(column).to_numpy().astype("<i8").tobytes())
+                text.update(_text_bytes(column))
+        return hashlib.sha256(b"huggingface 1" + b"".join(digest.digest() for digest in digests)).hexdigest()
+
+    def fingerprint_of_0_1_0(self) -> str:
+        """The fingerprint that version 0.1.0 gave the same pairs, made row by row: its runs are known by it."""
+        return hash_pairs(self.pairs())
+
+    def locate(self, line: int) -> str:
         return f"{self.name}, row {line}"
 
-    def _dataset(self) -> Any:
-        from datasets import load_dataset
+    def _columns(self) -> Iterator[tuple[Any, Any]]:
+        """Source and target as pyarrow arrays of some thousand texts, nulls made empty."""
+        fields = (self.source, self.target)
+        table = load_table(self.path, self.config, self.split, self.revision, fields).with_format("arrow")
+        if not len(table):
+            raise DataError(f"{self.name} holds no rows", "check data's path and split")
+        for rows in table.iter(batch_size=_ROWS):
+            yield self._texts(rows, self.source), self._texts(rows, self.target)
 
-        local = Path(self.path).expanduser()
-        with _quiet():
-            try:
-                if local.exists():
-                    return load_dataset(**_local(local.resolve(), self.split), name=self.config, split=self.split)
-                if local.is_absolute() or self.path.startswith((".", "~")) or self.path.count("/") > 1:
-                    existing(self.path)
-                return load_dataset(self.path, name=self.config, split=self.split, revision=self.revision)
-            except DataError:
-                raise
-            except Exception as error:  # the library raises nearly every kind
-                raise _explained(error, self.name) from error
+    def _texts(self, rows: Any, field: str) -> Any:
+        import pyarrow
 
-
-def _local(path: Path, split: str) -> dict[str, Any]:
-    """load_dataset's arguments for a local folder or file; a file is the split asked for."""
-    cache = {"cache_dir": str(cache_folder() / "huggingface")}
-    if path.is_file():
-        table = _TEXT if path.suffix in _TABLES else {}
-        files = {split.split("[")[0]: glob.escape(str(path))}
-        return {"path": str(path.parent), "data_files": files, **table, **cache}
-    tables = any(file.suffix in _TABLES for file in path.rglob("*"))
-    return {"path": str(path), **(_TEXT if tables else {}), **cache}
+        column = select_field(rows, field)
+        if column is None:
+            hint = f"the fields are {', '.join(list_fields(rows.schema))}"
+            raise DataError(f"{self.locate(1)}: no field {field!r}", hint)
+        check_text(column, field, self.name)
+        texts = column.cast(pyarrow.large_string()).fill_null("")
+        return texts.combine_chunks() if isinstance(texts, pyarrow.ChunkedArray) else texts
 
 
-def _explained(error: Exception, name: str) -> DataError:
-    """What `datasets` says, with what to do about it."""
-    root: BaseException = error
-    while (cause := root.__cause__) is not None:
-        root = cause
-    reason = str(root).split("\n")[0] or type(root).__name__
-    everything = f"{type(error).__name__} {error} {type(root).__name__} {root}".lower()
-    if "scripts are no longer supported" in everything or "trust_remote_code" in everything:
-        return DataError(
-            f"{name}: this dataset needs a loading script, which `datasets` refuses to run",
-            "use a copy of it in parquet, JSON lines or CSV, or the branch revision: refs/convert/parquet of the hub",
-        )
-    if any(word in everything for word in ("couldn't reach", "offline", "connect", "timeout", "resolve")):
-        return DataError(
-            f"{name}: there is no such local folder or file, and the Hugging Face hub cannot be reached: {reason}",
-            "connect to the network, or download the dataset and give its folder as the path",
-        )
-    if "notfound" in everything or "doesn't exist" in everything:
-        return DataError(f"{name}: {reason}", "check the path, the split and the config; private datasets need a token")
-    return DataError(f"{name}: {reason}", "check the path, the config and the split")
+def _text_bytes(column: Any) -> memoryview:
+    """The UTF-8 of a pyarrow large_string array without nulls, end to end."""
+    import numpy as np
 
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Neither progress bars nor warnings of `datasets` and the hub's client, for a while."""
-    import datasets
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    loggers = [logging.getLogger("datasets"), logging.getLogger("huggingface_hub")]
-    levels = [logger.level for logger in loggers]
-    shown = datasets.is_progress_bar_enabled(), not are_progress_bars_disabled()
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    datasets.disable_progress_bars()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        if shown[0]:
-            datasets.enable_progress_bars()
-        if shown[1]:
-            enable_progress_bars()
+    _, offsets, text = column.buffers()
+    ends = np.frombuffer(offsets, dtype="<i8")[column.offset : column.offset + len(column) + 1]
+    return memoryview(text or b"")[int(ends[0]) : int(ends[-1])]

@@ -1,4 +1,4 @@
-"""The lines of a byte stream, as many at a time as have come."""
+"""The lines of a byte stream, in lists of those that have arrived."""
 
 import select
 from collections.abc import Iterator
@@ -16,20 +16,20 @@ _BLOCK = 1 << 16
 _PATIENCE = 0.02  # seconds that a window waits for more lines
 
 
-def windows(stream: BufferedIOBase, name: str, errors: EncodingErrors = "strict") -> Iterator[list[str]]:
-    """The lines of a UTF-8 stream without their ends, in windows: a window ends where no more lines have come yet.
+def read_windows(stream: BufferedIOBase, name: str, errors: EncodingErrors = "strict") -> Iterator[list[str]]:
+    """Read the lines of a UTF-8 stream, without their ends, in lists: a list ends when no further line is ready yet.
 
     Only a line feed ends a line. One carriage return before it is dropped, and so is a byte order mark at the start. With
-    "replace", bytes that are not UTF-8 become U+FFFD; else the lines before them are given first, then DataError names
-    the line.
+    "replace", bytes that are not UTF-8 become U+FFFD; with "strict" the lines before them are given, then DataError is
+    raised, which names the line.
     """
     read = 0
     try:
-        for lines in _windows(stream):
+        for lines in _split_windows(stream):
             decoded: list[str] = []
             for number, line in enumerate(lines, start=read + 1):
                 try:
-                    decoded.append(_text(line, number, errors))
+                    decoded.append(_decode(line, number, errors))
                 except UnicodeDecodeError as error:
                     yield decoded
                     byte = f"byte 0x{error.object[error.start]:02x} at byte {error.start + 1} of the line"
@@ -41,11 +41,11 @@ def windows(stream: BufferedIOBase, name: str, errors: EncodingErrors = "strict"
         raise DataError(f"{name}:{read + 1}: cannot be read: {error.strerror}", "check the file") from error
 
 
-def _text(line: bytes, number: int, errors: EncodingErrors) -> str:
+def _decode(line: bytes, number: int, errors: EncodingErrors) -> str:
     return line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8", errors)
 
 
-def _windows(stream: BufferedIOBase) -> Iterator[list[bytes]]:
+def _split_windows(stream: BufferedIOBase) -> Iterator[list[bytes]]:
     lines: list[bytes] = []
     begun: list[bytes] = []  # the parts of a line whose end has not come
     while block := _next_block(stream):
@@ -57,7 +57,7 @@ def _windows(stream: BufferedIOBase) -> Iterator[list[bytes]]:
         while len(lines) >= _LINES:
             yield lines[:_LINES]
             lines = lines[_LINES:]
-        if lines and (sum(map(len, lines)) >= _BYTES or not _more_at_once(stream)):
+        if lines and (sum(map(len, lines)) >= _BYTES or not _has_more(stream)):
             yield lines
             lines = []
     last = b"".join(begun)
@@ -65,14 +65,14 @@ def _windows(stream: BufferedIOBase) -> Iterator[list[bytes]]:
 
 
 def _next_block(stream: BufferedIOBase) -> bytes:
-    """What has come, once something has; b"" at the end. A read from a pipe that does not block gives b"" too soon."""
-    with suppress(OSError, ValueError):  # where nobody can wait (in memory, a pipe on Windows)
+    """Wait for bytes and return them; b"" at the end. (Without the wait, a pipe that does not block gives b"" too soon.)"""
+    with suppress(OSError, ValueError):  # a stream that cannot be waited for (in memory, a pipe on Windows)
         select.select([stream], [], [])
     return stream.read1(_BLOCK)
 
 
-def _more_at_once(stream: BufferedIOBase) -> bool:
-    """Whether a read would return at once; no where nobody can tell (in memory, a pipe on Windows)."""
+def _has_more(stream: BufferedIOBase) -> bool:
+    """Whether a read would return at once; False where that cannot be known (in memory, a pipe on Windows)."""
     try:
         return bool(select.select([stream], [], [], _PATIENCE)[0])
     except (OSError, ValueError):

@@ -5,7 +5,7 @@ import io
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -17,6 +17,8 @@ from seq2attn.tokens import BOS, EOS, PAD, UNK
 
 _SENTENCES = 2_000_000  # SentencePiece learns from this many sentences at most, drawn at random from a larger corpus
 _BYTES = 2**30  # of one sentence, SentencePiece's own maximum: its default, 4192, silently leaves longer ones out
+_PIECE = 16  # characters of a piece at most, SentencePiece's default
+_WORD = 65_000  # characters of a word without a space: from 65,536 on, SentencePiece's BPE ends the process
 _THREADS = 4  # fixed: the learned pieces depend on it
 _SILENT = 2  # minloglevel: errors are raised, not printed
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
@@ -49,21 +51,29 @@ class Tokenizer:
         byte_fallback: bool,
         character_coverage: float,
         folder: Path,
+        max_length: int | None = None,
     ) -> "Tokenizer":
         """Learn the subwords of a corpus and save them in `folder`; the same text gives the same model.
 
-        `vocab_size` counts the ids of each model, the four special ones and the 256 bytes included.
+        `vocab_size` counts the ids of each model, the four special ones and the 256 bytes included. Pairs that are longer
+        than `max_length` subwords (EOS included) in any vocabulary are not learned from, as they are not trained on.
+        `source` and `target` are read more than once.
         Raises DataError if the text supports no vocabulary of that size, naming the largest or smallest that works.
         """
+
+        def select(side: int) -> Iterator[str]:
+            for pair in zip(source, target, strict=True):
+                if all(_can_be_learned(line, algorithm, max_length) for line in pair):
+                    yield pair[side]
 
         def learn(lines: Iterable[str], what: str) -> bytes:
             return _learn(lines, what, vocab_size, algorithm, byte_fallback, character_coverage)
 
         if joint:
-            model = learn(itertools.chain(source, target), "joint")
+            model = learn(itertools.chain(select(0), select(1)), "joint")
             tokenizer = cls(model, model, joint=True)
         else:
-            tokenizer = cls(learn(source, "source"), learn(target, "target"), joint=False)
+            tokenizer = cls(learn(select(0), "source"), learn(select(1), "target"), joint=False)
         tokenizer.save(folder)
         return tokenizer
 
@@ -121,8 +131,8 @@ class Tokenizer:
         text: str = self._target.decode([token for token in ids[:end] if token not in (PAD, BOS)])
         return text.translate(_CONTROL).strip(" ")
 
-    def never_written(self) -> list[int]:
-        """The target ids that never stand in a translation: padding, unknown, begin, and pieces with a control character.
+    def banned_tokens(self) -> list[int]:
+        """The target ids that may not stand in a translation: padding, unknown, begin, and pieces with a control character.
 
         Control characters of two bytes (C1) and separators of three could still be put together from single bytes:
         `decode_target` makes spaces of them.
@@ -169,6 +179,13 @@ def _encode(
 def _unicode(line: str) -> str:
     """The line with U+FFFD for halves of surrogate pairs, which only a Python string can hold."""
     return line if line.isascii() else line.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _can_be_learned(line: str, algorithm: str, max_length: int | None) -> bool:
+    """Whether a line may be within `max_length` subwords, whatever is learned, and has no word that BPE fails on."""
+    if max_length is not None and len(line) - line.count(" ") > _PIECE * (max_length - 1):
+        return False
+    return algorithm != "bpe" or len(line) <= _WORD or max(map(len, line.split(" "))) <= _WORD
 
 
 def _learn(
@@ -218,7 +235,7 @@ def _vocabulary_error(message: str, what: str, vocab_size: int) -> DataError:
             f"set data.vocab_size to more than {smallest[1]}, or lower data.tokenizer.character_coverage",
         )
     if "sentences_.empty()" in message:
-        return DataError(f"there is no {what} text to learn subwords from", "check data.train")
+        return DataError(f"there is no {what} text to learn subwords from", "check data.train and data.max_length")
     return DataError(f"SentencePiece cannot learn from the {what} training text: {message}", "check data.train")
 
 

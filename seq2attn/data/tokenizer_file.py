@@ -1,4 +1,4 @@
-"""SentencePiece's files, looked at before its C++ reads them: some damages would end the process there."""
+"""A check of SentencePiece files before the library reads them: some damaged files crash the process in its C++ code."""
 
 import math
 import struct
@@ -26,11 +26,11 @@ def check(model: bytes) -> None:
             if dict(_fields(_bytes(value))).get(_MODEL_TYPE, _UNIGRAM) not in (_UNIGRAM, _BPE):
                 raise ValueError("neither a unigram nor a BPE model")
         elif field != _NORMALIZER or dict(_fields(_bytes(value))).get(_CHARACTER_MAP, b"") != b"":
-            raise ValueError(f"holds what no model of this tool has (field {field})")
+            raise ValueError(f"field {field} does not occur in the models of this tool")
     if types[:4] != _SPECIAL or not {*types[4:]} <= {_NORMAL, _BYTE}:
         raise ValueError("its special pieces are not padding, unknown, begin and end of sentence")
     if len(set(texts)) < len(texts):
-        raise ValueError("a piece stands in it twice")
+        raise ValueError("it holds a piece twice")
 
 
 def _piece(data: bytes) -> tuple[bytes, int]:

@@ -1,12 +1,8 @@
-"""What may stand where and how often: lemmas by Zipf's law, arguments by selectional class."""
+"""What may stand in a place and how often: lemmas by Zipf's law, arguments by selectional class."""
 
-from bisect import bisect
-from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import accumulate
-from random import Random
-from typing import Generic, TypeVar
 
+from seq2attn.grammar.dice import Weighted, zipf
 from seq2attn.grammar.entries import (
     DATIVE,
     Adjective,
@@ -20,46 +16,23 @@ from seq2attn.grammar.entries import (
     TimePhrase,
     Verb,
 )
-from seq2attn.grammar.information import RecordingRandom
-from seq2attn.grammar.lexicon import lexicon
+from seq2attn.grammar.frames import Frame
+from seq2attn.grammar.lexicon import read_lexicon
 
-T = TypeVar("T")
 _PRESENT = {"present": 50.0, "perfect": 18, "will": 8, "can": 8, "must": 6, "want": 5, "should": 3, "may": 2}
 _PAST = {"past": 70.0, "could": 8, "had to": 8, "wanted": 6, "pluperfect": 8}
-
-
-class Weighted(Generic[T]):
-    """A distribution over a few values."""
-
-    def __init__(self, items: Iterable[tuple[T, float]]) -> None:
-        pairs = list(items)
-        self.values = [value for value, _ in pairs]
-        self.sums = list(accumulate(weight for _, weight in pairs))
-
-    def draw(self, random: Random) -> T:
-        """One value, by weight."""
-        place = bisect(self.sums, Random.random(random) * self.sums[-1])  # unrecorded: what it chooses is recorded here
-        if isinstance(random, RecordingRandom):
-            weight = self.sums[place] - (self.sums[place - 1] if place else 0)
-            random.record(weight / self.sums[-1])
-        return self.values[place]
-
-
-def zipf(entries: Sequence[T]) -> Weighted[T]:
-    """Entries in order of frequency: the weight of the r-th is 1 / (r + 2)."""
-    return Weighted((entry, 1 / (rank + 2)) for rank, entry in enumerate(entries))
 
 
 @cache
 def nouns(classes: frozenset[str], common: bool = False) -> Weighted[Noun]:
     """Nouns of any of these classes, each weighted by its rank in its own class; `common` leaves out proper nouns."""
-    found = [noun for noun in lexicon().nouns if noun.classes & classes]
+    found = [noun for noun in read_lexicon().nouns if noun.classes & classes]
     chosen = [noun for noun in found if not (common and noun.proper)] or found
     return Weighted((noun, 1 / (noun.rank + 2)) for noun in chosen)
 
 
 @cache
-def verbs(frame: str, subject: Noun | None = None, object: Noun | None = None, form: str = "") -> Weighted[Verb]:
+def verbs(frame: Frame, subject: Noun | None = None, object: Noun | None = None, form: str = "") -> Weighted[Verb]:
     """Verbs of a frame that go with a subject and a first object.
 
     form: "past" leaves out those whose past looks like their present; "intended" those that nobody does on purpose,
@@ -67,7 +40,7 @@ def verbs(frame: str, subject: Noun | None = None, object: Noun | None = None, f
     """
     found = [
         verb
-        for verb in lexicon().verbs
+        for verb in read_lexicon().verbs
         if verb.frame == frame
         and (subject is None or verb.subjects & subject.classes)
         and (object is None or verb.objects & object.classes)
@@ -79,27 +52,29 @@ def verbs(frame: str, subject: Noun | None = None, object: Noun | None = None, f
 @cache
 def adjectives(noun: Noun, rank: int, state: bool = False) -> Weighted[Adjective]:
     """Adjectives that go with a noun; those of rank 2 stand after those of rank 1; `state`: what one can become."""
-    found = [each for each in lexicon().adjectives if each.classes & noun.classes and each.rank == rank]
+    found = [each for each in read_lexicon().adjectives if each.classes & noun.classes and each.rank == rank]
     return zipf([each for each in found if "state" in each.classes] if state else found)
 
 
 @cache
 def adverbs(groups: frozenset[str]) -> Weighted[Adverb]:
     """Adverbs of any of these groups."""
-    return zipf([each for each in lexicon().adverbs if each.group in groups])
+    return zipf([each for each in read_lexicon().adverbs if each.group in groups])
 
 
 @cache
 def times(tense: str, negated: bool = False) -> Weighted[TimePhrase]:
     """Time phrases that go with a tense; a negated clause takes none of habit ("every day")."""
-    return zipf([each for each in lexicon().times if tense in each.tenses and not (negated and "habit" in each.tenses)])
+    return zipf(
+        [each for each in read_lexicon().times if tense in each.tenses and not (negated and "habit" in each.tenses)]
+    )
 
 
 @cache
 def tenses(past: bool, allowed: frozenset[str]) -> Weighted[Tense]:
     """Tenses of a present or past sentence, of those allowed by name or time (all, if none is named)."""
     weights = {**(_PAST if past else _PRESENT), **({"would": 25.0} if "would" in allowed else {})}
-    found = [each for each in lexicon().tenses if each.name in weights]
+    found = [each for each in read_lexicon().tenses if each.name in weights]
     return Weighted(
         (each, weights[each.name]) for each in found if not allowed or each.name in allowed or each.time in allowed
     )
@@ -110,7 +85,7 @@ def attributes(noun: Noun) -> Weighted[tuple[Preposition, frozenset[str]]]:
     """The prepositional attributes of a noun with the classes of their nouns."""
     return Weighted(
         ((each, classes), 1.0)
-        for each in lexicon().prepositions
+        for each in read_lexicon().prepositions
         for head, classes in each.pairs
         if each.use == "attribute" and head in noun.classes
     )
@@ -119,7 +94,7 @@ def attributes(noun: Noun) -> Weighted[tuple[Preposition, frozenset[str]]]:
 @cache
 def spots(noun: Noun, relative: bool = False) -> Weighted[Preposition | None]:
     """The prepositions of place of a noun (of a relative pronoun); None stands for its own (at the station)."""
-    found = [each for each in lexicon().prepositions if each.use == "place" and each.pairs[0][1] & noun.classes]
+    found = [each for each in read_lexicon().prepositions if each.use == "place" and each.pairs[0][1] & noun.classes]
     found = [each for each in found if not relative or each.case == DATIVE]
     return Weighted([(None, 4.0 + len(found)), *((each, 1.0) for each in found)])
 
@@ -128,7 +103,7 @@ def spots(noun: Noun, relative: bool = False) -> Weighted[Preposition | None]:
 def determiners(plural: bool, mass: bool, definite: bool, kin: bool) -> Weighted[Determiner]:
     """Determiners for a number; relatives by blood and office are rather somebody's ("his brother")."""
     found = []
-    for each in lexicon().determiners:
+    for each in read_lexicon().determiners:
         bare = not each.german
         fits = (plural or mass) if bare else bool(each.english[plural]) and not (mass and each.german in {"ein", "jed"})
         if fits and (each.definite or not definite):
@@ -140,10 +115,12 @@ def determiners(plural: bool, mass: bool, definite: bool, kin: bool) -> Weighted
 @cache
 def pronouns(first_person: bool) -> Weighted[Pronoun]:
     """he, she, they, and with `first_person` I and we."""
-    return zipf([each for each in lexicon().pronouns if first_person or each.english not in {"I", "we"}])
+    return zipf([each for each in read_lexicon().pronouns if first_person or each.english not in {"I", "we"}])
 
 
 @cache
 def conjunctions(past: bool, infinitive: bool) -> Weighted[Conjunction]:
     """Subordinators that some tense of a present or past sentence follows."""
-    return zipf([each for each in lexicon().conjunctions if each.tenses[past] and (infinitive or not each.infinitive)])
+    return zipf(
+        [each for each in read_lexicon().conjunctions if each.tenses[past] and (infinitive or not each.infinitive)]
+    )

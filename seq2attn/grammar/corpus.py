@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from math import nan
+from random import Random
 from typing import NamedTuple
 
 from seq2attn.errors import DataError
-from seq2attn.grammar.draw import sentence as draw
-from seq2attn.grammar.english import english
-from seq2attn.grammar.german import german
-from seq2attn.grammar.information import RecordingRandom
+from seq2attn.grammar.dice import Dice
+from seq2attn.grammar.draw import draw_sentence
+from seq2attn.grammar.english import write_english
+from seq2attn.grammar.german import write_german
 from seq2attn.grammar.parser import parse
-from seq2attn.grammar.tree import Sentence, Token, written
+from seq2attn.grammar.tree import Sentence, Token, write_sentence
 
 SHORTEST, LONGEST = 10, 80  # what max_words may be
 FEWEST_WORDS = 3
@@ -44,14 +45,14 @@ class GrammarCorpus(NamedTuple):
     test: list[GrammarPair]
 
 
-def pair(tree: Sentence) -> GrammarPair:
+def write_pair(tree: Sentence) -> GrammarPair:
     """Both sides of a tree; words are linked that express the same part of it."""
-    return _linked(english(tree), german(tree), nan)
+    return _link(write_english(tree), write_german(tree), nan)
 
 
-def _linked(source_tokens: list[Token], target_tokens: list[Token], bits: float) -> GrammarPair:
-    source, source_parts = written(source_tokens)
-    target, target_parts = written(target_tokens)
+def _link(source_tokens: list[Token], target_tokens: list[Token], bits: float) -> GrammarPair:
+    source, source_parts = write_sentence(source_tokens)
+    target, target_parts = write_sentence(target_tokens)
     places: dict[tuple[int, str], list[int]] = {}
     for j, parts in enumerate(target_parts):
         for part in parts:
@@ -62,7 +63,7 @@ def _linked(source_tokens: list[Token], target_tokens: list[Token], bits: float)
 
 def translate(sentence: str) -> str:
     """The translation of an English sentence of the grammar, read from its words alone. Raises DataError for others."""
-    return written(german(parse(sentence)))[0]
+    return write_sentence(write_german(parse(sentence)))[0]
 
 
 def buckets(max_words: int) -> list[tuple[int, int]]:
@@ -96,7 +97,7 @@ def generate(*, pairs: int, max_words: int, seed: int, shares: Sequence[int] | N
         raise DataError(
             f"max_words must be between {SHORTEST} and {LONGEST}, not {max_words}", "change max_words or --max-words"
         )
-    random = RecordingRandom(f"seq2attn grammar {seed}")
+    random = Random(f"seq2attn grammar {seed}")
     limits = buckets(max_words)
     seen: set[str] = set()
     shares = usual_shares(len(limits)) if shares is None else shares
@@ -115,9 +116,7 @@ def generate(*, pairs: int, max_words: int, seed: int, shares: Sequence[int] | N
     return GrammarCorpus(train, validation, test)
 
 
-def _fill(
-    random: RecordingRandom, limits: list[tuple[int, int]], wanted: list[int], seen: set[str]
-) -> list[GrammarPair]:
+def _fill(random: Random, limits: list[tuple[int, int]], wanted: list[int], seen: set[str]) -> list[GrammarPair]:
     """As many new sentences of each bucket as wanted. A draft longer or shorter than meant counts where it falls."""
     missing = list(wanted)
     found: list[GrammarPair] = []
@@ -125,16 +124,18 @@ def _fill(
     while any(missing):
         open_buckets = [i for i, count in enumerate(missing) if count]
         words = random.randint(*limits[random.choices(open_buckets, [missing[i] for i in open_buckets])[0]])
-        random.bits = 0.0
-        tree = draw(random, round(words * (1 + words / 120)))  # the longer, the more of its words a draft leaves unused
-        tokens = english(tree)
-        source = written(tokens)[0]
+        dice = Dice(random)
+        tree = draw_sentence(
+            dice, round(words * (1 + words / 120))
+        )  # the longer, the more of its words a draft leaves unused
+        tokens = write_english(tree)
+        source = write_sentence(tokens)[0]
         length = source.count(" ") + 1
         bucket = next((i for i, (first, last) in enumerate(limits) if first <= length <= last), None)
         idle += 1
         if bucket is not None and missing[bucket] and source not in seen:
             seen.add(source)
-            found.append(_linked(tokens, german(tree), random.bits))
+            found.append(_link(tokens, write_german(tree), dice.bits))
             missing[bucket] -= 1
             idle = 0
         if idle > _PATIENCE:

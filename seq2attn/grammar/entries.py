@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from seq2attn.grammar.frames import Frame
+
 NOMINATIVE, ACCUSATIVE, DATIVE, GENITIVE = 0, 1, 2, 3
 
 
@@ -40,7 +42,7 @@ class Noun:
 
 @dataclass(frozen=True, eq=False)
 class Verb:
-    """A verb with its frame (which complements it takes) and the classes of nouns that may stand with it."""
+    """A verb with its frame and the classes of nouns that may stand with it."""
 
     base: str
     particle: tuple[str, ...]
@@ -54,7 +56,7 @@ class Verb:
     german_past: str
     german_participle: str
     auxiliary: str
-    frame: str
+    frame: Frame
     subjects: frozenset[str]
     objects: frozenset[str]
     preposition: str

@@ -17,7 +17,7 @@ from seq2attn.grammar.entries import (
     TimePhrase,
     Verb,
 )
-from seq2attn.grammar.lexicon import lexicon
+from seq2attn.grammar.lexicon import read_lexicon
 
 T = TypeVar("T")
 
@@ -44,9 +44,9 @@ def _longest_first(entries: Iterable[tuple[tuple[str, ...], T]]) -> list[tuple[t
 
 
 @cache
-def index() -> Index:
+def index_lexicon() -> Index:
     """The index of the shipped lexicon."""
-    entries = lexicon()
+    entries = read_lexicon()
     nouns = {noun.english: (noun, False) for noun in entries.nouns}
     nouns |= {noun.plural: (noun, True) for noun in entries.nouns if noun.plural}
     determiners = {(d.english[p], bool(p)): d for d in entries.determiners for p in (0, 1) if d.english[p]}

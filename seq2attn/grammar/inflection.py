@@ -36,7 +36,7 @@ _SEIN = {"finite": ("bin", "ist", "sind"), "past": ("war", "war", "waren")}
 _HABEN = {"finite": ("habe", "hat", "haben"), "past": ("hatte", "hatte", "hatten")}
 
 
-def determiner(entry: Determiner, slot: str, case: int) -> str:
+def inflect_determiner(entry: Determiner, slot: str, case: int) -> str:
     """The inflected determiner for a gender or the plural; "" for none."""
     if entry.german == "der":
         return DEFINITE[slot][case]
@@ -56,7 +56,7 @@ def _first_person(infinitive: str) -> str:
     return infinitive[:-1] + "e" if infinitive.endswith("ern") else infinitive[:-2] + "e"
 
 
-def finite(verb: Verb, form: str, person: str) -> str:
+def inflect_finite(verb: Verb, form: str, person: str) -> str:
     """The finite form without its separable prefix; form is finite (present) or past, person ich, er or sie."""
     number = ("ich", "er", "sie").index(person)
     if verb.infinitive == "sein":
@@ -69,10 +69,10 @@ def finite(verb: Verb, form: str, person: str) -> str:
     return (_first_person(verb.infinitive), verb.german, verb.infinitive)[number]
 
 
-def verb_group(verb: Verb, tense: Tense, person: str) -> tuple[str, tuple[str, ...], bool]:
+def inflect_verb_group(verb: Verb, tense: Tense, person: str) -> tuple[str, tuple[str, ...], bool]:
     """(finite word, the non-finite words of the verb in final order, whether the finite word is the verb itself)."""
     if tense.german_form in {"finite", "past"}:
-        return finite(verb, tense.german_form, person), (), True
+        return inflect_finite(verb, tense.german_form, person), (), True
     number = ("ich", "er", "sie").index(person)
     if tense.german_form == "infinitive":
         return tense.german[number], (verb.prefix + verb.infinitive,), False

@@ -22,6 +22,7 @@ from seq2attn.grammar.entries import (
     TimePhrase,
     Verb,
 )
+from seq2attn.grammar.frames import FRAMES
 from seq2attn.resources import resource
 
 _CASES = {"nom": NOMINATIVE, "acc": ACCUSATIVE, "dat": DATIVE, "gen": GENITIVE}
@@ -79,7 +80,7 @@ def _verb(row: list[str]) -> Verb:
     extra = second.split()
     return Verb(
         base, tuple(particle), _with_s(base) if base != "be" else "is", past, participle,
-        stem, prefix, reflexive, er, imperfect, german_participle, auxiliary, frame,
+        stem, prefix, reflexive, er, imperfect, german_participle, auxiliary, FRAMES[frame],
         frozenset(subjects.split(",")), frozenset(objects.split(",")), preposition, _CASES.get(case, ACCUSATIVE),
         (extra[0], frozenset(extra[1].split(",")), extra[2], _CASES[extra[3]]) if extra else None,
         frozenset(manners.split(",")), intended == "yes",
@@ -109,7 +110,7 @@ def _prepositions() -> Iterator[Preposition]:
 
 
 @cache
-def lexicon() -> Lexicon:
+def read_lexicon() -> Lexicon:
     """The shipped lexicon, read once."""
     groups = {row[0]: set(row[1].split(",")) for row in _rows("classes")}
     return Lexicon(

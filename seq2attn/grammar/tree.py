@@ -93,7 +93,7 @@ class Clause(NamedTuple):
     tail: "Subordinate | None"
 
 
-def clause_of(subject: Nominal | None, tense: Tense | None, verb: Verb) -> Clause:
+def make_clause(subject: Nominal | None, tense: Tense | None, verb: Verb) -> Clause:
     """A clause of a subject and a verb only; the rest is put in by `_replace`."""
     return Clause(None, subject, tense, False, None, verb, (), None, None, None, None, None, None, None)
 
@@ -142,7 +142,7 @@ def reflexive(subject: Nominal | None) -> str:
     return subject.pronoun.reflexive if isinstance(subject, Anaphor) else "sich"
 
 
-def written(tokens: list[Token], end: str = ".") -> tuple[str, list[tuple[tuple[int, str], ...]]]:
+def write_sentence(tokens: list[Token], end: str = ".") -> tuple[str, list[tuple[tuple[int, str], ...]]]:
     """The cased, detokenized sentence and what each of its words expresses."""
     words: list[str] = []
     parts: list[tuple[tuple[int, str], ...]] = []

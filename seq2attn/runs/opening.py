@@ -11,6 +11,7 @@ from seq2attn import machine
 from seq2attn.build.corpora import hash_sources
 from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
 from seq2attn.config.config import Config, differences
+from seq2attn.data.sources_huggingface import HuggingFace
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import UsageError
 from seq2attn.runs.directory import MANIFEST, Run, is_free, is_run
@@ -130,5 +131,8 @@ def _with_training(config: Config, **values: object) -> Config:
 
 
 def _hash_for(before: Run, config: Config, role: TrainingRole) -> str:
-    """The fingerprint of a source, computed as that of the run was, since the order of its batches depends on it."""
-    return build_source(config, role).fingerprint()
+    """The fingerprint of a source, computed as that of the run was: the order of its batches depends on it."""
+    source = build_source(config, role)
+    if isinstance(source, HuggingFace) and before.manifest.versions.get("seq2attn") == "0.1.0":
+        return source.fingerprint_of_0_1_0()
+    return source.fingerprint()

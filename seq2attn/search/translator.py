@@ -54,7 +54,7 @@ class Translator:
         self.overlong = 0
         self._model = model
         self._tokenizer = tokenizer
-        self._never = torch.tensor(tokenizer.never_written())
+        self._never = torch.tensor(tokenizer.banned_tokens())
         self._search = search
         self._batch_tokens = batch_tokens
         self._window = window

@@ -12,7 +12,7 @@ import datasets
 import pytest
 import torch
 
-from seq2attn.data.stream import windows
+from seq2attn.data.stream import read_windows
 from seq2attn.data.tokenizer import _vocabulary_error
 from seq2attn.errors import DataError, UsageError
 from seq2attn.evaluation import bleu
@@ -189,7 +189,7 @@ def test_message_of_a_stream_that_breaks() -> None:
                 raise OSError(errno.EIO, "Input/output error")
             return super().read1(6)
 
-    found = windows(Breaking(b"a\nb\nc\nd\n"), "text.en")
+    found = read_windows(Breaking(b"a\nb\nc\nd\n"), "text.en")
     assert next(found) == ["a", "b", "c"]
     with pytest.raises(DataError) as caught:
         next(found)
@@ -238,12 +238,21 @@ def test_message_of_a_vocabulary_that_cannot_be_learned_for_another_reason() -> 
 def test_message_of_a_dataset_of_the_hub_that_is_nothing(
     command: Command, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, found: Any, message: str, hint: str
 ) -> None:
-    def load(*arguments: object, **options: object) -> Any:
+    class Builder:
+        info = datasets.DatasetInfo(builder_name="parquet")
+
+        def download_and_prepare(self) -> None:
+            pass
+
+        def as_dataset(self, split: str) -> Any:
+            return found
+
+    def load(*arguments: object, **options: object) -> Builder:
         if isinstance(found, Exception):
             raise found
-        return found
+        return Builder()
 
-    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(datasets, "load_dataset_builder", load)
     arguments = [word.format(**places) for word in TRAIN]
     assert refused(command, *arguments, "--set", "data.train={type: huggingface, path: nobody/nothing}") == (
         message,

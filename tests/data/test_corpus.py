@@ -1,6 +1,4 @@
-import os
-import threading
-import time
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +6,9 @@ import numpy as np
 import pytest
 
 from seq2attn.data.batches import plan
-from seq2attn.data.cache import build_once
-from seq2attn.data.corpus import describe_dropped, load_corpus
+from seq2attn.data.corpus import Corpus, describe_dropped, load_corpus
 from seq2attn.data.encoded import draw_encoding, encode_corpus
-from seq2attn.data.sources import Pair, TextFiles
+from seq2attn.data.sources import Pair, Source, TextFiles
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
@@ -28,6 +25,10 @@ def files(folder: Path, english: list[str] = ENGLISH, german: list[str] = GERMAN
     return TextFiles(str(folder / "train"), "en", "de")
 
 
+def load(source: Source, *, clean: bool) -> Corpus:
+    return load_corpus(source, clean=clean, fingerprint=source.fingerprint())
+
+
 @pytest.fixture
 def tokenizer(tmp_path: Path) -> Tokenizer:
     return Tokenizer.train(
@@ -42,22 +43,41 @@ def tokenizer(tmp_path: Path) -> Tokenizer:
     )
 
 
-def test_training_drops_empty_and_equal_pairs_and_says_where_the_first_stood(tmp_path: Path) -> None:
-    corpus = load_corpus(files(tmp_path), clean=True)
+def test_training_drops_flawed_pairs_and_names_the_first(tmp_path: Path) -> None:
+    corpus = load(files(tmp_path), clean=True)
     assert list(corpus.source) == [ENGLISH[index] for index in (0, 2, 4)]
     assert list(corpus.target) == [GERMAN[index] for index in (0, 2, 4)]
     assert corpus.dropped == {"empty source": 2, "source = target": 1, "empty target": 1}
     place = tmp_path / "train.en"
     assert corpus.first == {"empty source": f"{place}:2", "source = target": f"{place}:4", "empty target": f"{place}:7"}
-    assert [corpus.where(index) for index in range(3)] == [f"{place}:1", f"{place}:3", f"{place}:5"]
+    assert [corpus.locate(index) for index in range(3)] == [f"{place}:1", f"{place}:3", f"{place}:5"]
     assert describe_dropped(corpus.dropped, corpus.first) == (
         f"4 pairs dropped: 2 empty source (first: {place}:2), 1 source = target (first: {place}:4), "
         f"1 empty target (first: {place}:7)"
     )
 
 
+@pytest.mark.parametrize("character", ["\u200b", "\u00ad", "\u200e", "\ufeff", "\u3000\u2060"])
+def test_invisible_lines_are_empty(tmp_path: Path, character: str) -> None:
+    corpus = load(files(tmp_path, ["a", character, "b"], ["x", "y", f"z{character}"]), clean=True)
+    assert list(corpus.target) == ["x", f"z{character}"]
+    assert corpus.dropped == {"empty source": 1}
+    kept = load(files(tmp_path, ["a", " ", "b"], ["x", "y", f"z{character}"]), clean=True)
+    assert kept.dropped == corpus.dropped
+
+
+def test_fingerprints_change_only_where_invisible_lines_were_dropped(tmp_path: Path) -> None:
+    source = files(tmp_path, ["a", "b", ""], ["x", "y", "z"])
+    known = hashlib.sha256(f"corpus 1 True {source.fingerprint()}".encode()).hexdigest()  # as in 0.1.0
+    assert load(source, clean=True).fingerprint == known
+    source = files(tmp_path, ["a", "\u200b", ""], ["x", "y", "z"])
+    known = hashlib.sha256(f"corpus 1 True {source.fingerprint()}".encode()).hexdigest()
+    assert load(source, clean=True).fingerprint != known
+    assert load(source, clean=True).fingerprint == load(source, clean=True).fingerprint
+
+
 def test_validation_keeps_every_line_in_order(tmp_path: Path) -> None:
-    corpus = load_corpus(files(tmp_path), clean=False)
+    corpus = load(files(tmp_path), clean=False)
     assert list(corpus.source) == ENGLISH
     assert list(corpus.target) == GERMAN
     assert corpus.dropped == {}
@@ -65,7 +85,7 @@ def test_validation_keeps_every_line_in_order(tmp_path: Path) -> None:
 
 
 def test_columns_are_sequences(tmp_path: Path) -> None:
-    column = load_corpus(files(tmp_path), clean=False).target
+    column = load(files(tmp_path), clean=False).target
     assert len(column) == 7
     assert column[-1] == GERMAN[-1]
     assert column[1:3] == GERMAN[1:3]
@@ -74,14 +94,14 @@ def test_columns_are_sequences(tmp_path: Path) -> None:
 def test_a_corpus_is_read_once_and_found_by_its_content(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    first = load_corpus(files(tmp_path / "one"), clean=True)
+    first = load(files(tmp_path / "one"), clean=True)
 
     def unread(_: TextFiles) -> Iterator[Pair]:
         pytest.fail("the cached corpus was read again")
 
     copy = files(tmp_path / "copy")
     monkeypatch.setattr(TextFiles, "pairs", unread)
-    second = load_corpus(copy, clean=True)
+    second = load(copy, clean=True)
     assert second.fingerprint == first.fingerprint
     assert second.name == str(tmp_path / "copy" / "train")
     assert second.first["empty source"] == f"{tmp_path / 'copy' / 'train.en'}:2"
@@ -90,20 +110,20 @@ def test_a_corpus_is_read_once_and_found_by_its_content(
 
 
 def test_cleaning_and_content_change_the_fingerprint(tmp_path: Path) -> None:
-    fingerprints = {load_corpus(files(tmp_path), clean=clean).fingerprint for clean in (True, False)}
-    fingerprints.add(load_corpus(files(tmp_path, ["a", *ENGLISH[1:]]), clean=True).fingerprint)
+    fingerprints = {load(files(tmp_path), clean=clean).fingerprint for clean in (True, False)}
+    fingerprints.add(load(files(tmp_path, ["a", *ENGLISH[1:]]), clean=True).fingerprint)
     assert len(fingerprints) == 3
 
 
 def test_a_corpus_of_flaws_only_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no pair is left") as caught:
-        load_corpus(files(tmp_path, ["", "a"], ["x", "a"]), clean=True)
+        load(files(tmp_path, ["", "a"], ["x", "a"]), clean=True)
     assert "train.en:1" in caught.value.hint
 
 
 def test_a_failed_build_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(DataError, match="has 2 lines but"):
-        load_corpus(files(tmp_path, ["a", "b"], ["x"]), clean=True)
+        load(files(tmp_path, ["a", "b"], ["x"]), clean=True)
     assert list((cache / "corpora").iterdir()) == []
 
 
@@ -111,37 +131,12 @@ def test_a_cache_that_cannot_be_written_names_the_variable(tmp_path: Path, monke
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEQ2ATTN_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(DataError, match="cannot write to the cache folder") as caught:
-        load_corpus(files(tmp_path), clean=True)
+        load(files(tmp_path), clean=True)
     assert "SEQ2ATTN_CACHE" in caught.value.hint
 
 
-def test_two_builders_at_once_end_with_one_whole_folder(tmp_path: Path) -> None:
-    together = threading.Barrier(2)
-
-    def write(aside: Path) -> None:
-        together.wait(timeout=10)  # both have begun: neither finds the other's folder
-        (aside / "content").write_text("whole", encoding="utf-8")
-
-    folder = tmp_path / "built"
-    threads = [threading.Thread(target=build_once, args=(folder, write)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [path.name for path in tmp_path.iterdir()] == ["built"]
-    assert (folder / "content").read_text(encoding="utf-8") == "whole"
-
-
-def test_what_a_killed_builder_left_goes_a_day_later(tmp_path: Path) -> None:
-    for name, hours in (("old", 25), ("new", 23)):
-        (tmp_path / f"key.{name}").mkdir()
-        os.utime(tmp_path / f"key.{name}", (0, time.time() - 3600 * hours))
-    build_once(tmp_path / "other", lambda aside: None)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["key.new", "other"]
-
-
-def test_a_batch_holds_the_pairs_asked_for_padded_on_the_right(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    corpus = load_corpus(files(tmp_path), clean=True)
+def test_a_batch_is_padded_on_the_right(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    corpus = load(files(tmp_path), clean=True)
     encoded = encode_corpus(corpus, tokenizer, max_length=100)
     indices = np.array([2, 0])
     batch = encoded.batch(indices)
@@ -157,7 +152,7 @@ def test_a_batch_holds_the_pairs_asked_for_padded_on_the_right(tmp_path: Path, t
 
 
 def test_lengths_count_the_end_of_sentence(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    corpus = load_corpus(files(tmp_path), clean=False)
+    corpus = load(files(tmp_path), clean=False)
     encoded = encode_corpus(corpus, tokenizer, max_length=None)
     assert encoded.source_lengths.tolist() == [len(ids) for ids in tokenizer.encode_source(ENGLISH)]
     assert encoded.target_lengths.tolist() == [len(ids) for ids in tokenizer.encode_target(GERMAN)]
@@ -165,24 +160,24 @@ def test_lengths_count_the_end_of_sentence(tmp_path: Path, tokenizer: Tokenizer)
 
 
 def test_overlong_pairs_are_dropped_counted_and_located(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    corpus = load_corpus(files(tmp_path), clean=True)
+    corpus = load(files(tmp_path), clean=True)
     longest = encode_corpus(corpus, tokenizer, max_length=None).target_lengths
     encoded = encode_corpus(corpus, tokenizer, max_length=int(longest.max()) - 1)
     assert encoded.dropped == {"longer than max_length": 1}
-    assert encoded.first == {"longer than max_length": corpus.where(int(longest.argmax()))}
+    assert encoded.first == {"longer than max_length": corpus.locate(int(longest.argmax()))}
     assert encoded.rows.tolist() == [row for row in range(3) if row != longest.argmax()]
     assert len(encoded) == len(encoded.source_lengths) == 2
 
 
 def test_if_every_pair_is_overlong_the_key_is_named(tmp_path: Path, tokenizer: Tokenizer) -> None:
     with pytest.raises(DataError, match=r"longer than data\.max_length: 2"):
-        encode_corpus(load_corpus(files(tmp_path), clean=True), tokenizer, max_length=2)
+        encode_corpus(load(files(tmp_path), clean=True), tokenizer, max_length=2)
 
 
 def test_encodings_are_cached_by_corpus_tokenizer_and_length(
     tmp_path: Path, tokenizer: Tokenizer, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corpus = load_corpus(files(tmp_path), clean=True)
+    corpus = load(files(tmp_path), clean=True)
     first = encode_corpus(corpus, tokenizer, max_length=100)
     assert encode_corpus(corpus, tokenizer, max_length=99).fingerprint != first.fingerprint
     monkeypatch.setattr(Tokenizer, "encode_source", lambda *_: pytest.fail("the cached encoding was made again"))
@@ -192,8 +187,8 @@ def test_encodings_are_cached_by_corpus_tokenizer_and_length(
     assert len(list((cache / "encodings").iterdir())) == 2
 
 
-def test_a_drawn_encoding_is_a_function_of_seed_and_epoch(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    corpus = load_corpus(files(tmp_path), clean=True)
+def test_drawn_encodings_depend_on_seed_and_epoch(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    corpus = load(files(tmp_path), clean=True)
     encoded = encode_corpus(corpus, tokenizer, max_length=100)
 
     def drawn(seed: int, epoch: int) -> list[int]:
@@ -208,7 +203,7 @@ def test_a_drawn_encoding_is_a_function_of_seed_and_epoch(tmp_path: Path, tokeni
 
 
 def test_a_drawn_encoding_is_never_longer_than_allowed(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    corpus = load_corpus(files(tmp_path), clean=True)
+    corpus = load(files(tmp_path), clean=True)
     longest = encode_corpus(corpus, tokenizer, max_length=None).target_lengths
     limit = int(longest.max()) - 1
     encoded = encode_corpus(corpus, tokenizer, max_length=limit)
@@ -220,7 +215,7 @@ def test_a_drawn_encoding_is_never_longer_than_allowed(tmp_path: Path, tokenizer
 
 
 def test_an_encoding_can_be_planned(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    encoded = encode_corpus(load_corpus(files(tmp_path), clean=True), tokenizer, max_length=100)
+    encoded = encode_corpus(load(files(tmp_path), clean=True), tokenizer, max_length=100)
     settings = {"batch_tokens": 60, "seed": 1, "epoch": 0, "fingerprint": encoded.fingerprint}
     for indices in plan(encoded.source_lengths, encoded.target_lengths, **settings):
         batch = encoded.batch(indices)
@@ -229,8 +224,7 @@ def test_an_encoding_can_be_planned(tmp_path: Path, tokenizer: Tokenizer) -> Non
 
 def test_the_grammar_is_generated_once_for_all_splits(cache: Path) -> None:
     corpora = {
-        role: load_corpus(GrammarSplit(role, 200, 20, 1), clean=role == "train")
-        for role in ("train", "validation", "test")
+        role: load(GrammarSplit(role, 200, 20, 1), clean=role == "train") for role in ("train", "validation", "test")
     }
     assert len(list((cache / "grammar").iterdir())) == 1
     assert len(corpora["train"].source) == 200

@@ -105,7 +105,8 @@ def test_any_json_is_pairs_or_refused(row: object, tmp_path: Path) -> None:
 def test_hostile_text_is_learned_from_encoded_and_batched(tmp_path: Path) -> None:
     for language, lines in (("en", HOSTILE), ("de", HOSTILE[1:] + HOSTILE[:1])):
         (tmp_path / f"train.{language}").write_bytes("".join(f"{line}\n" for line in lines).encode())
-    corpus = load_corpus(TextFiles(str(tmp_path / "train"), "en", "de"), clean=True)
+    source = TextFiles(str(tmp_path / "train"), "en", "de")
+    corpus = load_corpus(source, clean=True, fingerprint=source.fingerprint())
     assert 30 < len(corpus.source) <= len(HOSTILE)
     for algorithm in ("bpe", "unigram"):
         tokenizer = Tokenizer.train(

@@ -25,7 +25,7 @@ def test_sentences_stay_whole_where_they_fit() -> None:
     assert parts("这是第一句。这是第二句！“第三句？”完", 7) == ["这是第一句。", "这是第二句！", "“第三句？”完"]
 
 
-def test_a_long_sentence_is_cut_at_spaces_and_a_long_word_anywhere() -> None:
+def test_long_sentences_are_cut_at_spaces_and_words_anywhere() -> None:
     assert parts("one two three four", 10) == ["one two", "three four"]
     assert parts("abcdefgh", 3) == ["ab", "cd", "ef", "gh"]
     assert parts("Pi is 3.14159 not 3", 13) == ["Pi is", "3.14159 not 3"]  # no sentence ends inside a number

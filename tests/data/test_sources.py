@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2attn.data.cache import cache_folder
-from seq2attn.data.sources import JsonLines, Pair, Source, TextFiles, Tsv
+from seq2attn.data.sources import JsonLines, Pair, Source, TextFiles, Tsv, TwoFiles
 from seq2attn.errors import DataError
 
 
@@ -29,17 +28,17 @@ def failure(source: Source) -> DataError:
 
 
 class TestTextFiles:
-    def test_line_n_of_one_file_pairs_with_line_n_of_the_other(self, tmp_path: Path) -> None:
+    def test_lines_of_the_same_number_pair(self, tmp_path: Path) -> None:
         source = text_files(tmp_path, "a\nb\n", "x\ny\n")
         assert list(source.pairs()) == [Pair("a", "x", 1), Pair("b", "y", 2)]
-        assert source.where(2) == f"{tmp_path / 'train.en'}:2"
+        assert source.locate(2) == f"{tmp_path / 'train.en'}:2"
 
     def test_only_a_line_feed_ends_a_line(self, tmp_path: Path) -> None:
         strange = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\rh"
         source = text_files(tmp_path, f"{strange}\r\nb\r\r\n", "x\ny")
         assert list(source.pairs()) == [Pair(strange, "x", 1), Pair("b\r", "y", 2)]
 
-    def test_a_byte_order_mark_is_no_text_but_at_the_start_of_the_file_only(self, tmp_path: Path) -> None:
+    def test_a_byte_order_mark_is_dropped_at_the_start_only(self, tmp_path: Path) -> None:
         source = text_files(tmp_path, "\ufeffa\n\ufeffb\n", "x\ny\n")
         assert [pair.source for pair in source.pairs()] == ["a", "\ufeffb"]
 
@@ -61,11 +60,11 @@ class TestTextFiles:
         before = text_files(tmp_path, "a\n", "x\n").fingerprint()
         assert text_files(tmp_path, "b\n", "x\n").fingerprint() != before
 
-    def test_text_cannot_move_from_one_side_to_the_other_unnoticed(self, tmp_path: Path) -> None:
+    def test_text_that_changes_sides_changes_the_fingerprint(self, tmp_path: Path) -> None:
         before = text_files(tmp_path, "a\nb\n", "c\n").fingerprint()
         assert text_files(tmp_path, "a\n", "b\nc\n").fingerprint() != before
 
-    def test_misaligned_files_name_both_counts_and_the_line_where_they_part(self, tmp_path: Path) -> None:
+    def test_misaligned_files_name_counts_and_line(self, tmp_path: Path) -> None:
         lengths = [3, 40, 12, 90, 5, 33, 70, 8, 21, 55] * 5
         english = ["e" * length for length in lengths]
         german = ["d" * (length + 1) for length in lengths]
@@ -106,6 +105,23 @@ class TestTextFiles:
         assert re.search(r"train\.en\.gz:\d+: cannot be read", error.message)
 
 
+class TestTwoFiles:
+    def test_files_of_any_names_pair_line_by_line(self, tmp_path: Path) -> None:
+        one, two = tmp_path / "en.train", tmp_path / "de" / "train.txt.gz"
+        two.parent.mkdir()
+        one.write_text("a\nb\n", encoding="utf-8")
+        two.write_bytes(gzip.compress(b"x\ny\n"))
+        source = TwoFiles(str(one), str(two))
+        assert list(source.pairs()) == [Pair("a", "x", 1), Pair("b", "y", 2)]
+        assert source.locate(2) == f"{one}:2"
+        assert source.fingerprint() != TwoFiles(str(two), str(one)).fingerprint()
+
+    def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "en.train").write_text("a\n", encoding="utf-8")
+        error = failure(TwoFiles(str(tmp_path / "en.train"), str(tmp_path / "de.train")))
+        assert error.message == f"no file {tmp_path / 'de.train'}"
+
+
 class TestTsv:
     def test_columns_go_by_index_or_by_header(self, tmp_path: Path) -> None:
         path = tmp_path / "corpus.tsv"
@@ -126,6 +142,17 @@ class TestTsv:
     def test_a_line_with_too_few_columns_is_named(self, tmp_path: Path) -> None:
         path = tmp_path / "corpus.tsv"
         path.write_text("a\tx\nb y\n", encoding="utf-8")
+        assert failure(Tsv(str(path), 0, 1)).message.startswith(f"{path}:2: no column 1: the line has 1")
+
+    @pytest.mark.parametrize("end", ["", "\n", " \n\n"])
+    def test_blank_lines_at_the_end_are_no_pairs(self, tmp_path: Path, end: str) -> None:
+        path = tmp_path / "corpus.tsv"
+        path.write_text("a\tx\n" + end, encoding="utf-8")
+        assert list(Tsv(str(path), 0, 1).pairs()) == [Pair("a", "x", 1)]
+
+    def test_a_blank_line_between_pairs_is_named(self, tmp_path: Path) -> None:
+        path = tmp_path / "corpus.tsv"
+        path.write_text("a\tx\n\n\nb\ty\n", encoding="utf-8")
         assert failure(Tsv(str(path), 0, 1)).message.startswith(f"{path}:2: no column 1: the line has 1")
 
     @pytest.mark.parametrize("content", ["", "en\tde\n"])
@@ -174,16 +201,15 @@ class TestJsonLines:
         assert failure(JsonLines(str(path), "en", "de")).message == f"{path} holds no pairs"
 
 
-def test_reading_text_imports_neither_datasets_nor_torch() -> None:
-    modules = "seq2attn.data.sources, seq2attn.data.sources_huggingface, seq2attn.data.sources_grammar"
-    script = f"import sys, {modules}; assert not {{'datasets', 'torch'}} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", script], check=True)
-
-
-def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert cache_folder() == tmp_path / "cache"
-    monkeypatch.delenv("SEQ2ATTN_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_folder() == tmp_path / "xdg" / "seq2attn"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache_folder() == Path.home() / ".cache" / "seq2attn"
+def test_a_text_corpus_needs_neither_datasets_nor_torch(tmp_path: Path) -> None:
+    source = text_files(tmp_path, "a\nb\n", "x\ny\n")
+    script = (
+        "import sys, seq2attn.data.sources_huggingface, seq2attn.data.sources_grammar\n"
+        "from seq2attn.data.corpus import load_corpus\n"
+        "from seq2attn.data.sources import TextFiles\n"
+        f"source = {source!r}\n"
+        "corpus = load_corpus(source, clean=True, fingerprint=source.fingerprint())\n"
+        "assert list(corpus.target) == ['x', 'y']\n"
+        "assert not {'datasets', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)

@@ -1,6 +1,16 @@
+import bz2
 import csv
+import gc
+import gzip
+import io
 import json
+import lzma
+import shutil
 import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,6 +51,187 @@ def write_table(path: Path, rows: list[dict[str, object]]) -> Path:
     return path
 
 
+TEXT = [
+    {"en": "null", "de": "None"},
+    {"en": "NA", "de": "nan"},
+    {"en": "00050", "de": "5.00"},
+    {"en": "True", "de": "2020-01-01"},
+    {"en": "", "de": " 1e5 "},
+]
+DIGITS = [{"en": "007", "de": "1"}, {"en": "08", "de": "2.50"}]
+HALF = [{"en": f"code {number}", "de": "x"} for number in range(12_000)] + [TEXT[2]] * 8_000  # pandas reads 10,000 rows
+
+
+def zipped(content: bytes, name: str = "train.csv") -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(name, content)
+    return archive.getvalue()
+
+
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".xz": lzma.compress,
+    ".bz2": bz2.compress,
+    ".zip": zipped,
+}
+
+
+def write_rows(path: Path, rows: list[dict[str, str]], separator: str = ",") -> Path:
+    """CSV or TSV, packed as the name says."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=separator)
+    writer.writeheader()
+    writer.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(PACK[path.suffix if path.suffix in PACK else ""](text.getvalue().encode()))
+    return path
+
+
+def read(path: Path, split: str = "train", source: str = "en", target: str = "de") -> list[dict[str, str]]:
+    pairs = HuggingFace(str(path), None, split, None, source, target).pairs()
+    return [{"en": pair.source, "de": pair.target} for pair in pairs]
+
+
+class TestText:
+    """Text stays text."""
+
+    @pytest.mark.parametrize("packed", sorted(PACK))
+    @pytest.mark.parametrize("rows", [TEXT, DIGITS, HALF], ids=["words", "digits", "half"])
+    def test_csv_is_read_as_it_stands(self, tmp_path: Path, packed: str, rows: list[dict[str, str]]) -> None:
+        path = write_rows(tmp_path / "corpus" / f"train.csv{packed}", rows)
+        assert read(path) == rows
+        assert read(path.parent) == rows
+
+    @pytest.mark.parametrize("split", ["train", "validation", "test"])
+    def test_every_split_is_read_as_it_stands(self, tmp_path: Path, split: str) -> None:
+        for name in ("train", "validation", "test"):
+            write_rows(tmp_path / "corpus" / f"{name}.csv.gz", TEXT)
+        assert read(tmp_path / "corpus", f"{split}[1:3]") == TEXT[1:3]
+
+    @pytest.mark.parametrize("packed", ["", ".gz"])
+    def test_quotes_in_tsv_are_text(self, tmp_path: Path, packed: str) -> None:
+        content = b'en\tde\n"\t5"\n"a"\tNA\n00050\tnull\n'
+        path = tmp_path / f"train.tsv{packed}"
+        path.write_bytes(PACK[packed](content))
+        assert read(path) == [{"en": '"', "de": '5"'}, {"en": '"a"', "de": "NA"}, {"en": "00050", "de": "null"}]
+
+    def test_the_settings_of_a_dataset_card_are_kept(self, tmp_path: Path) -> None:
+        folder = write_rows(tmp_path / "corpus" / "pairs.csv", TEXT, ";").parent
+        card = '---\nconfigs:\n- config_name: default\n  data_files: "pairs.csv"\n  sep: ";"\n---\n'
+        (folder / "README.md").write_text(card)
+        assert read(folder) == TEXT
+
+    def test_cells_that_are_not_there_are_empty(self, tmp_path: Path) -> None:
+        path = tmp_path / "train.csv"
+        path.write_text("en,de\na\nb,c\n")
+        assert read(path) == [{"en": "a", "de": ""}, {"en": "b", "de": "c"}]
+
+    @pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"])
+    def test_text_of_typed_formats_is_read_as_it_stands(self, tmp_path: Path, kind: str) -> None:
+        assert read(write_table(tmp_path / f"train.{kind}", TEXT)) == TEXT
+
+    def test_parquet_categories_are_text(self, tmp_path: Path) -> None:
+        words = pyarrow.array(["00050", None, "null"]).dictionary_encode()
+        path = tmp_path / "train.parquet"
+        pyarrow.parquet.write_table(pyarrow.table({"en": words, "de": words}), path)
+        assert [row["en"] for row in read(path)] == ["00050", "", "null"]
+
+    @pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"])
+    @pytest.mark.parametrize("value", [50, 5.0, True], ids=str)
+    @pytest.mark.parametrize("before", [[], TEXT], ids=["alone", "in a later file"])
+    def test_numbers_are_refused(self, tmp_path: Path, kind: str, value: object, before: list[dict[str, str]]) -> None:
+        if before:
+            write_table(tmp_path / "corpus" / f"train-0.{kind}", before)
+        folder = write_table(tmp_path / "corpus" / f"train-1.{kind}", [{"en": value, "de": "x"}]).parent
+        error = failure(HuggingFace(str(folder), None, "train", None, "en", "de"))
+        assert "field 'en' is of type" in error.message
+        assert "write the column as text" in error.hint
+
+    def test_numbers_beside_text_in_json_are_refused(self, tmp_path: Path) -> None:
+        path = write_table(tmp_path / "train.jsonl", [*TEXT, {"en": 5, "de": "x"}])
+        assert "'en'" in failure(HuggingFace(str(path), None, "train", None, "en", "de")).message
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pandas leaves its file open
+    def test_a_missing_column_names_those_that_exist(self, tmp_path: Path) -> None:
+        error = failure(HuggingFace(str(write_rows(tmp_path / "train.csv", TEXT)), None, "train", None, "en", "fr"))
+        assert error.message.endswith("no field 'fr'")
+        assert error.hint == "the fields are en, de"
+        del error
+        gc.collect()
+
+
+class TestFingerprint:
+    def of(self, path: Path, source: str = "en", target: str = "de") -> str:
+        return HuggingFace(str(path), None, "train", None, source, target).fingerprint()
+
+    def test_it_follows_the_text_alone(self, tmp_path: Path) -> None:
+        same = {
+            self.of(write_rows(tmp_path / "one" / "train.csv", TEXT)),
+            self.of(write_rows(tmp_path / "two" / "train.csv.gz", [{"id": "1", **row} for row in TEXT])),
+            self.of(write_table(tmp_path / "three" / "train.jsonl", [dict(row) for row in TEXT])),
+        }
+        (tmp_path / "four").mkdir()
+        table = pyarrow.Table.from_pylist(TEXT)
+        pyarrow.parquet.write_table(table, tmp_path / "four" / "train.parquet", row_group_size=2)
+        same.add(self.of(tmp_path / "four"))
+        shutil.move(tmp_path / "four", tmp_path / "five")
+        same.add(self.of(tmp_path / "five"))
+        assert len(same) == 1
+        others = [[*TEXT[:2], TEXT[3]], [{"en": "a", "de": "bc"}], [{"en": "ab", "de": "c"}], TEXT[::-1]]
+        different = {self.of(write_rows(tmp_path / f"other{i}.csv", rows)) for i, rows in enumerate(others)}
+        different.add(self.of(tmp_path / "one", "de", "en"))
+        assert len(different - same) == 5
+
+    def test_texts_that_run_together_differ(self, tmp_path: Path) -> None:
+        rows = [[{"en": "ab", "de": "x"}, {"en": "c", "de": "x"}], [{"en": "a", "de": "x"}, {"en": "bc", "de": "x"}]]
+        one, two = (self.of(write_rows(tmp_path / f"{i}.csv", table)) for i, table in enumerate(rows))
+        assert one != two
+
+    def test_it_is_the_same_in_another_process(self, tmp_path: Path) -> None:
+        path = write_rows(tmp_path / "train.csv", TEXT)
+        script = (
+            "from seq2attn.data.sources_huggingface import HuggingFace\n"
+            f"print(HuggingFace({str(path)!r}, None, 'train', None, 'en', 'de').fingerprint())"
+        )
+        command = [sys.executable, "-c", script]
+        result = subprocess.run(command, check=True, timeout=120, capture_output=True, text=True)
+        assert result.stdout.strip() == self.of(path)
+
+    def test_it_reads_no_row_by_itself(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = write_rows(tmp_path / "train.csv", TEXT)
+        monkeypatch.setattr(HuggingFace, "pairs", lambda _: pytest.fail("the rows were read one by one"))
+        assert len(self.of(path)) == 64
+
+    def test_that_of_0_1_0_is_kept(self) -> None:
+        folder = Path(__file__).parent.parent / "released" / "0.1.0"
+        data = json.loads((folder / "stopped/huggingface/manifest.json").read_text(encoding="utf-8"))["data"]
+        for split in ("train", "validation"):
+            source = HuggingFace(str(folder / "corpus_csv"), None, split, None, "en", "de")
+            assert source.fingerprint_of_0_1_0() == data[split]["fingerprint"] != source.fingerprint()
+
+
+class TestSaved:
+    def save(self, folder: Path) -> Path:
+        import datasets
+
+        rows = datasets.Dataset.from_list(TEXT)
+        datasets.disable_progress_bars()
+        rows.save_to_disk(str(folder / "one [split]"), num_shards=2)
+        datasets.DatasetDict({"train": rows, "test": rows.select([2, 0])}).save_to_disk(str(folder / "splits"))
+        datasets.enable_progress_bars()
+        return folder
+
+    def test_what_save_to_disk_wrote_is_read(self, tmp_path: Path) -> None:
+        folder = self.save(tmp_path)
+        assert read(folder / "one [split]", "validation[1:]") == TEXT[1:]
+        assert read(folder / "splits", "train") == TEXT
+        assert read(folder / "splits", "test") == [TEXT[2], TEXT[0]]
+        error = failure(HuggingFace(str(folder / "splits"), None, "validation", None, "en", "de"))
+        assert "['train', 'test']" in error.message or "['test', 'train']" in error.message
+
+
 class TestLocal:
     @pytest.fixture(autouse=True)
     def no_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +242,7 @@ class TestLocal:
         monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
     @pytest.mark.parametrize("kind", ["parquet", "jsonl", "json", "csv"])
-    def test_a_local_folder_or_file_reads_without_network_and_noise(
+    def test_local_data_needs_no_network_and_prints_nothing(
         self, tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         path = write_table(tmp_path / "corpus" / f"train.{kind}", ROWS)
@@ -65,7 +256,7 @@ class TestLocal:
             Pair("NA", "None", 1),
             Pair("12 Hunde", "12 dogs", 2),
         ]
-        assert folder.where(2) == f"{path.parent} train, row 2"
+        assert folder.locate(2) == f"{path.parent} train, row 2"
         assert capfd.readouterr() == ("", "")
 
     @pytest.mark.parametrize("kind", ["parquet", "jsonl"])
@@ -76,14 +267,6 @@ class TestLocal:
         error = failure(HuggingFace(str(path.parent), None, "train", None, "en", "de"))
         assert error.message == f"{path.parent} train, row 1: no field 'en'"
         assert "translation.en, translation.de" in error.hint
-
-    def test_the_fingerprint_follows_the_content(self, tmp_path: Path) -> None:
-        one, copy, other = (tmp_path / name / "train.jsonl" for name in ("one", "copy", "other"))
-        fingerprints = [
-            HuggingFace(str(write_table(path, rows)), None, "train", None, "en", "de").fingerprint()
-            for path, rows in ((one, ROWS), (copy, ROWS), (other, ROWS[:2]))
-        ]
-        assert fingerprints[0] == fingerprints[1] != fingerprints[2]
 
     def test_missing_values_are_empty_and_line_breaks_spaces(self, tmp_path: Path) -> None:
         path = write_table(tmp_path / "corpus" / "train.parquet", [{"en": "a\r\nb", "de": None}])
@@ -106,7 +289,7 @@ class TestLocal:
         path.write_text("not parquet")
         assert "Parquet magic bytes not found" in failure(HuggingFace(str(path), None, "t", None, "en", "de")).message
 
-    def test_a_missing_local_path_is_not_looked_for_on_the_hub(self, tmp_path: Path) -> None:
+    def test_missing_local_paths_do_not_reach_the_hub(self, tmp_path: Path) -> None:
         error = failure(HuggingFace(str(tmp_path / "train.csv"), None, "train", None, "en", "de"))
         assert error.message == f"no file {tmp_path / 'train.csv'}"
 

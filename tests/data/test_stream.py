@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2attn.data.stream import windows
+from seq2attn.data.stream import read_windows
 from seq2attn.errors import DataError
 from tests.examples import examples
 
 
 def lines(data: bytes, errors: str = "strict") -> list[str]:
-    return [line for window in windows(io.BytesIO(data), "here", errors) for line in window]  # type: ignore[arg-type]
+    return [line for window in read_windows(io.BytesIO(data), "here", errors) for line in window]  # type: ignore[arg-type]
 
 
 @given(text=st.lists(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\r\n\x00\u2028\x85\ufeff"))))
@@ -52,10 +52,10 @@ def test_a_line_may_be_longer_than_any_block() -> None:
 def test_lines_come_in_windows_that_a_file_decides_alone(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"a b c d e f g\n" * 5000)
     with (tmp_path / "text").open("rb") as stream:
-        assert [len(window) for window in windows(stream, "here")] == [2000, 2000, 1000]
+        assert [len(window) for window in read_windows(stream, "here")] == [2000, 2000, 1000]
     (tmp_path / "text").write_bytes((b"a" * 99_999 + b"\n") * 30)
     with (tmp_path / "text").open("rb") as stream:
-        assert [len(window) for window in windows(stream, "here")] == [11, 11, 8]  # of a mebibyte
+        assert [len(window) for window in read_windows(stream, "here")] == [11, 11, 8]  # of a mebibyte
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def pipe() -> Iterator[tuple[io.BufferedReader, int]]:
 
 def test_a_line_comes_as_soon_as_it_is_whole(pipe: tuple[io.BufferedReader, int]) -> None:
     stream, write = pipe
-    found = windows(stream, "here")
+    found = read_windows(stream, "here")
     os.write(write, b"one\ntw")
     assert next(found) == ["one"]
     os.write(write, b"o\nthree\nfour")
@@ -77,7 +77,7 @@ def test_a_line_comes_as_soon_as_it_is_whole(pipe: tuple[io.BufferedReader, int]
 
 
 def test_lines_before_a_broken_one_come_first() -> None:
-    found = windows(io.BytesIO(b"one\ntwo\nth\xffree\nfour\n"), "here")
+    found = read_windows(io.BytesIO(b"one\ntwo\nth\xffree\nfour\n"), "here")
     assert next(found) == ["one", "two"]
     with pytest.raises(DataError, match=r"here:3: not valid UTF-8 \(byte 0xff at byte 3 of the line\)"):
         next(found)
@@ -105,5 +105,5 @@ def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[io.BufferedReader,
 
     writer = threading.Thread(target=later)
     writer.start()
-    assert [line for window in windows(stream, "here") for line in window] == ["one", "two"]
+    assert [line for window in read_windows(stream, "here") for line in window] == ["one", "two"]
     writer.join()

@@ -31,14 +31,14 @@ def test_a_small_model_is_fine() -> None:
     ("model", "says"),
     [
         (SPECIAL + field(2, field(3, 3)), "neither a unigram nor a BPE model"),  # words
-        (SPECIAL + field(4, b""), "what no model of this tool has .field 4."),  # a self-test
-        (SPECIAL + field(3, field(2, b"map")), "what no model of this tool has .field 3."),  # a normalization
+        (SPECIAL + field(4, b""), "field 4 does not occur in the models of this tool"),  # a self-test
+        (SPECIAL + field(3, field(2, b"map")), "field 3 does not occur in the models of this tool"),  # a normalization
         (SPECIAL + piece(b"a", 1, float("nan")), "without a score or a type"),
         (SPECIAL + piece(b"", 1), "without text"),
         (SPECIAL + piece(b"a\0", 1), "without text"),
         (SPECIAL + piece(b"a", 4), "special pieces are not"),  # one of the user's
         (piece(b"<unk>", 2) + SPECIAL, "special pieces are not"),
-        (SPECIAL + piece(b"a", 1) * 2, "stands in it twice"),
+        (SPECIAL + piece(b"a", 1) * 2, "holds a piece twice"),
         (SPECIAL + field(1, 7), "a number where text is expected"),
         (SPECIAL + piece(b"a", 1)[:-1], "cut short"),
         (b"\x0b", "wire type 3"),

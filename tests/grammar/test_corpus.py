@@ -1,3 +1,4 @@
+import hashlib
 import os
 import shutil
 import subprocess
@@ -13,12 +14,13 @@ from seq2attn.cli.corpus import corpus
 from seq2attn.errors import DataError
 from seq2attn.grammar import corpus as grammar
 from seq2attn.grammar.corpus import GrammarCorpus, GrammarPair, buckets, divide, generate, translate, usual_shares
-from seq2attn.grammar.draw import sentence
-from seq2attn.grammar.english import english
-from seq2attn.grammar.index import index
-from seq2attn.grammar.lexicon import lexicon
+from seq2attn.grammar.dice import Dice
+from seq2attn.grammar.draw import draw_sentence
+from seq2attn.grammar.english import write_english
+from seq2attn.grammar.index import index_lexicon
+from seq2attn.grammar.lexicon import read_lexicon
 from seq2attn.grammar.parser import parse
-from seq2attn.grammar.tree import Both, Clause, Sentence, written
+from seq2attn.grammar.tree import Both, Clause, Sentence, write_sentence
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +84,12 @@ def test_the_oracle_scores_100_bleu(made: GrammarCorpus) -> None:
 def test_english_is_read_back_as_the_tree_that_was_written() -> None:
     random = Random(7)
     for _ in range(1500):
-        tree = sentence(random, random.randint(3, 70))
-        assert parse(written(english(tree))[0]) == tree
+        tree = draw_sentence(Dice(random), random.randint(3, 70))
+        assert parse(write_sentence(write_english(tree))[0]) == tree
 
 
 def test_no_english_form_belongs_to_two_entries() -> None:
-    entries = index()
+    entries = index_lexicon()
     verbs: dict[str, str] = {word: verb[0].base for (_, word), verb in entries.verbs.items()}
     kinds = [list(entries.nouns), list(entries.adjectives), list(entries.adverbs), list(verbs)]
     kinds += [sorted({word for word, _ in entries.determiners}), ["to", "that", "whether", "not", "together", "order"]]
@@ -120,7 +122,7 @@ def test_every_word_is_aligned_within_its_sentence(made: GrammarCorpus) -> None:
 
 
 def test_alignments_follow_words_that_move() -> None:
-    pair = grammar.pair(parse("Today he has called the boy."))
+    pair = grammar.write_pair(parse("Today he has called the boy."))
     assert pair.target == "Heute hat er den Jungen angerufen."
     assert pair.alignment == ((0, 0), (1, 2), (2, 1), (3, 5), (4, 3), (5, 4))
 
@@ -128,12 +130,12 @@ def test_alignments_follow_words_that_move() -> None:
 def coordinated(node: object) -> int:
     """English words that coordination adds: all but the first of the parts that it joins."""
     if isinstance(node, Sentence):
-        more = len(english(node)) - len(english(Sentence(node.first, "", None))) if node.second else 0
+        more = len(write_english(node)) - len(write_english(Sentence(node.first, "", None))) if node.second else 0
         return more + coordinated(node.first)
     if isinstance(node, Both):
         empty = parse("He sings.").first._replace(subject=node)
-        return len(english(Sentence(empty, "", None))) - len(
-            english(Sentence(empty._replace(subject=node.left), "", None))
+        return len(write_english(Sentence(empty, "", None))) - len(
+            write_english(Sentence(empty._replace(subject=node.left), "", None))
         )
     if isinstance(node, Clause) or (isinstance(node, tuple) and hasattr(node, "_fields")):
         return sum(coordinated(part) for part in node)
@@ -154,11 +156,33 @@ def test_the_same_seed_gives_the_same_corpus_whatever_the_hash_seed() -> None:
     )
     found = {
         subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            timeout=120,
         ).stdout
         for seed in ("1", "2")
     }
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("pairs", "max_words", "seed", "shares", "digest"),
+    [
+        (300, 50, 1, None, "13694fd12586c462"),
+        (400, 80, 2, None, "808654b4eedfb7ee"),
+        (200, 20, 3, None, "60d3fab45f8c0089"),
+        (200, 30, 5, [1, 0, 3], "83c49c68eba13570"),
+    ],
+)
+def test_the_corpus_of_a_seed_never_changes(
+    pairs: int, max_words: int, seed: int, shares: list[int] | None, digest: str
+) -> None:
+    """Text, alignments and bits: a change of them makes every figure of the embedded corpus another one."""
+    splits = generate(pairs=pairs, max_words=max_words, seed=seed, shares=shares)
+    content = repr([[tuple(pair) for pair in split] for split in splits])
+    assert hashlib.sha256(content.encode()).hexdigest().startswith(digest)
 
 
 def test_another_seed_gives_another_corpus(made: GrammarCorpus) -> None:
@@ -166,7 +190,7 @@ def test_another_seed_gives_another_corpus(made: GrammarCorpus) -> None:
 
 
 def test_lemmas_and_their_frequencies_are_those_of_a_small_language(made: GrammarCorpus) -> None:
-    entries = lexicon()
+    entries = read_lexicon()
     assert 550 <= sum(len(each) for each in entries.__dict__.values()) <= 750
     counts = Counter(word.strip(".,") for pair in made.train for word in pair.source.split())
     nouns = sorted((counts[noun.english] for noun in entries.nouns), reverse=True)
@@ -178,12 +202,12 @@ def test_lemmas_and_their_frequencies_are_those_of_a_small_language(made: Gramma
 def test_hunspell_knows_the_words(made: GrammarCorpus, side: int, dictionary: str) -> None:
     forms = "\n".join(sorted({word.strip(".,") for pair in made.train for word in pair[side].split()}))
     done = subprocess.run(
-        ["hunspell", "-i", "utf-8", "-d", dictionary, "-l"], input=forms.encode(), capture_output=True
+        ["hunspell", "-i", "utf-8", "-d", dictionary, "-l"], input=forms.encode(), capture_output=True, timeout=120
     )
     if done.returncode:
         pytest.skip(f"no dictionary {dictionary}")
-    names = {noun.english for noun in lexicon().nouns if noun.proper}
-    prefixes = {verb.prefix for verb in lexicon().verbs if verb.prefix}  # not all compounds of these are listed
+    names = {noun.english for noun in read_lexicon().nouns if noun.proper}
+    prefixes = {verb.prefix for verb in read_lexicon().verbs if verb.prefix}  # not all compounds of these are listed
     unknown = set(done.stdout.decode().split()) - names - {"gelächelt"}
     assert {word for word in unknown if not word.startswith(tuple(prefixes))} == set()
 
@@ -220,7 +244,7 @@ def test_shares_that_fit_no_buckets_are_refused(shares: list[int]) -> None:
 
 def test_too_few_different_sentences_end_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     tree = parse("He sings.")
-    monkeypatch.setattr(grammar, "draw", lambda random, words: tree)
+    monkeypatch.setattr(grammar, "draw_sentence", lambda dice, words: tree)
     monkeypatch.setattr(grammar, "_PATIENCE", 100)
     with pytest.raises(DataError, match="too few different sentences"):
         generate(pairs=10, max_words=10, seed=1)
