@@ -89,11 +89,11 @@ def _write(results: "Iterator[list[list[Translation]]]", n_best: int | None, out
 def _search(
     beam: int, length_penalty: float, sample: bool, temperature: float, top_k: int | None, seed: int
 ) -> "Search":
-    from seq2attn.search import Beam, Greedy, Sampling
+    from seq2attn.search import Sampling, choose_search
 
     if sample:
         return Sampling(temperature, top_k, seed)
-    return Greedy() if beam == 1 else Beam(beam, length_penalty)
+    return choose_search(beam, length_penalty)
 
 
 @contextmanager

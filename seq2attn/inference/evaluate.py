@@ -8,7 +8,7 @@ from seq2attn.evaluation.bleu import Scores, bleu_metric, score
 from seq2attn.evaluation.by_length import Bucket, bleu_by_length
 from seq2attn.evaluation.noise import NoiseCurve, Replace, noise_curve
 from seq2attn.inference.model import ANY_LENGTH, Model
-from seq2attn.search import Beam, Greedy
+from seq2attn.search import choose_search
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def evaluate(
     by_length = bleu_by_length(sources, hypotheses, references, **settings)
     if noise is None:
         return Evaluation(hypotheses, scores, by_length)
-    translator = model.translator(Greedy() if beam == 1 else Beam(beam, length_penalty), max_length=ANY_LENGTH)
+    translator = model.translator(choose_search(beam, length_penalty), max_length=ANY_LENGTH)
     metric = bleu_metric(**settings)
 
     def bleu(noised: list[list[int]]) -> float:

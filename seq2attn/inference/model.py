@@ -16,7 +16,7 @@ from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError, UsageError
 from seq2attn.inference.files import CONFIG, WEIGHTS, check_files, check_finite, header
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import Beam, Greedy, Search, Translator
+from seq2attn.search import Search, Translator, choose_search
 from seq2attn.search.translator import OnLong, Translation
 from seq2attn.training.checkpoint import load_weights, read_tensors
 
@@ -48,7 +48,7 @@ class Model:
         model can read) is split into sentences and joined again, or truncated, each with a warning at the end, or is a
         DataError.
         """
-        search = Greedy() if beam == 1 else Beam(beam, length_penalty)
+        search = choose_search(beam, length_penalty)
         translator = self.translator(search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length)
         translations = [best[0].text for best in translator.translate(lines)]
         if translator.overlong:

@@ -11,16 +11,17 @@ from seq2attn.build.model import build_seq2seq
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search, Translator
+from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search, Sentences, Translator
 from seq2attn.tokens import EOS
-from tests.tiny import sentences, tiny, translation, write_corpus
+from tests.tiny import sentences as draw_lines
+from tests.tiny import tiny, translation, write_corpus
 
 LINES = ["ka mi", "", "lo tu se po ra ni do ve", "  ", "fa", "gu ka lo mi", "\t", "ve ve ve do"]
 
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    source = sentences(120, 0)
+    source = draw_lines(120, 0)
     return Tokenizer.train(
         source,
         [translation(line) for line in source],
@@ -51,12 +52,10 @@ class Echo:
         self.shapes: list[tuple[int, ...]] = []
         self.limits: dict[int, int] = {}
 
-    def __call__(
-        self, model: Seq2Seq, source: Tensor, limits: Tensor, never: Tensor, lines: Sequence[int]
-    ) -> list[list[Hypothesis]]:
-        self.shapes.append(tuple(source.shape))
-        self.limits |= dict(zip(lines, limits.tolist(), strict=True))
-        return [[Hypothesis([t for t in row if t > 3], 0.5)] for row in source.tolist()]
+    def __call__(self, model: Seq2Seq, sentences: Sentences, banned: Tensor) -> list[list[Hypothesis]]:
+        self.shapes.append(tuple(sentences.source.shape))
+        self.limits |= dict(zip(sentences.ids, sentences.limits.tolist(), strict=True))
+        return [[Hypothesis([t for t in row if t > 3], 0.5)] for row in sentences.source.tolist()]
 
 
 def texts(model: Seq2Seq, tokenizer: Tokenizer, search: Search, lines: Sequence[str], **settings: int) -> list[str]:
@@ -71,7 +70,7 @@ def test_one_line_comes_out_for_each_line_in_its_order(
 
 
 def test_a_batch_holds_at_most_so_many_padded_subwords_the_longest_first(model: Seq2Seq, tokenizer: Tokenizer) -> None:
-    lines, echo = sentences(50, 9), Echo()
+    lines, echo = draw_lines(50, 9), Echo()
     texts(model, tokenizer, echo, lines, batch_tokens=30)
     assert sum(rows for rows, _ in echo.shapes) == 50
     assert max(rows * width for rows, width in echo.shapes) <= 30
@@ -123,7 +122,7 @@ def test_results_come_before_the_next_window_is_read(model: Seq2Seq, tokenizer: 
 
 @pytest.mark.parametrize("search", [Greedy(), Beam(3, 1.0), Sampling(seed=4)], ids=["greedy", "beam", "sampling"])
 def test_a_line_translates_the_same_in_any_batch(model: Seq2Seq, tokenizer: Tokenizer, search: Search) -> None:
-    lines = sentences(12, 5)
+    lines = draw_lines(12, 5)
     together = texts(model, tokenizer, search, lines)
     assert len(set(together)) > 3
     assert texts(model, tokenizer, search, lines, batch_tokens=1) == together
