@@ -67,7 +67,7 @@ class Window:
         if self.gathered:
             reach = min(self.radius, mask.shape[1] - 1)
             offsets = torch.arange(-reach, 1 if self.causal else reach + 1, device=mask.device)
-            return gathered(mask, _required(positions)[None, :, None] + offsets)
+            return focus_on(mask, _require(positions)[None, :, None] + offsets)
         distance = _distance(mask, positions)
         near = (distance <= self.radius) & (distance >= (0 if self.causal else -self.radius))
         return Focus(mask[:, None, None, :] & near)
@@ -96,11 +96,11 @@ class Strided:
         near = torch.arange(min(self.stride, mask.shape[1]), device=mask.device)
         back = torch.cat([near, jumps])
         offsets = -back if self.causal else torch.cat([-back, near[1:], jumps])
-        return gathered(mask, _required(positions)[None, :, None] + offsets)
+        return focus_on(mask, _require(positions)[None, :, None] + offsets)
 
 
-def gathered(mask: Bool[Tensor, "B S"], places: Int[Tensor, "#B Q M"]) -> Focus:
-    """The keys at `places`; those outside the sequence are illegal."""
+def focus_on(mask: Bool[Tensor, "B S"], places: Int[Tensor, "#B Q M"]) -> Focus:
+    """Let each query see the keys at `places` alone; places outside the sequence, and padding, are illegal."""
     places = places.expand(len(mask), -1, -1)
     inside = places.clamp(0, mask.shape[1] - 1)
     real = mask[:, None, :].expand(-1, places.shape[1], -1).gather(2, inside)
@@ -109,10 +109,10 @@ def gathered(mask: Bool[Tensor, "B S"], places: Int[Tensor, "#B Q M"]) -> Focus:
 
 def _distance(mask: Bool[Tensor, "B S"], positions: Int[Tensor, " Q"] | None) -> Int[Tensor, "Q S"]:
     """Position of the query minus position of the key."""
-    return _required(positions)[:, None] - torch.arange(mask.shape[1], device=mask.device)
+    return _require(positions)[:, None] - torch.arange(mask.shape[1], device=mask.device)
 
 
-def _required(positions: Int[Tensor, " Q"] | None) -> Int[Tensor, " Q"]:
+def _require(positions: Int[Tensor, " Q"] | None) -> Int[Tensor, " Q"]:
     if positions is None:
         raise ValueError("this span needs the queries' positions")
     return positions

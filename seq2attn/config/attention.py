@@ -132,7 +132,8 @@ class EntmaxConfig(Section):
 
     type: Literal["entmax"] = "entmax"
     alpha: Literal["learned"] | Annotated[float, Field(ge=1.0)] = Field(
-        default=1.5, description="1: softmax, 2: sparsemax; learned: one for each head, between 1 and 2"
+        default=1.5,
+        description="1: softmax, 2: sparsemax; learned, between 1 and 2: one for the heads that share keys, with latent for all",
     )
 
 

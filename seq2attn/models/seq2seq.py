@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention.aggregation import Choice, Mixture, joined
+from seq2attn.attention.aggregation import Choice, Mixture, join_choices
 from seq2attn.tensors import Tree
 from seq2attn.tokens import BOS
 
@@ -33,12 +33,12 @@ class Drawn(NamedTuple):
     recurrent: bool
 
 
-def with_choices(
+def attach_choices(
     features: Float[Tensor, "B T D"], choices: Sequence[Choice | None], *, recurrent: bool
 ) -> Float[Tensor, "B T D"] | Drawn:
     """The features with the choices of all steps, in order; the features alone where nothing was drawn."""
-    made = [choice for choice in choices if choice is not None]
-    return Drawn(features, joined(made), recurrent) if made else features
+    drawn = [choice for choice in choices if choice is not None]
+    return Drawn(features, join_choices(drawn), recurrent) if drawn else features
 
 
 @runtime_checkable

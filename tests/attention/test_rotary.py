@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2attn.attention.rotary import rotated
+from seq2attn.attention.rotary import rotate
 
 B, G, T, D = 2, 3, 5, 6
 EXACT = {"rtol": 0, "atol": 1e-12}
@@ -16,7 +16,7 @@ def states(*shape: int, seed: int = 0) -> Tensor:
 
 def at(state: Tensor, position: int) -> Tensor:
     """One vector turned by its position."""
-    return rotated(state[None, None, None], torch.tensor([position]))[0, 0, 0]
+    return rotate(state[None, None, None], torch.tensor([position]), position + 1)[0, 0, 0]
 
 
 def test_two_pairs_by_hand() -> None:
@@ -29,7 +29,7 @@ def test_pairs_are_complex_numbers_and_turning_is_multiplication() -> None:
     frequencies = torch.tensor([10000 ** (-2 * j / D) for j in range(D // 2)], dtype=torch.float64)
     angles = positions[:, None] * frequencies
     numbers = torch.view_as_complex(given.unflatten(-1, (-1, 2))) * torch.polar(torch.ones_like(angles), angles)
-    torch.testing.assert_close(rotated(given, positions), torch.view_as_real(numbers).flatten(-2), **EXACT)
+    torch.testing.assert_close(rotate(given, positions, 1001), torch.view_as_real(numbers).flatten(-2), **EXACT)
 
 
 def test_the_product_of_query_and_key_depends_on_their_distance_alone() -> None:
@@ -42,21 +42,21 @@ def test_the_product_of_query_and_key_depends_on_their_distance_alone() -> None:
 
 def test_no_vector_changes_its_length() -> None:
     given = states(B, G, T, D)
-    found = rotated(given, torch.tensor([0, 1, 7, 3, 1000]))
+    found = rotate(given, torch.tensor([0, 1, 7, 3, 1000]), 1001)
     torch.testing.assert_close(found.norm(dim=-1), given.norm(dim=-1), **EXACT)
 
 
 def test_the_first_position_changes_nothing() -> None:
     given = states(B, G, T, D)
-    assert torch.equal(rotated(given, torch.zeros(T, dtype=torch.long)), given)
-    assert not torch.allclose(rotated(given, torch.ones(T, dtype=torch.long)), given)
+    assert torch.equal(rotate(given, torch.zeros(T, dtype=torch.long), 1), given)
+    assert not torch.allclose(rotate(given, torch.ones(T, dtype=torch.long), 2), given)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
 def test_the_type_stays_and_far_positions_are_exact_to_it(dtype: torch.dtype) -> None:
     given, positions = states(B, G, T, D).to(dtype), torch.arange(T) + 4000
-    found = rotated(given, positions)
+    found = rotate(given, positions, 4000 + T)
     assert found.dtype == dtype
     torch.testing.assert_close(
-        found, rotated(given.double(), positions).to(dtype), rtol=torch.finfo(dtype).eps, atol=1e-6
+        found, rotate(given.double(), positions, 4000 + T).to(dtype), rtol=torch.finfo(dtype).eps, atol=1e-6
     )

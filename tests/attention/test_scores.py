@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from seq2attn.attention import Request
 from seq2attn.attention import scores as scores_module
 from seq2attn.attention.attention import Attention
 from seq2attn.attention.normalizers import Normalizer, softmax, sparsemax
@@ -81,7 +82,7 @@ def test_additive_scores_without_a_vector_weigh_every_word_exactly_the_same() ->
     torch.nn.init.zeros_(score.vector)
     attention = Attention(score=score, span=Global(), normalizer=softmax, context_width=K)
     real = torch.arange(S) < torch.tensor([S, 3])[:, None]
-    weights = attention(states(B, Q, D), attention.remember(states(B, S, K), real), trace=True).weights
+    weights = attention(Request(states(B, Q, D), trace=True), attention.remember(states(B, S, K), real)).weights
     expected = real.double() / real.sum(1, keepdim=True)
     assert torch.equal(weights, expected[:, None, None].expand(B, 1, Q, S))
 
@@ -163,7 +164,7 @@ def test_a_source_longer_than_location_scores_is_refused() -> None:
 def test_uniform_scores_average_what_the_span_allows(normalizer: Normalizer, span: Span, reach: int) -> None:
     attention = Attention(score=Uniform(), span=span, normalizer=normalizer, context_width=D)
     source, real, positions = states(B, S, D), torch.arange(S) < torch.tensor([S, 3])[:, None], torch.arange(Q)
-    output = attention(states(B, Q, D), attention.remember(source, real), positions, trace=True)
+    output = attention(Request(states(B, Q, D), positions, trace=True), attention.remember(source, real))
     legal = real[:, None] & ((positions[:, None] - torch.arange(S)).abs() <= reach)
     expected = legal.double() / legal.sum(-1, keepdim=True)
     torch.testing.assert_close(output.weights[:, 0], expected, rtol=0, atol=1e-12)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2attn.attention import Additive, Attention, Choice, Global, expectation, softmax
+from seq2attn.attention import Additive, Aggregated, Attention, Choice, Global, expectation, softmax
 from seq2attn.attention.aggregation import Gumbel, Reinforce
 from seq2attn.attention.marginal import Marginal
 from seq2attn.models.bahdanau_decoder import BahdanauDecoder
@@ -16,6 +16,7 @@ from seq2attn.models.lstm_encoder import LstmEncoder
 from seq2attn.models.luong_decoder import LuongDecoder
 from seq2attn.models.seq2seq import Drawn, Seq2Seq
 from seq2attn.search.hypothesis import next_logits
+from seq2attn.tensors import Tree
 from seq2attn.tokens import PAD
 from seq2attn.training.loss import Loss, sequence_loss
 from seq2attn.training.policy import policy_loss, rewards
@@ -125,14 +126,15 @@ class Scripted:
     def __init__(self, policy: Reinforce, places: Tensor) -> None:
         self.policy, self.places, self.step = policy, places, 0
 
-    def __call__(self, weights: Tensor, training: bool) -> tuple[Tensor, Choice | None]:
+    def __call__(self, weights: Tensor, training: bool, past: Tree = ()) -> Aggregated:
         steps = weights.shape[2]
         place = self.places[self.step : self.step + steps].view(1, 1, steps, 1)
         self.step += steps
         log_p = weights.log().gather(3, place)[:, 0, :, 0]
         entropy = -(weights * weights.log()).sum(3)[:, 0]
         drawn = torch.ones_like(log_p, dtype=torch.bool)
-        return torch.zeros_like(weights).scatter(3, place, 1.0), Choice(log_p, entropy, drawn, self.policy)
+        choice = Choice(log_p, entropy, drawn, self.policy)
+        return Aggregated(torch.zeros_like(weights).scatter(3, place, 1.0), choice)
 
 
 @pytest.mark.parametrize("decoder", ["luong", "luong, fed", "bahdanau"])
