@@ -177,6 +177,7 @@ class Attention(nn.Module):
         The fused kernel computes scaled dot + softmax where nobody wants to see the weights; not in bf16 on a CPU, where its
         backward takes several times as long as the composed path's (scripts/bench_kernels.py).
         """
+        _, drawn = self._read_past(request)
         focus = self.span(queries, memory.mask, request.positions)
         if not request.trace and self._fuses(queries, focus):
             keys, values = memory.keys.to(queries.dtype), memory.values.to(queries.dtype)
@@ -185,8 +186,7 @@ class Attention(nn.Module):
             context = scaled_dot_product_attention(queries, keys, values, focus.legal, rate, scale=scale)
             return Attended(context, None, History(), None)
         weights, sums = self.weigh(queries, memory, focus, request)
-        past = () if request.past is None else History(*request.past).drawn
-        used, choice, drawn = self.aggregation(weights, self.training, past)
+        used, choice, drawn = self.aggregation(weights, self.training, drawn)
         context = self.average(used, memory, focus)
         traced = scatter_weights(weights, memory.mask, focus) if request.trace else None
         return Attended(context, traced, History(sums, drawn), choice)
@@ -207,14 +207,10 @@ class Attention(nn.Module):
             scores = self.score(queries, memory.keys)
         else:
             scores = self.score(queries[..., None, :], gather_rows(memory.keys, focus.places))[..., 0, :]
-        before = None if request.past is None else History(*request.past).sums
+        before, _ = self._read_past(request)
         sums: Tensor | tuple[()] = ()
         if self.temporal:
-            if isinstance(before, tuple):
-                raise ValueError("temporal attention needs the history that its `start` begins")
             scores, sums = temporal(scores, before)
-        elif isinstance(before, Tensor):
-            raise ValueError("attention that is not temporal was given the history of one that is")
         legal = focus.legal.expand(scores.shape)
         if beside is not None:
             scores = torch.cat([scores, beside.to(scores.dtype)], -1)
@@ -230,6 +226,20 @@ class Attention(nn.Module):
         if focus.places is None:
             return weights @ memory.values
         return (weights[..., None, :] @ gather_rows(memory.values, focus.places))[..., 0, :]
+
+    def _read_past(self, request: Request) -> tuple[Tensor | None, Tree]:
+        """Temporal attention's sums (None: the queries are the steps of one target), and what the aggregation keeps.
+
+        Raises ValueError for temporal attention's sums where there should be none, or none where there should be.
+        """
+        if request.past is None:
+            return None, ()
+        sums, drawn = History(*request.past)
+        if self.temporal and not isinstance(sums, Tensor):
+            raise ValueError("temporal attention needs the history that its `start` begins")
+        if not self.temporal and isinstance(sums, Tensor):
+            raise ValueError("attention that is not temporal was given the history of one that is")
+        return (sums if isinstance(sums, Tensor) else None), drawn
 
     def _fuses(self, query: Tensor, focus: Focus) -> bool:
         plain = focus.gain is None and focus.places is None and not self.temporal and self.aggregation is expectation

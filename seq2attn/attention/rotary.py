@@ -15,14 +15,14 @@ def rotate(states: Float[Tensor, "B G T D"], positions: Int[Tensor, " T"], lengt
     D must be even, and every position p below `length`, so that no device has to be asked for the largest one.
     """
     dtype = torch.promote_types(states.dtype, torch.float32)
-    table = _make_table(states.shape[-1], 1 << (length - 1).bit_length(), states.device, dtype)
+    table = make_table(states.shape[-1], 1 << (length - 1).bit_length(), states.device, dtype)
     cosine, sine = (rows[positions] for rows in table)
     even, odd = states[..., 0::2].to(dtype), states[..., 1::2].to(dtype)
     return torch.stack([even * cosine - odd * sine, even * sine + odd * cosine], -1).flatten(-2).to(states.dtype)
 
 
 @lru_cache(maxsize=64)
-def _make_table(width: int, length: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def make_table(width: int, length: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Cosine and sine "length D/2" of every angle: computed in fp64 on the CPU, since not every device has fp64, then moved."""
     with torch.inference_mode(False):  # what is made in inference mode could not be used in training
         exponents = torch.arange(0, width, 2, dtype=torch.float64, device="cpu") / width

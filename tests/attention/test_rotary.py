@@ -1,9 +1,13 @@
 """Rotary positions against complex numbers, and what they promise."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from seq2attn.attention import rotary
 from seq2attn.attention.rotary import rotate
 
 B, G, T, D = 2, 3, 5, 6
@@ -60,3 +64,41 @@ def test_the_type_stays_and_far_positions_are_exact_to_it(dtype: torch.dtype) ->
     torch.testing.assert_close(
         found, rotate(given.double(), positions, 4000 + T).to(dtype), rtol=torch.finfo(dtype).eps, atol=1e-6
     )
+
+
+class WithoutFp64(TorchDispatchMode):
+    """The meta device as one that has no fp64, as Apple's has none."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(tensor, Tensor) and tensor.device.type == "meta" and tensor.dtype == torch.float64:
+                raise TypeError(f"{function} makes fp64")
+        return result
+
+
+def test_a_device_needs_no_fp64() -> None:
+    given = torch.zeros(B, G, T, D, device="meta")
+    with WithoutFp64():
+        assert rotate(given, torch.arange(T, device="meta"), T).device.type == "meta"
+
+
+def test_what_inference_made_can_be_trained_through() -> None:
+    rotary.make_table.cache_clear()
+    given = states(B, G, T, D)
+    with torch.inference_mode():
+        rotate(given, torch.arange(T), T)
+    given.requires_grad_()
+    rotate(given, torch.arange(T), T).square().sum().backward()
+    torch.testing.assert_close(given.grad, 2 * given.detach(), **EXACT)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_table_holds_the_angles_of_each_position_computed_alone(dtype: torch.dtype) -> None:
+    """As they were computed before there was a table: from the positions themselves, in fp64."""
+    given, positions = states(1, 1, 300, 14).to(dtype), torch.arange(700, 1000)
+    angles = positions[:, None] * rotary.BASE ** -(torch.arange(0, 14, 2, dtype=torch.float64) / 14)
+    cosine, sine = angles.cos().to(dtype), angles.sin().to(dtype)
+    even, odd = given[..., 0::2], given[..., 1::2]
+    expected = torch.stack([even * cosine - odd * sine, even * sine + odd * cosine], -1).flatten(-2)
+    assert torch.equal(rotate(given, positions, 1000), expected)

@@ -169,3 +169,35 @@ def test_uniform_scores_average_what_the_span_allows(normalizer: Normalizer, spa
     expected = legal.double() / legal.sum(-1, keepdim=True)
     torch.testing.assert_close(output.weights[:, 0], expected, rtol=0, atol=1e-12)
     torch.testing.assert_close(output.context, expected @ source, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        Dot(),
+        General(query_width=D, key_width=K),
+        Additive(query_width=D, key_width=K, width=3),
+        Location(query_width=D, max_source=S),
+        Uniform(),
+    ],
+    ids=["dot", "general", "additive", "location", "uniform"],
+)
+def test_a_score_knows_how_wide_it_makes_a_key(score: Score) -> None:
+    assert score.key_width(K) == score.keys(torch.zeros(B, S, K)).shape[-1]
+
+
+class Cosine(Score):
+    """The least that a class of one's own has to say."""
+
+    def forward(self, query: Tensor, keys: Tensor) -> Tensor:
+        return torch.nn.functional.normalize(query, dim=-1) @ torch.nn.functional.normalize(keys, dim=-1).mT
+
+
+def test_a_score_of_ones_own_needs_forward_alone() -> None:
+    attention = Attention(score=Cosine(), span=Global(), normalizer=softmax, context_width=D)
+    source, query = states(B, S, D), states(B, Q, D)
+    memory = attention.remember(source, torch.ones(B, S, dtype=torch.bool))
+    weights = attention(Request(query, trace=True), memory).weights[:, 0]
+    expected = torch.nn.functional.cosine_similarity(query[:, :, None], source[:, None], -1).softmax(-1)
+    torch.testing.assert_close(weights, expected, rtol=0, atol=1e-12)
+    assert Cosine().key_width(D) == D

@@ -200,6 +200,8 @@ def test_each_part_of_a_long_line_draws_a_sample_of_its_own(model: Seq2Seq, toke
     search = Sampling(temperature=2.0)
     twice, single, _ = long(model, tokenizer, search, ["ka mi ra tu. ka mi ra tu.", "ka mi ra tu."])
     assert twice[0].text != f"{single[0].text} {single[0].text}"
+    halves = twice[0].text.split()
+    assert halves[: len(halves) // 2] != halves[len(halves) // 2 :]
     alone, together = (long(model, tokenizer, search, [LONG] * 2, batch_tokens=tokens)[:2] for tokens in (1, 4000))
     assert [hypotheses[0].text for hypotheses in alone] == [hypotheses[0].text for hypotheses in together]
     assert alone[0][0].text != alone[1][0].text
@@ -216,13 +218,17 @@ def test_a_window_is_translated_before_the_next_one_is_read(model: Seq2Seq, toke
         next(found)
 
 
-def test_scores_that_are_no_numbers_are_an_error(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+@pytest.mark.parametrize("search", [Greedy(), Beam(3), Sampling(), Sampling(top_k=2)], ids=str)
+@pytest.mark.parametrize("tokens", [slice(None), slice(7, 8)], ids=["all", "one"])
+def test_scores_that_are_not_numbers_are_refused(
+    model: Seq2Seq, tokenizer: Tokenizer, search: Search, tokens: slice
+) -> None:
     bias = model.bias.detach().clone()
     try:
         with torch.no_grad():
-            model.bias.fill_(float("nan"))
+            model.bias[tokens] = float("nan")
         with pytest.raises(DataError, match="not numbers"):
-            texts(model, tokenizer, Beam(3), ["ka"])
+            texts(model, tokenizer, search, ["ka", "mi lo"])
     finally:
         with torch.no_grad():
             model.bias.copy_(bias)

@@ -16,7 +16,7 @@ from seq2attn.models.lstm_encoder import LstmEncoder
 from seq2attn.models.luong_decoder import LuongDecoder
 from seq2attn.models.seq2seq import Drawn, Seq2Seq
 from seq2attn.search.hypothesis import next_logits
-from seq2attn.tensors import Tree
+from seq2attn.tensors import Tree, take
 from seq2attn.tokens import PAD
 from seq2attn.training.loss import Loss, sequence_loss
 from seq2attn.training.policy import policy_loss, rewards
@@ -203,6 +203,31 @@ def test_soft_sentences_are_trained_as_soft_attention_is(decoder: str) -> None:
         found.append((own.smoothed, own.nll, *torch.autograd.grad(own.smoothed, list(whole.parameters()))))
     torch.testing.assert_close(found[0], found[1], **EXACT)
     assert mixed.decoder.attention.aggregation.baseline == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("decoder", ["luong", "luong, fed", "bahdanau"])
+def test_a_pass_that_is_given_up_leaves_nothing_to_the_next(decoder: str) -> None:
+    torch.manual_seed(1)
+    whole = model(Reinforce(soft_mix=0.5), decoder)
+    source, target = SOURCE[:1].expand(200, -1), TARGET[:1].expand(200, -1)
+    first, second = (whole(source, target).choice.drawn[:, 0] for _ in range(2))  # without a loss in between
+    assert 60 < (first != second).sum() < 140
+
+
+@pytest.mark.parametrize("decoder", ["luong, fed", "bahdanau"])
+def test_soft_sentences_are_part_of_the_decoders_state(decoder: str) -> None:
+    torch.manual_seed(1)
+    whole = model(Reinforce(soft_mix=0.5), decoder).decoder
+    encoded = model(expectation, decoder).encoder(SOURCE)
+    memory, state = whole.remember(encoded), whole.start(encoded, 2)
+    token = torch.full((len(SOURCE), 2), 4)
+    _, first = whole.step(token, state, memory)
+    rows = torch.arange(len(SOURCE)).flip(0)
+    _, second = whole.step(token, take(first, rows), take(memory, rows))
+    assert first.history.drawn.shape == (len(SOURCE), 2)
+    assert first.history.drawn.any()
+    assert not first.history.drawn.all()
+    assert torch.equal(second.history.drawn, first.history.drawn.flip(0))
 
 
 @pytest.mark.parametrize("aggregation", ["reinforce", "gumbel", "marginal"])
