@@ -1,4 +1,4 @@
-"""Exact hard attention: every position makes a prediction of its own, and nothing is drawn."""
+"""Exact hard attention: a prediction from every position, weighted by the attention to it; no position is drawn."""
 
 import torch
 from jaxtyping import Bool, Float

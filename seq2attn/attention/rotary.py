@@ -24,7 +24,7 @@ def rotate(states: Float[Tensor, "B G T D"], positions: Int[Tensor, " T"], lengt
 @lru_cache(maxsize=64)
 def make_table(width: int, length: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Cosine and sine "length D/2" of every angle: computed in fp64 on the CPU, since not every device has fp64, then moved."""
-    with torch.inference_mode(False):  # what is made in inference mode could not be used in training
+    with torch.inference_mode(False):  # a tensor made in inference mode cannot take part in training
         exponents = torch.arange(0, width, 2, dtype=torch.float64, device="cpu") / width
         angles = torch.arange(length, device="cpu")[:, None] * BASE**-exponents
         return angles.cos().to(dtype).to(device), angles.sin().to(dtype).to(device)

@@ -1,6 +1,7 @@
 """Scores: how well does a query fit a key? `keys` is computed once for each source, the score for each query.
 
-Every score maps queries "… Q D" and prepared keys "… S K" to "… Q S", whatever axes stand before them.
+Every score maps Q queries of size D, "… Q D", and S prepared keys of size K, "… S K", to "… Q S", whatever axes stand before
+them ("*R" in the annotations).
 """
 
 import torch

@@ -1,7 +1,7 @@
 """Spans: which keys may a query attend to? Small values that compare by equality; local attention has its own file.
 
-A span may look at all S keys and hide some (masked), or pick out the few that it allows (gathered). Both give the same
-weights; only a gathered span costs no more than what it allows.
+A span may score all S keys and hide some (masked), or gather the few that it allows and score only those (gathered). Both give
+the same weights; only a gathered span costs no more than what it allows.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,11 @@ from torch import Tensor
 
 
 class Focus(NamedTuple):
-    """What a span allows: M is all S keys, or the keys at `places`. `gain` multiplies the weights of legal keys."""
+    """The M keys that a span lets each query look at, and which of them are legal.
+
+    places: where those M keys stand in the sequence; None: they are all S keys.
+    gain: a factor on the weights of legal keys; None: 1.
+    """
 
     legal: Bool[Tensor, "B #G #Q M"]
     gain: Float[Tensor, "B #G Q M"] | None = None
@@ -27,7 +31,10 @@ class Span(Protocol):
     def __call__(
         self, query: Float[Tensor, "B G Q D"], mask: Bool[Tensor, "B S"], positions: Int[Tensor, " Q"] | None
     ) -> Focus:
-        """Where the query at each of `positions` may look; `mask` is True at real keys."""
+        """Where each query may look.
+
+        mask: True at real keys. positions: the step of each query in its own sequence; spans that do not move need none.
+        """
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,17 @@ from seq2attn.attention import AttentionModule, Request
 from seq2attn.attention.marginal import Marginal
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm, run
-from seq2attn.models.projection import projection
+from seq2attn.models.lstm import Bridge, LstmState, Stepper, make_lstm, run_lstm
+from seq2attn.models.projection import make_projection
 from seq2attn.models.seq2seq import Drawn, Encoded, attach_choices
 from seq2attn.tensors import Tree, fold, unfold
 
 
 class BahdanauState(NamedTuple):
-    """The recurrent state, the next target step, and what the attention has to know of the steps before."""
+    """What Bahdanau's decoder carries from step to step.
+
+    position: the next target step, from 0. history: what the attention has to know of earlier steps.
+    """
 
     lstm: LstmState
     position: Int[Tensor, "*N"]
@@ -47,8 +50,8 @@ class BahdanauDecoder(nn.Module):
         self.embedding = embedding
         self.attention = attention
         self.bridge = Bridge(final_width, width=width, layers=layers)
-        self.lstm = lstm(embedding.width + attention.context_width, width, layers, dropout)
-        self.readout = projection(width + attention.context_width + embedding.width, embedding.width)
+        self.lstm = make_lstm(embedding.width + attention.context_width, width, layers, dropout)
+        self.readout = make_projection(width + attention.context_width + embedding.width, embedding.width)
         self.dropout = Dropout(dropout)
 
     def remember(self, encoded: Encoded) -> Any:
@@ -59,7 +62,7 @@ class BahdanauDecoder(nn.Module):
         """The bridge's state, once for each hypothesis; leaves "B W …"."""
         position = torch.zeros(len(encoded.mask), width, dtype=torch.long, device=encoded.mask.device)
         history = self.attention.start(encoded.mask, width)
-        return BahdanauState(self.bridge.hypotheses(encoded.final, width), position, history)
+        return BahdanauState(self.bridge.start_hypotheses(encoded.final, width), position, history)
 
     def step(
         self, token: Int[Tensor, "B W"], state: BahdanauState, memory: Any
@@ -70,7 +73,7 @@ class BahdanauDecoder(nn.Module):
         request = Request(state.lstm.hidden[:, :, -1], state.position[0], past=state.history)
         attended = self.attention(request, memory)
         inputs = torch.cat([embedded, attended.context.to(embedded.dtype)], 2).reshape(-1, 1, self.lstm.input_size)
-        _, after = run(self.lstm, inputs, LstmState(*fold(state.lstm)))
+        _, after = run_lstm(self.lstm, inputs, LstmState(*fold(state.lstm)))
         after = LstmState(*unfold(after, width))
         features = self._features(after.hidden[:, :, -1], attended.context, embedded)
         return features, BahdanauState(after, state.position + 1, attended.history)

@@ -11,15 +11,18 @@ from seq2attn.attention.aggregation import Choice, Mixture
 from seq2attn.attention.marginal import Marginal
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm, run
-from seq2attn.models.projection import projection
+from seq2attn.models.lstm import Bridge, LstmState, Stepper, make_lstm, run_lstm
+from seq2attn.models.projection import make_projection
 from seq2attn.models.seq2seq import Drawn, Encoded, attach_choices
 from seq2attn.tensors import Tree, fold, unfold
 
 
 class LuongState(NamedTuple):
-    """The recurrent state, the features of the last step (fed back with input feeding), the next target step, and what the
-    attention has to know of the steps before.
+    """What Luong's decoder carries from step to step.
+
+    features: those of the last step, which input feeding feeds back.
+    position: the next target step, from 0.
+    history: what the attention has to know of earlier steps.
     """
 
     lstm: LstmState
@@ -56,8 +59,8 @@ class LuongDecoder(nn.Module):
         self.attention = attention
         self.input_feeding = input_feeding
         self.bridge = Bridge(final_width, width=width, layers=layers)
-        self.lstm = lstm(embedding.width * (2 if input_feeding else 1), width, layers, dropout)
-        self.combine = projection(attention.context_width + width, embedding.width)
+        self.lstm = make_lstm(embedding.width * (2 if input_feeding else 1), width, layers, dropout)
+        self.combine = make_projection(attention.context_width + width, embedding.width)
         self.dropout = Dropout(dropout)
         self.sentinel = Sentinel(input_width=self.lstm.input_size, width=width) if sentinel else None
 
@@ -67,7 +70,7 @@ class LuongDecoder(nn.Module):
 
     def start(self, encoded: Encoded, width: int) -> LuongState:
         """The bridge's state and zero features, once for each hypothesis; leaves "B W …"."""
-        state = self.bridge.hypotheses(encoded.final, width)
+        state = self.bridge.start_hypotheses(encoded.final, width)
         return LuongState(
             state,
             state.hidden.new_zeros(len(encoded.final), width, self.embedding.width),
@@ -83,7 +86,7 @@ class LuongDecoder(nn.Module):
         inputs = self.embedding(token)
         if self.input_feeding:
             inputs = torch.cat([inputs, state.features.to(inputs.dtype)], 2)
-        _, after = run(self.lstm, inputs.reshape(-1, 1, self.lstm.input_size), LstmState(*fold(state.lstm)))
+        _, after = run_lstm(self.lstm, inputs.reshape(-1, 1, self.lstm.input_size), LstmState(*fold(state.lstm)))
         after = LstmState(*unfold(after, width))
         sentinel = None
         if self.sentinel is not None:
@@ -99,7 +102,7 @@ class LuongDecoder(nn.Module):
         state = self.bridge(encoded.final)
         positions = torch.arange(previous.shape[1], device=previous.device)
         if not self.input_feeding and self.sentinel is None:
-            hidden, _ = run(self.lstm, embedded, state)
+            hidden, _ = run_lstm(self.lstm, embedded, state)
             features, _, choice = self._attend(hidden, memory, positions)
             return features if isinstance(features, Mixture) else attach_choices(features, [choice], recurrent=False)
         stepper = Stepper(self.lstm, embedded)

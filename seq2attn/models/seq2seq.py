@@ -1,4 +1,8 @@
-"""The protocols between encoder, decoder and search, and the model that joins them."""
+"""The protocols between encoder, decoder and search, and the model that joins them.
+
+Shapes are written in the letters of `seq2attn/tensors.py`: B sentences, S source positions, T target steps, W hypotheses of a
+sentence, V target tokens (as the last axis of logits), D, F, K and V feature sizes.
+"""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -14,12 +18,18 @@ from seq2attn.tokens import BOS
 
 
 class Encoded(NamedTuple):
-    """What every encoder gives every decoder."""
+    """What every encoder gives every decoder.
+
+    states: one for each source position, of which attention makes its keys.
+    mask: True at real positions, False at padding.
+    final: the whole sentence in one vector: the last state, or the mean of the states.
+    values: what attention averages; None: the states.
+    """
 
     states: Float[Tensor, "B S D"]
-    mask: Bool[Tensor, "B S"]  # True = real
-    final: Float[Tensor, "B F"]  # the whole sentence in one vector: the last state, or a pooled one
-    values: Float[Tensor, "B S V"] | None = None  # None: the states
+    mask: Bool[Tensor, "B S"]
+    final: Float[Tensor, "B F"]
+    values: Float[Tensor, "B S V"] | None = None
 
 
 class Drawn(NamedTuple):
@@ -115,7 +125,9 @@ class Seq2Seq(nn.Module):
         if isinstance(features, Mixture):
             log_weights = features.log_weights[..., None].unbind(-2)
             components = zip(log_weights, features.values.unbind(-2), strict=True)
-            return reduce(torch.logaddexp, (log_w + self.logits(own).log_softmax(-1) for log_w, own in components))
+            return reduce(
+                torch.logaddexp, (log_w + self.logits(values).log_softmax(-1) for log_w, values in components)
+            )
         return nn.functional.linear(features, self.output, self.bias)
 
     @property

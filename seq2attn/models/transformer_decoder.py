@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from seq2attn.attention import AttentionModule, Memory, Request
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.seq2seq import Encoded
-from seq2attn.models.transformer_layer import Residual, feed_forward
+from seq2attn.models.transformer_layer import Residual, make_feed_forward
 from seq2attn.tensors import fold, unfold
 
 State = tuple[Memory, ...]  # for each layer, the target's keys and values so far; leaves "B W …"
@@ -34,7 +34,7 @@ class TransformerDecoderLayer(nn.Module):
         super().__init__()
         self.self_attention = self_attention
         self.attention = attention
-        self.feedforward = feed_forward(width, feedforward, dropout)
+        self.feedforward = make_feed_forward(width, feedforward, dropout)
         self.around_self_attention = Residual(width, pre=pre, dropout=dropout)
         self.around_attention = Residual(width, pre=pre, dropout=dropout)
         self.around_feedforward = Residual(width, pre=pre, dropout=dropout)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from seq2attn.attention import AttentionModule, Request
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.seq2seq import Encoded
-from seq2attn.models.transformer_layer import Residual, feed_forward
+from seq2attn.models.transformer_layer import Residual, make_feed_forward
 from seq2attn.tensors import mean
 from seq2attn.tokens import PAD
 
@@ -20,7 +20,7 @@ class TransformerEncoderLayer(nn.Module):
     def __init__(self, attention: AttentionModule, *, width: int, feedforward: int, pre: bool, dropout: float) -> None:
         super().__init__()
         self.attention = attention
-        self.feedforward = feed_forward(width, feedforward, dropout)
+        self.feedforward = make_feed_forward(width, feedforward, dropout)
         self.around_attention = Residual(width, pre=pre, dropout=dropout)
         self.around_feedforward = Residual(width, pre=pre, dropout=dropout)
 

@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seq2attn.models.dropout import Dropout
-from seq2attn.models.projection import projection
+from seq2attn.models.projection import make_projection
 
 
 class Residual(nn.Module):
@@ -30,6 +30,6 @@ class Residual(nn.Module):
         return states if self.pre else self.norm(states)
 
 
-def feed_forward(width: int, hidden: int, dropout: float) -> nn.Sequential:
+def make_feed_forward(width: int, hidden: int, dropout: float) -> nn.Sequential:
     """max(0, x W_1 + b_1) W_2 + b_2 (Vaswani et al. 2017, eq. 2)."""
-    return nn.Sequential(projection(width, hidden), nn.ReLU(), Dropout(dropout), projection(hidden, width))
+    return nn.Sequential(make_projection(width, hidden), nn.ReLU(), Dropout(dropout), make_projection(hidden, width))

@@ -121,7 +121,7 @@ def finish(
 
 
 def add(pool: list[Hypothesis], hypothesis: Hypothesis, width: int) -> None:
-    """Put a hypothesis among the `width` best of its sentence, best first; one of score −∞ is impossible and left out."""
+    """Put a hypothesis among the `width` best of its sentence, best first; one of score −∞ is impossible, so it is left out."""
     if hypothesis.score > -torch.inf:
         pool.append(hypothesis)
         pool.sort(key=lambda other: -other.score)

@@ -31,11 +31,14 @@ class Translation(NamedTuple):
 class Translator:
     """Sorts a window of lines by length, searches in batches of similar lengths, and gives the results back in order.
 
-    A batch holds at most `batch_tokens` padded source subwords. A translation has at most `2·subwords + 10` tokens.
+    batch_tokens: the most padded source subwords of a batch.
+    window: how many lines are read before they are translated.
+    longest: the most subwords of a line, end of sentence included; None: any number. `overlong` counts the lines above it.
+    on_long: what happens to such a line. "split": its parts are translated and joined by `space`; the k-th best translation of
+        the line is made of the k-th best ones of its parts, and its score is their sum. "truncate": its first `longest`
+        subwords are translated. "error": it raises DataError.
 
-    A line of more than `longest` subwords, end of sentence included (None: any number is fine), is counted in `overlong`. It
-    is split, and the translations of its parts joined by `space`: the k-th best of the line are the k-th best of its parts,
-    their score is the sum. Or it is truncated to its first `longest` subwords; or it is a DataError.
+    A translation has at most 2·subwords + 10 tokens.
     """
 
     def __init__(

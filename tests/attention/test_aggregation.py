@@ -65,9 +65,7 @@ def test_without_training_the_likeliest_position_is_chosen(aggregation: Aggregat
     "aggregation", [expectation, Gumbel(5.0), Reinforce(soft_mix=0.0)], ids=["expectation", "gumbel", "reinforce"]
 )
 @pytest.mark.parametrize("training", [True, False])
-def test_illegal_positions_are_never_chosen_and_rows_without_a_legal_one_stay_empty(
-    aggregation: Aggregation, training: bool
-) -> None:
+def test_illegal_positions_are_not_chosen_and_empty_rows_stay_empty(aggregation: Aggregation, training: bool) -> None:
     scores = states(200, 1, 2, 4).requires_grad_()
     legal = torch.tensor([[False, True, False, True], [False] * 4])
     used, choice, _ = aggregation(softmax(scores, legal), training)
@@ -136,7 +134,7 @@ def test_the_weight_of_the_entropy_falls_to_zero() -> None:
     assert found == pytest.approx([0.04, 0.03, 0], abs=1e-12)
 
 
-def test_what_was_drawn_has_its_log_probability_and_the_entropy_of_the_weights() -> None:
+def test_a_choice_has_its_log_probability_and_entropy() -> None:
     torch.manual_seed(2)
     scores = two_scores()
     policy = Reinforce(soft_mix=0.0)
@@ -260,7 +258,7 @@ def expected(mixture: Mixture) -> Tensor:
     return torch.einsum("bqm,bqmv->bqv", mixture.log_weights.exp(), mixture.values)
 
 
-def test_the_mixture_is_of_all_values_with_the_logarithms_of_their_weights() -> None:
+def test_a_mixture_holds_all_values_and_their_log_weights() -> None:
     query, source = states(B, Q, D), states(B, S, D)
     attention = Marginal(one_head())
     found = attention(Request(query, trace=True), attention.remember(source, mask()))

@@ -150,7 +150,7 @@ def test_heads_must_divide_the_width() -> None:
     "score", [Dot(), General(query_width=D, key_width=D), Additive(query_width=D, key_width=D, width=3)]
 )
 @pytest.mark.parametrize("trace", [False, True])
-def test_a_query_without_a_legal_key_gets_nothing_and_gives_no_gradient(score: Score, trace: bool) -> None:
+def test_a_query_without_a_legal_key_gets_nothing(score: Score, trace: bool) -> None:
     assert isinstance(score, nn.Module)
     attention = one_head(score.double(), D)
     query, source = states(B, Q, D).requires_grad_(), states(B, S, D).requires_grad_()
@@ -167,7 +167,7 @@ def test_a_query_without_a_legal_key_gets_nothing_and_gives_no_gradient(score: S
         assert (output.weights[1] == 0).all()
 
 
-def test_dropout_acts_on_the_weights_in_training_and_not_on_the_trace() -> None:
+def test_dropout_acts_in_training_and_not_on_the_trace() -> None:
     torch.manual_seed(1)
     attention = one_head(Additive(query_width=D, key_width=D, width=3).double(), D, dropout=0.5)
     memory = attention.remember(states(B, S, D), mask())

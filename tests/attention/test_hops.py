@@ -78,7 +78,7 @@ def test_layerwise_hops_are_a_loop_over_pytorchs_attention(count: int, trace: bo
 
 @every_trace
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_adjacent_hops_read_with_the_map_that_the_hop_before_wrote_with(count: int, trace: bool) -> None:
+def test_adjacent_hops_share_a_map(count: int, trace: bool) -> None:
     made, query = hops(count, "adjacent"), states(B, Q, D)
     keys, values = states(B, S, K, seed=1), states(B, S, V, seed=2)
     found = made(Request(query, trace=trace), made.remember(keys, mask(), values))

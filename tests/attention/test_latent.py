@@ -203,7 +203,7 @@ def test_stepping_with_a_growing_memory_equals_teacher_forcing(rotary: int, quer
         torch.testing.assert_close(found.weights[:, :, 0], seen, rtol=0, atol=1e-10)
 
 
-def test_a_decoder_of_base_size_keeps_6912_bytes_for_each_target_token() -> None:
+def test_a_decoder_of_base_size_keeps_6912_bytes_a_token() -> None:
     """(256 + 32) numbers in each of 6 layers, 4 bytes each; 8 heads of 64 with keys and values of their own keep 24,576."""
 
     def base(span: Span, rotary: int) -> Latent:
@@ -248,7 +248,7 @@ def test_padding_is_invisible(absorbs: Callable[[int, int], bool]) -> None:
 
 
 @ways
-def test_bf16_autocast_keeps_the_weights_in_fp32_and_the_memory_in_bf16(absorbs: Callable[[int, int], bool]) -> None:
+def test_bf16_autocast_keeps_weights_in_fp32_and_memory_in_bf16(absorbs: Callable[[int, int], bool]) -> None:
     attention = latent(query=5).float()
     attention._absorbs = absorbs
     target, source, positions = states(B, Q, WIDTH).float(), states(B, S, WIDTH).float(), torch.arange(Q)

@@ -84,7 +84,7 @@ def test_a_monotonic_window_has_the_same_gaussian(gathered: bool) -> None:
 
 
 @every_way
-def test_a_monotonic_window_moves_with_the_target_and_stays_at_the_last_word(gathered: bool) -> None:
+def test_a_monotonic_window_moves_with_the_target_to_the_last_word(gathered: bool) -> None:
     span = LocalMonotonic(window=1, gathered=gathered)
     half, third = 1 / 2, 1 / 3
     found = weights(span, 4, torch.tensor([0, 1, 2, 3, 4, 5, 90]))
@@ -126,7 +126,7 @@ def test_a_monotonic_window_that_is_wide_enough_is_global(score: Score, gathered
 
 
 @every_way
-def test_a_predicted_window_that_is_wide_enough_is_global_without_the_gaussian(gathered: bool) -> None:
+def test_a_wide_enough_predicted_window_is_global(gathered: bool) -> None:
     query, source = states(B, T, D), states(B, S, D, seed=1)
     everything = attention(Global())
     memory = everything.remember(source, mask())

@@ -130,7 +130,7 @@ def test_one_head_with_identity_projections_is_its_attention() -> None:
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4])
-def test_heads_have_four_square_matrices_and_their_biases_however_many_they_are(heads: int) -> None:
+def test_any_number_of_heads_has_four_square_matrices(heads: int) -> None:
     assert sum(parameter.numel() for parameter in multi_head(heads=heads).parameters()) == 4 * D**2 + 4 * D
 
 
@@ -151,7 +151,7 @@ def test_groups_must_divide_the_heads() -> None:
 
 
 @pytest.mark.parametrize(("groups", "size"), [(None, 24_576), (2, 6_144), (1, 3_072)])
-def test_six_layers_of_eight_heads_of_64_remember_this_many_bytes_of_each_word(groups: int | None, size: int) -> None:
+def test_six_layers_of_eight_heads_remember_this_many_bytes(groups: int | None, size: int) -> None:
     heads = multi_head(heads=8, width=512, groups=groups).float()
     memory = heads.remember(torch.zeros(1, 1, 512), torch.ones(1, 1, dtype=torch.bool))
     assert 6 * (memory.keys.nbytes + memory.values.nbytes) == size
@@ -209,9 +209,7 @@ def test_rotary_heads_need_positions() -> None:
 @every_rotary
 @pytest.mark.parametrize("gathered", [False, True])
 @every_causal_span
-def test_a_memory_that_grows_word_by_word_gives_what_all_words_at_once_give(
-    span: Span, gathered: bool, rotary: bool, groups: int
-) -> None:
+def test_a_growing_memory_equals_all_words_at_once(span: Span, gathered: bool, rotary: bool, groups: int) -> None:
     if not isinstance(span, Causal):
         span = replace(span, gathered=gathered)
     heads, source, everything = multi_head(span, groups=groups, rotary=rotary), states(B, S, D), torch.ones(B, S) > 0

@@ -98,7 +98,7 @@ def test_additive_scores_that_hardly_bend_are_linear_in_query_and_key() -> None:
     torch.testing.assert_close(score(query, score.keys(source)), linear[..., 0], rtol=0, atol=1e-6)
 
 
-def test_additive_scores_have_as_many_parameters_as_their_matrices_and_two_vectors() -> None:
+def test_the_parameters_of_additive_scores_are_counted() -> None:
     score = Additive(query_width=D, key_width=K, width=9)
     assert sum(parameter.numel() for parameter in score.parameters()) == 9 * (D + K) + 2 * 9
 
@@ -112,7 +112,7 @@ def test_only_scores_that_are_dot_products_say_so() -> None:
     assert Dot(scale=0.5, learned=True).dot_scale is None
 
 
-def test_a_learned_scale_starts_where_it_is_told_and_has_a_gradient() -> None:
+def test_a_learned_scale_starts_as_given_and_has_a_gradient() -> None:
     score = Dot(scale=0.25, learned=True).double()
     query, source = states(B, 1, Q, D), states(B, 1, S, D)
     torch.testing.assert_close(score(query, source), Dot(scale=0.25)(query, source), rtol=0, atol=0)

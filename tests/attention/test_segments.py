@@ -66,7 +66,7 @@ def test_segments_are_nested_calls_of_pytorchs_attention(length: int) -> None:
 
 
 @every_length
-def test_the_weights_sum_to_one_over_real_words_and_make_the_context(length: int) -> None:
+def test_the_weights_sum_to_one_and_make_the_context(length: int) -> None:
     made, query, source = segments(length), states(B, Q, D), states(B, S, D, seed=1)
     values = states(B, S, V, seed=2)
     memory = made.remember(source, mask(), values)

@@ -71,7 +71,7 @@ def test_a_global_span_is_every_real_position_for_every_query() -> None:
     assert torch.equal(Global()(QUERY[:, :, :2], MASK, torch.tensor([2, 0])).legal, legal)
 
 
-def test_a_causal_span_is_every_real_position_up_to_the_querys_own() -> None:
+def test_a_causal_span_ends_at_the_query() -> None:
     legal = Causal()(QUERY, MASK, torch.tensor([0, 1, 3])).legal
     assert legal[:, 0].int().tolist() == [
         [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]],
@@ -177,9 +177,7 @@ def test_a_sparse_span_is_pytorchs_attention_with_a_band_mask(span: Window | Str
 
 @every_sparse_span
 @pytest.mark.parametrize("gathered", [False, True])
-def test_a_query_far_behind_a_sentences_end_gets_nothing_from_a_span_that_does_not_reach_it(
-    span: Window | Strided, gathered: bool
-) -> None:
+def test_a_query_too_far_from_every_real_key_gets_nothing(span: Window | Strided, gathered: bool) -> None:
     query, kept = states(B, G, S, D), memory()
     found = attention(replace(span, gathered=gathered)).attend(query, Request(query, torch.arange(S), trace=True), kept)
     reached = torch.tensor(rows(span, S), dtype=torch.bool)[:, 0]  # of the sentence with one word
@@ -189,7 +187,7 @@ def test_a_query_far_behind_a_sentences_end_gets_nothing_from_a_span_that_does_n
 
 @pytest.mark.parametrize("gathered", [False, True])
 @pytest.mark.parametrize("span", [span for span in SPARSE if span.causal], ids=repr)
-def test_the_last_of_the_keys_so_far_sees_what_it_sees_among_all(span: Window | Strided, gathered: bool) -> None:
+def test_a_query_sees_the_same_before_and_after_later_keys_come(span: Window | Strided, gathered: bool) -> None:
     one, query, kept = attention(replace(span, gathered=gathered)), states(B, G, S, D), memory()
     whole = one.attend(query, Request(query, torch.arange(S)), kept).context
     for step in range(S):

@@ -75,7 +75,7 @@ def test_the_weights_are_those_of_plain_exponentials() -> None:
         torch.testing.assert_close(own, ratio / ratio.sum(), **EXACT)
 
 
-def test_scores_that_stay_the_same_give_equal_weights_from_the_second_step_on() -> None:
+def test_constant_scores_give_equal_weights_from_the_second_step() -> None:
     found = weights([[1.5, 3.5, -2]] * 4)
     torch.testing.assert_close(found[0], torch.tensor([1.5, 3.5, -2], dtype=torch.float64).softmax(0), **EXACT)
     torch.testing.assert_close(found[1:], torch.full((3, 3), 1 / 3, dtype=torch.float64), **EXACT)
@@ -105,7 +105,7 @@ def test_gradients_at_such_scores_are_finite(size: float) -> None:
     assert scores.grad.abs().sum() > 0
 
 
-def test_the_history_is_the_sum_of_the_raw_scores_in_at_least_fp32() -> None:
+def test_the_history_sums_raw_scores_in_at_least_fp32() -> None:
     scores = states(1, 2, T, S)
     _, together = temporal(scores, None)
     past = torch.full((1, 1, 2, S), -torch.inf)

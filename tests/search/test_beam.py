@@ -31,7 +31,7 @@ def test_there_are_no_more_extensions_than_tokens_to_extend_with() -> None:
     assert found.token.tolist() == [[0, 1], [1, 0]]
 
 
-def test_an_end_of_sentence_is_pruned_and_the_best_others_live_on() -> None:
+def test_the_best_that_do_not_end_live_on() -> None:
     living = prune(extensions([-1, -2, -3, -4], [0, 1, 0, 1], [EOS, 7, 8, 9]), 2)
     assert lists(living) == [[[-2, -3]], [[1, 0]], [[7, 8]]]
 

@@ -69,7 +69,7 @@ def test_one_line_comes_out_for_each_line_in_its_order(
     assert texts(model, tokenizer, Echo(), LINES, **settings) == [" ".join(line.split()) for line in LINES]
 
 
-def test_a_batch_holds_at_most_so_many_padded_subwords_the_longest_first(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+def test_a_batch_is_bounded_and_the_longest_come_first(model: Seq2Seq, tokenizer: Tokenizer) -> None:
     lines, echo = draw_lines(50, 9), Echo()
     texts(model, tokenizer, echo, lines, batch_tokens=30)
     assert sum(rows for rows, _ in echo.shapes) == 50
@@ -196,7 +196,7 @@ def test_a_long_line_is_truncated_or_an_error_if_wanted(model: Seq2Seq, tokenize
         next(windows)
 
 
-def test_each_part_of_a_long_line_draws_a_sample_of_its_own(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+def test_parts_of_a_long_line_draw_different_samples(model: Seq2Seq, tokenizer: Tokenizer) -> None:
     search = Sampling(temperature=2.0)
     twice, single, _ = long(model, tokenizer, search, ["ka mi ra tu. ka mi ra tu.", "ka mi ra tu."])
     assert twice[0].text != f"{single[0].text} {single[0].text}"

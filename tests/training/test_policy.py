@@ -139,7 +139,7 @@ class Scripted:
 
 @pytest.mark.parametrize("decoder", ["luong", "luong, fed", "bahdanau"])
 @pytest.mark.parametrize("baseline", [0.0, -3.0])
-def test_over_all_draws_of_a_sentence_the_policy_follows_the_expected_likelihood(decoder: str, baseline: float) -> None:
+def test_over_all_draws_the_policy_follows_the_expected_likelihood(decoder: str, baseline: float) -> None:
     source, target = torch.tensor([[4, 5]]), torch.tensor([[6, 7, 3]])
     objective, truth = fp64(0.0), fp64(0.0)
     whole = model(expectation, decoder)
@@ -178,7 +178,7 @@ def test_the_bound_is_what_the_policy_expects_over_all_draws() -> None:
 
 
 @pytest.mark.parametrize("decoder", ["luong", "luong, fed", "bahdanau"])
-def test_the_loss_is_the_tokens_likelihood_with_the_policys_loss_beside_it(decoder: str) -> None:
+def test_the_loss_is_the_likelihood_plus_the_policys_loss(decoder: str) -> None:
     policy, real = Reinforce(), TARGET != PAD
     whole = model(policy, decoder)
     drawn = whole(SOURCE, TARGET)
@@ -278,7 +278,7 @@ def test_the_exact_marginal_is_never_below_the_expected_likelihood() -> None:
     assert (whole.logits(mixture) > elbo + 0.01).any()
 
 
-def test_a_model_trained_by_the_bound_is_never_above_the_mixture_and_translates_from_the_likeliest_position() -> None:
+def test_the_bound_is_below_the_mixture_and_translates_from_the_likeliest_position() -> None:
     whole, mixed, hard = model("elbo"), model("marginal"), model(Reinforce())
     assert loss(mixed, SOURCE, TARGET).nll < loss(whole, SOURCE, TARGET).nll - 0.01
     assert torch.equal(whole.eval()(SOURCE, TARGET), hard.eval()(SOURCE, TARGET))
