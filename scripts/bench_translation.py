@@ -22,7 +22,7 @@ from seq2attn.build.model import build_seq2seq
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_config
 from seq2attn.errors import Seq2attnError
-from seq2attn.search import Beam, Greedy, Search
+from seq2attn.search import Search, Sentences, choose_search
 from seq2attn.tokens import EOS
 
 CONFIGS = [f"configs/multi30k/{system}.yaml" for system in ("lstm", "bahdanau", "luong", "transformer")]
@@ -56,14 +56,12 @@ def ours(config: Config, source: Tensor, length: int) -> list[Contestant]:
     model = build_seq2seq(config.model, source_size=size, target_size=size, max_length=config.data.max_length).eval()
     with torch.no_grad():
         model.bias[EOS] = -torch.inf
-    limits, never, lines = torch.full((len(source),), length), torch.arange(EOS), range(len(source))
+    sentences = Sentences(source, torch.full((len(source),), length), range(len(source)))
 
     def translate(search: Search) -> Callable[[], object]:
-        return lambda: search(model, source, limits, never, lines)
+        return lambda: search(model, sentences, torch.arange(EOS))
 
-    return [
-        Contestant(config.model.decoder.type, beam, translate(Greedy() if beam == 1 else Beam(beam))) for beam in BEAMS
-    ]
+    return [Contestant(config.model.decoder.type, beam, translate(choose_search(beam, 1.0))) for beam in BEAMS]
 
 
 def peer(config: Config, source: Tensor, length: int) -> list[Contestant]:

@@ -1,8 +1,9 @@
 """Masks, precision and row selection in a state tree: what every floor above needs of tensors.
 
 Shape letters, everywhere in this project: B sentences · W hypotheses of a sentence · T target steps · S source positions ·
-Q queries of a sentence (its T steps under teacher forcing, its W hypotheses when stepping) · H heads · G groups of keys ·
-D, E, K, V feature sizes · N any flat number of rows. True in a mask means real. Batch is always axis 0.
+Q queries of a sentence (its T steps under teacher forcing, its W hypotheses when stepping) · H heads · G key-value heads ·
+M keys that a span lets a query see · D, E, K, V feature sizes · N any flat number of rows. In a mask, True is a real token
+and False is padding. Axis 0 is always the batch.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,11 @@ def map_tree(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
     return type(tree)(*leaves) if hasattr(tree, "_fields") else tuple(leaves)
 
 
+def is_empty(tree: Tree) -> bool:
+    """Whether a tree has no leaves."""
+    return isinstance(tree, tuple) and all(is_empty(branch) for branch in tree)
+
+
 def select(tree: Tree, parents: Int[Tensor, "B W"]) -> Tree:
     """Hypothesis w of sentence b becomes a copy of hypothesis parents[b, w]: tiles, reorders and prunes any state.
 
@@ -30,12 +36,12 @@ def select(tree: Tree, parents: Int[Tensor, "B W"]) -> Tree:
     """
     sentences = torch.arange(len(parents), device=parents.device)[:, None]
 
-    def chosen(leaf: Tensor) -> Tensor:
+    def copy_rows(leaf: Tensor) -> Tensor:
         # index_select copies whole rows, which takes a quarter of the time of leaf[sentences, parents].
         rows = (sentences * leaf.shape[1] + parents).flatten()
         return leaf.flatten(0, 1).index_select(0, rows).unflatten(0, parents.shape)
 
-    return map_tree(chosen, tree)
+    return map_tree(copy_rows, tree)
 
 
 def take(tree: Tree, rows: Int[Tensor, " R"]) -> Tree:

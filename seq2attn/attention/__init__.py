@@ -1,8 +1,17 @@
 """Attention as a composition: score → span → normalizer → weights → aggregation."""
 
 from seq2attn.attention.adaptive import Adaptive, Sentinel
-from seq2attn.attention.aggregation import Aggregation, Choice, Elbo, Gumbel, Mixture, Reinforce, expectation
-from seq2attn.attention.attention import Attention, AttentionModule, AttentionOutput, Memory
+from seq2attn.attention.aggregation import (
+    Aggregated,
+    Aggregation,
+    Choice,
+    Elbo,
+    Gumbel,
+    Mixture,
+    Reinforce,
+    expectation,
+)
+from seq2attn.attention.attention import Attention, AttentionModule, AttentionOutput, History, Memory, Request
 from seq2attn.attention.hops import Hops
 from seq2attn.attention.latent import Latent
 from seq2attn.attention.local import LocalMonotonic, LocalPredictive
@@ -16,6 +25,7 @@ from seq2attn.attention.spans import Causal, Focus, Global, Span, Strided, Windo
 __all__ = [
     "Adaptive",
     "Additive",
+    "Aggregated",
     "Aggregation",
     "Attention",
     "AttentionModule",
@@ -29,6 +39,7 @@ __all__ = [
     "General",
     "Global",
     "Gumbel",
+    "History",
     "Hops",
     "Latent",
     "LearnedEntmax",
@@ -41,6 +52,7 @@ __all__ = [
     "MultiHead",
     "Normalizer",
     "Reinforce",
+    "Request",
     "Score",
     "Segments",
     "Sentinel",

@@ -1,21 +1,25 @@
 """Adaptive attention: beside the source, the decoder's own memory competes for the weight."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from seq2attn.attention.attention import Attention, AttentionOutput, Memory, scattered
-from seq2attn.tensors import Tree
+from seq2attn.attention.aggregation import expectation
+from seq2attn.attention.attention import Attention, AttentionOutput, History, Memory, Request, scatter_weights
 
 
 class Adaptive(nn.Module):
     """α̂ = normalizer([e; e_ς]), β = α̂_{S+1}; context = Σ_s α̂_s · value_s + β · W ς (Lu et al. 2017, eqs. 11 to 13).
 
     ς is the sentinel, which the decoder gives; its score e_ς is that of a further key U ς. It is never masked.
+    sentinel_width: the size of ς. key_width: the size of a key as the score of `attention` prepares it.
+    Raises ValueError if `attention` chooses a position: the sentinel and the source are averaged.
     """
 
     def __init__(self, attention: Attention, *, sentinel_width: int, key_width: int) -> None:
         super().__init__()
+        if attention.aggregation is not expectation:
+            raise ValueError("adaptive attention averages, so its attention cannot choose a position")
         self.attention = attention
         self.context_width = attention.context_width
         self.key = nn.Linear(sentinel_width, key_width, bias=False)
@@ -29,32 +33,24 @@ class Adaptive(nn.Module):
         """The keys and values of the attention inside."""
         return self.attention.remember(states, mask, values)
 
-    def start(self, mask: Bool[Tensor, "B S"], width: int) -> Tree:
+    def start(self, mask: Bool[Tensor, "B S"], width: int) -> History:
         """The history of the attention inside."""
         return self.attention.start(mask, width)
 
-    def forward(
-        self,
-        query: Float[Tensor, "B Q D"],
-        memory: Memory,
-        positions: Int[Tensor, " Q"] | None = None,
-        *,
-        past: Tree | None = None,
-        sentinel: Float[Tensor, "B Q X"] | None = None,
-        trace: bool = False,
-    ) -> AttentionOutput:
-        """Attend to the source and to the sentinel of each query, which is required."""
+    def forward(self, request: Request, memory: Memory) -> AttentionOutput:
+        """Attend to the source and to the sentinel of each query. Raises ValueError without a sentinel."""
+        sentinel = request.sentinel
         if sentinel is None:
             raise ValueError("adaptive attention needs a sentinel")
-        attention, queries = self.attention, query[:, None]
-        focus = attention.span(queries, memory.mask, positions)
+        attention, queries = self.attention, request.query[:, None]
+        focus = attention.span(queries, memory.mask, request.positions)
         beside = attention.score(queries[..., None, :], self.key(sentinel)[:, None, :, None])[..., 0]
-        weights, history = attention.weigh(queries, memory, focus, past, beside)
+        weights, sums = attention.weigh(queries, memory, focus, request, beside)
         source, beta = weights[..., :-1], weights[:, 0, :, -1]
         context = attention.average(source, memory, focus)[:, 0] + beta[..., None] * self.value(sentinel)
-        if not trace:
-            return AttentionOutput(context, history=history)
-        return AttentionOutput(context, scattered(source, memory.mask, focus), history, sentinel=beta)
+        if not request.trace:
+            return AttentionOutput(context, history=History(sums))
+        return AttentionOutput(context, scatter_weights(source, memory.mask, focus), History(sums), sentinel=beta)
 
 
 class Sentinel(nn.Module):
@@ -69,5 +65,5 @@ class Sentinel(nn.Module):
     def forward(
         self, inputs: Float[Tensor, "B T I"], before: Float[Tensor, "B T H"], cell: Float[Tensor, "B T H"]
     ) -> Float[Tensor, "B T H"]:
-        """`inputs` of each step, the hidden state before it, and the cell after it."""
+        """The sentinel of each step, from its `inputs`, the hidden state before it and the cell after it."""
         return self.gate(torch.cat([inputs, before.to(inputs.dtype)], 2)).sigmoid() * cell.tanh()

@@ -1,6 +1,6 @@
 """Aggregation: from weights to what is averaged. Soft attention averages all positions, hard attention chooses one.
 
-Where a row of weights is all 0 (no legal position) every aggregation keeps it so.
+A row of weights that is all 0 (no legal position) stays all 0 in every aggregation.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from seq2attn.attention.normalizers import softmax
+from seq2attn.tensors import Tree
 
 
 class Mixture(NamedTuple):
@@ -25,9 +26,12 @@ class Elbo(Mixture):
 
 
 class Choice(NamedTuple):
-    """What hard attention drew for each query, by which policy: log α of the position, the entropy of α in nats.
+    """What hard attention drew for each query, and what its policy needs to learn from it.
 
-    `drawn` is False where the query's sentence used the soft weights instead.
+    log_probability: log α of the drawn position, in nats.
+    entropy: that of α, in nats.
+    drawn: False at the queries of a sentence that used the soft weights instead.
+    policy: what drew, with its baseline and its factors.
     """
 
     log_probability: Float[Tensor, "B Q"]
@@ -36,7 +40,7 @@ class Choice(NamedTuple):
     policy: "Reinforce"
 
 
-def joined(choices: Sequence[Choice]) -> Choice:
+def join_choices(choices: Sequence[Choice]) -> Choice:
     """The choices of successive steps as one."""
     return Choice(
         torch.cat([choice.log_probability for choice in choices], 1),
@@ -46,27 +50,44 @@ def joined(choices: Sequence[Choice]) -> Choice:
     )
 
 
+class Aggregated(NamedTuple):
+    """What an aggregation makes of the weights.
+
+    weights: those that the values are averaged with.
+    choice: what was drawn, if a policy has to learn from it.
+    history: what the aggregation has to know at the next step, leaves "B W …".
+    """
+
+    weights: Float[Tensor, "B G Q M"]
+    choice: Choice | None = None
+    history: Tree = ()
+
+
 @runtime_checkable
 class Aggregation(Protocol):
     """What `Attention` needs of an aggregation."""
 
-    def __call__(
-        self, weights: Float[Tensor, "B G Q M"], training: bool
-    ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
-        """The weights that the values are averaged with, and what was drawn, if a policy has to learn from it."""
+    def __call__(self, weights: Float[Tensor, "B G Q M"], training: bool, past: Tree = ()) -> Aggregated:
+        """Aggregate the `weights` of every query.
+
+        past: what this aggregation returned as its history at the last step of the same target; () at the first step.
+        """
 
 
-def expectation(weights: Float[Tensor, "B G Q M"], training: bool) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
+def expectation(weights: Float[Tensor, "B G Q M"], training: bool, past: Tree = ()) -> Aggregated:
     """Soft attention: the weights themselves (Bahdanau et al. 2015, eq. 5)."""
-    return weights, None
+    return Aggregated(weights)
 
 
 @runtime_checkable
 class Annealed(Protocol):
-    """What changes in the course of training."""
+    """A part of a model with a setting that changes in the course of training."""
 
     def anneal(self, progress: float) -> None:
-        """Be as `progress`, which rises from 0 at the first update to 1 at the last, asks for; nothing else may matter."""
+        """Set what changes to its value at `progress`, from 0 at the first update to 1 at the last.
+
+        Nothing but `progress` may decide the value: a training that goes on from a checkpoint calls it with that alone.
+        """
 
 
 class Gumbel(nn.Module):
@@ -86,15 +107,13 @@ class Gumbel(nn.Module):
         """τ = temperature^(1 − progress) · final^progress."""
         self.temperature = self._first ** (1 - progress) * self._final**progress
 
-    def forward(
-        self, weights: Float[Tensor, "B G Q M"], training: bool
-    ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
-        """One-hot weights."""
+    def forward(self, weights: Float[Tensor, "B G Q M"], training: bool, past: Tree = ()) -> Aggregated:
+        """One-hot weights: 1 at the chosen position."""
         if not training:
-            return one_hot(weights, weights.argmax(-1, keepdim=True)), None
+            return Aggregated(one_hot(weights, weights.argmax(-1, keepdim=True)))
         gumbel = -torch.empty_like(weights).exponential_().log()
         relaxed = softmax((logarithm(weights) + gumbel) / self.temperature, weights > 0)
-        return one_hot(weights, relaxed.argmax(-1, keepdim=True)) + (relaxed - relaxed.detach()), None
+        return Aggregated(one_hot(weights, relaxed.argmax(-1, keepdim=True)) + (relaxed - relaxed.detach()))
 
 
 class Reinforce(nn.Module):
@@ -113,35 +132,37 @@ class Reinforce(nn.Module):
         self.entropy = self._first = entropy
         self.soft_mix = soft_mix
         self.register_buffer("baseline", torch.zeros(()))
-        self._soft: Tensor | None = None  # which sentences of this batch are soft, in all of their steps
 
-    def forward(
-        self, weights: Float[Tensor, "B G Q M"], training: bool
-    ) -> tuple[Float[Tensor, "B G Q M"], Choice | None]:
-        """One-hot weights, but for the soft sentences, and in training what was drawn."""
+    def forward(self, weights: Float[Tensor, "B G Q M"], training: bool, past: Tree = ()) -> Aggregated:
+        """One-hot weights; in training the soft sentences keep their weights, and the choice says what was drawn.
+
+        The history "B W" says which sentences are soft: it is drawn at a target's first step and holds for all of its steps.
+        """
         if not training:
-            return one_hot(weights, weights.argmax(-1, keepdim=True)), None
+            return Aggregated(one_hot(weights, weights.argmax(-1, keepdim=True)))
         if weights.shape[1] != 1:
             raise ValueError(f"a policy draws one position, not one for each of {weights.shape[1]} heads")
-        if self._soft is None or len(self._soft) != len(weights):
-            self._soft = torch.rand(len(weights), device=weights.device) < self.soft_mix
+        sentences, _, queries, _ = weights.shape
+        if isinstance(past, Tensor):
+            soft = past
+        else:
+            soft = (torch.rand(sentences, device=weights.device) < self.soft_mix)[:, None].expand(-1, queries)
         # The least of independent exponential times with rates α is that of z with probability α_z.
         place = (weights.detach() / torch.empty_like(weights).exponential_()).argmax(-1, keepdim=True)
-        used = torch.where(self._soft[:, None, None, None], weights, one_hot(weights, place))
+        used = torch.where(soft[:, None, :, None], weights, one_hot(weights, place))
         logs = logarithm(weights)
-        drawn = ~self._soft[:, None].expand(-1, weights.shape[2])
-        return used, Choice(logs.gather(3, place)[:, 0, :, 0], -(weights * logs).sum(3)[:, 0], drawn, self)
+        choice = Choice(logs.gather(3, place)[:, 0, :, 0], -(weights * logs).sum(3)[:, 0], ~soft, self)
+        return Aggregated(used, choice, soft)
 
     def anneal(self, progress: float) -> None:
-        """The weight of the entropy falls in a straight line."""
+        """entropy = its first value · (1 − progress)."""
         self.entropy = self._first * (1 - progress)
 
     @torch.no_grad()
     def observe(self, rewards: Float[Tensor, " N"]) -> None:
-        """A batch is over: b ← 0.9 b + 0.1 mean R, unless nothing finite was earned; the next draws its soft sentences anew."""
+        """Update the baseline with the rewards of a batch: b ← 0.9 b + 0.1 mean R, unless that mean is not finite."""
         mean = rewards.mean()
         self.baseline.copy_(torch.where(mean.isfinite(), 0.9 * self.baseline + 0.1 * mean, self.baseline))
-        self._soft = None
 
 
 def logarithm(weights: Float[Tensor, "*R M"]) -> Float[Tensor, "*R M"]:
@@ -150,5 +171,5 @@ def logarithm(weights: Float[Tensor, "*R M"]) -> Float[Tensor, "*R M"]:
 
 
 def one_hot(weights: Float[Tensor, "*R M"], place: Int[Tensor, "*R 1"]) -> Float[Tensor, "*R M"]:
-    """1 at `place`, if that is legal."""
+    """1 at `place` and 0 elsewhere; 0 everywhere if the weight at `place` is 0, so the place illegal."""
     return torch.zeros_like(weights).scatter(-1, place, 1.0) * (weights > 0)

@@ -1,14 +1,14 @@
-"""A memory read several times: what one reading finds asks the next question."""
+"""A memory read several times: the result of one reading becomes part of the next query."""
 
 from itertools import pairwise
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from seq2attn.attention.attention import Attention, AttentionOutput, Memory
-from seq2attn.tensors import Tree
+from seq2attn.attention.aggregation import expectation
+from seq2attn.attention.attention import Attention, AttentionOutput, Memory, Request
 
 
 class Hops(nn.Module):
@@ -16,7 +16,7 @@ class Hops(nn.Module):
 
     `layerwise`: m = A h and o = C h in every hop, with a learned W_u that starts as the identity. `adjacent`: hop k reads
     m = M_k h and o = M_{k+1} h, and W_u is the identity. The context is r^K, and the last query u^{K+1} stands for the
-    decoder's state from there on. The weights are by hop.
+    decoder's state from there on. Traced weights are by hop. Raises ValueError if `attention` is temporal or chooses a position.
     """
 
     def __init__(
@@ -30,13 +30,15 @@ class Hops(nn.Module):
         value_width: int,
     ) -> None:
         super().__init__()
+        if attention.temporal or attention.aggregation is not expectation:
+            raise ValueError("a memory with hops averages in every hop and keeps no history")
         self.attention = attention
         self.hops = hops
         self.context_width = query_width
         widths = [key_width, value_width] if tying == "layerwise" else [key_width] + [value_width] * hops
         self.maps = nn.ModuleList(nn.Linear(width, query_width, bias=False) for width in widths)
-        for each in self.maps:
-            nn.init.xavier_uniform_(each.weight)  # type: ignore[arg-type]
+        for linear in self.maps:
+            nn.init.xavier_uniform_(linear.weight)  # type: ignore[arg-type]
         self.update = nn.Linear(query_width, query_width, bias=False) if tying == "layerwise" else None
         if self.update is not None:
             nn.init.eye_(self.update.weight)
@@ -46,28 +48,22 @@ class Hops(nn.Module):
     ) -> tuple[Memory, ...]:
         """One memory, or with `adjacent` tying one for each hop."""
         given = states if values is None else values
-        mapped = [each(given if place else states) for place, each in enumerate(self.maps)]
-        return tuple(self.attention.remember(keys, mask, found) for keys, found in pairwise(mapped))
+        mapped = [linear(given if place else states) for place, linear in enumerate(self.maps)]
+        return tuple(self.attention.remember(keys, mask, outputs) for keys, outputs in pairwise(mapped))
 
-    def start(self, mask: Bool[Tensor, "B S"], width: int) -> Tree:
-        """No history."""
+    def start(self, mask: Bool[Tensor, "B S"], width: int) -> tuple[()]:
+        """An empty history: no hop knows of earlier steps."""
         return ()
 
-    def forward(
-        self,
-        query: Float[Tensor, "B Q D"],
-        memory: tuple[Memory, ...],
-        positions: Int[Tensor, " Q"] | None = None,
-        *,
-        past: Tree | None = None,
-        sentinel: Float[Tensor, "B Q X"] | None = None,
-        trace: bool = False,
-    ) -> AttentionOutput:
+    def forward(self, request: Request, memory: tuple[Memory, ...]) -> AttentionOutput:
         """Read K times."""
-        context, weights = query, []
+        request.refuse_past("a memory with hops")
+        request.refuse_sentinel("a memory with hops")
+        query = context = request.query
+        weights = []
         for hop in range(self.hops):
-            found = self.attention(query, memory[hop % len(memory)], positions, trace=trace)
-            context = found.context
+            output = self.attention(request._replace(query=query, past=None), memory[hop % len(memory)])
+            context = output.context
             query = (query if self.update is None else self.update(query)) + context
-            weights.append(found.weights)
-        return AttentionOutput(context, torch.cat(weights, 1) if trace else None, query=query)
+            weights.append(output.weights)
+        return AttentionOutput(context, torch.cat(weights, 1) if request.trace else None, query=query)

@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention.attention import Attended, Attention, AttentionOutput, Memory
-from seq2attn.attention.rotary import rotated
+from seq2attn.attention.aggregation import expectation
+from seq2attn.attention.attention import Attended, Attention, AttentionOutput, Memory, Request
+from seq2attn.attention.rotary import rotate
 from seq2attn.attention.scores import Dot
-from seq2attn.tensors import Tree
 
 
 class Latent(nn.Module):
@@ -25,7 +25,8 @@ class Latent(nn.Module):
 
     So the few queries of a search are absorbed, and the many of teacher forcing are not. `attention` scores rows of n + r, by
     Dot(scale=(n + r) ** -0.5), without history; its span may depend on positions but not on queries, and the heads share its
-    parameters. Raises ValueError for another score, for history, and if r is odd.
+    parameters. Raises ValueError for another score, for history, for
+    attention that chooses a position, and if r is odd.
     """
 
     def __init__(
@@ -44,8 +45,8 @@ class Latent(nn.Module):
         super().__init__()
         if rotary_width % 2:
             raise ValueError(f"rotary positions turn pairs, and {rotary_width} is odd")
-        if not isinstance(attention.score, Dot) or attention.temporal:
-            raise ValueError("only a dot product, without history, can be absorbed")
+        if not isinstance(attention.score, Dot) or attention.temporal or attention.aggregation is not expectation:
+            raise ValueError("only a dot product that is averaged, without history, can be absorbed")
         self.attention = attention
         self.heads = heads
         self.latent_width = latent_width
@@ -73,55 +74,46 @@ class Latent(nn.Module):
         keys = torch.cat([self.norm(latent), shared], -1)[:, None]
         return Memory(keys, keys[..., :0], mask)
 
-    def start(self, mask: Bool[Tensor, "B S"], width: int) -> Tree:
-        """No history."""
+    def start(self, mask: Bool[Tensor, "B S"], width: int) -> tuple[()]:
+        """An empty history: latent attention knows nothing of earlier steps but its memory."""
         return ()
 
-    def forward(
-        self,
-        query: Float[Tensor, "B Q D"],
-        memory: Memory,
-        positions: Int[Tensor, " Q"] | None = None,
-        *,
-        past: Tree | None = None,
-        sentinel: Float[Tensor, "B Q X"] | None = None,
-        trace: bool = False,
-    ) -> AttentionOutput:
+    def forward(self, request: Request, memory: Memory) -> AttentionOutput:
         """Attend with every head; `weights` are by head. Rotary keys and queries need `positions`."""
-        queries, keys = self._split(self.query(query)), memory.keys
+        request.refuse_past("latent attention")
+        request.refuse_sentinel("latent attention")
+        queries, keys = self._split(self.query(request.query)), memory.keys
         if self.rotary_width:
-            if positions is None:
+            if request.positions is None:
                 raise ValueError("rotary positions need the queries' positions")
-            queries = self._turned(queries, positions)
-            keys = self._turned(keys, torch.arange(keys.shape[2], device=keys.device))
+            length = keys.shape[2]
+            queries = self._rotate_last(queries, request.positions, length)
+            keys = self._rotate_last(keys, torch.arange(length, device=keys.device), length)
         memory = memory._replace(keys=keys)
-        attend = self._absorbed if self._absorbs(queries.shape[2], keys.shape[2]) else self._expanded
-        found = attend(queries, memory, positions, trace)
-        return AttentionOutput(self.output(found.context.transpose(1, 2).flatten(2)), found.weights)
+        attend = self._attend_absorbed if self._absorbs(queries.shape[2], keys.shape[2]) else self._attend_expanded
+        attended = attend(queries, request._replace(past=None), memory)
+        return AttentionOutput(self.output(attended.context.transpose(1, 2).flatten(2)), attended.weights)
 
-    def _expanded(
-        self, queries: Float[Tensor, "B H Q K"], memory: Memory, positions: Int[Tensor, " Q"] | None, trace: bool
-    ) -> Attended:
+    def _attend_expanded(self, queries: Float[Tensor, "B H Q K"], request: Request, memory: Memory) -> Attended:
         """Make every head's keys and values."""
         latent, shared = memory.keys.split([self.latent_width, self.rotary_width], -1)
         keys, values = self._split(self.key(latent[:, 0])), self._split(self.value(latent[:, 0]))
         keys = torch.cat([keys, shared.expand(-1, self.heads, -1, -1)], -1)
-        return self.attention.attend(queries, Memory(keys, values, memory.mask), positions, trace=trace)
+        return self.attention.attend(queries, request, Memory(keys, values, memory.mask))
 
-    def _absorbed(
-        self, queries: Float[Tensor, "B H Q K"], memory: Memory, positions: Int[Tensor, " Q"] | None, trace: bool
-    ) -> Attended:
+    def _attend_absorbed(self, queries: Float[Tensor, "B H Q K"], request: Request, memory: Memory) -> Attended:
         """qᵀ W c = (Wᵀ q)ᵀ c, and Σ α W c = W Σ α c: the heads are further queries against the one c."""
-        own, turned = queries.split([self.head_width, self.rotary_width], -1)
+        content, rotary = queries.split([self.head_width, self.rotary_width], -1)
         key_up, value_up = (up.weight.unflatten(0, (self.heads, -1)) for up in (self.key, self.value))
-        own = torch.einsum("bhqn,hnc->bhqc", own, key_up)
-        folded = torch.cat([own, turned], -1).flatten(1, 2)[:, None]
+        content = torch.einsum("bhqn,hnc->bhqc", content, key_up)
+        folded = torch.cat([content, rotary], -1).flatten(1, 2)[:, None]
         memory = memory._replace(values=memory.keys[..., : self.latent_width])
-        places = None if positions is None else positions.repeat(self.heads)
-        found = self.attention.attend(folded, memory, places, trace=trace)
-        context, weights = self._by_head(found.context), found.weights
-        weights = None if weights is None else self._by_head(weights)
-        return found._replace(context=torch.einsum("bhqc,hvc->bhqv", context, value_up), weights=weights)
+        if request.positions is not None:
+            request = request._replace(positions=request.positions.repeat(self.heads))
+        attended = self.attention.attend(folded, request, memory)
+        context, weights = self._split_heads(attended.context), attended.weights
+        weights = None if weights is None else self._split_heads(weights)
+        return attended._replace(context=torch.einsum("bhqc,hvc->bhqv", context, value_up), weights=weights)
 
     def _absorbs(self, queries: int, keys: int) -> bool:
         """Does absorbing take fewer products? r counts for both alike."""
@@ -129,15 +121,17 @@ class Latent(nn.Module):
         latent = self.latent_width
         return queries * latent * both + queries * keys * 2 * latent < keys * latent * both + queries * keys * both
 
-    def _turned(self, states: Float[Tensor, "B G T K"], positions: Int[Tensor, " T"]) -> Float[Tensor, "B G T K"]:
-        """The last `rotary_width` features turned by their positions."""
-        fixed, turned = states.split([states.shape[-1] - self.rotary_width, self.rotary_width], -1)
-        return torch.cat([fixed, rotated(turned, positions)], -1)
+    def _rotate_last(
+        self, states: Float[Tensor, "B G T K"], positions: Int[Tensor, " T"], length: int
+    ) -> Float[Tensor, "B G T K"]:
+        """Rotate the last `rotary_width` features by their positions."""
+        fixed, turning = states.split([states.shape[-1] - self.rotary_width, self.rotary_width], -1)
+        return torch.cat([fixed, rotate(turning, positions, length)], -1)
 
     def _split(self, states: Float[Tensor, "B Q D"]) -> Float[Tensor, "B H Q K"]:
         return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def _by_head(self, folded: Float[Tensor, "B 1 HQ K"]) -> Float[Tensor, "B H Q K"]:
+    def _split_heads(self, folded: Float[Tensor, "B 1 HQ K"]) -> Float[Tensor, "B H Q K"]:
         return folded[:, 0].unflatten(1, (self.heads, -1))
 
 
@@ -152,7 +146,7 @@ def _norm(width: int, norm: bool) -> nn.Module:
 
 
 class _RMSNorm(nn.Module):
-    """Computed in the precision of its gain: under autocast, what comes from a linear layer is narrower."""
+    """RMSNorm computed in the precision of its gain: under autocast, a linear layer's output has a narrower type."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention.spans import Focus, gathered
+from seq2attn.attention.spans import Focus, focus_on
 
 
 class LocalMonotonic(nn.Module):
@@ -27,7 +27,7 @@ class LocalMonotonic(nn.Module):
         center = torch.minimum(positions[None, :], mask.sum(1, keepdim=True) - 1)
         # bf16 cannot tell positions above 256 apart.
         center = center.to(torch.promote_types(query.dtype, torch.float32))
-        return _around(center, mask, self.window, gaussian=self.gaussian, pick=self.gathered)
+        return _focus_around(center, mask, self.window, gaussian=self.gaussian, gathered=self.gathered)
 
 
 class LocalPredictive(nn.Module):
@@ -49,7 +49,9 @@ class LocalPredictive(nn.Module):
         self, query: Float[Tensor, "B 1 Q D"], mask: Bool[Tensor, "B S"], positions: Int[Tensor, " Q"] | None
     ) -> Focus:
         """The window of each query around the position predicted from it."""
-        return _around(self.center(query, mask), mask, self.window, gaussian=self.gaussian, pick=self.gathered)
+        return _focus_around(
+            self.center(query, mask), mask, self.window, gaussian=self.gaussian, gathered=self.gathered
+        )
 
     def center(self, query: Float[Tensor, "B 1 Q D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B Q"]:
         """p_t."""
@@ -57,13 +59,13 @@ class LocalPredictive(nn.Module):
         return (mask.sum(1, keepdim=True) - 1) * share.to(torch.promote_types(share.dtype, torch.float32)).sigmoid()
 
 
-def _around(
-    center: Float[Tensor, "B Q"], mask: Bool[Tensor, "B S"], window: int, *, gaussian: bool, pick: bool
+def _focus_around(
+    center: Float[Tensor, "B Q"], mask: Bool[Tensor, "B S"], window: int, *, gaussian: bool, gathered: bool
 ) -> Focus:
-    if pick:
+    if gathered:
         reach = min(window, mask.shape[1] - 1)
         first = (center.detach() - reach).ceil().long()
-        focus = gathered(mask, first[:, :, None] + torch.arange(2 * reach + 1, device=mask.device))
+        focus = focus_on(mask, first[:, :, None] + torch.arange(2 * reach + 1, device=mask.device))
         places = focus.places
         assert places is not None
     else:

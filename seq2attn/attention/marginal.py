@@ -1,12 +1,19 @@
-"""Exact hard attention: every position makes a prediction of its own, and nothing is drawn."""
+"""Exact hard attention: a prediction from every position, weighted by the attention to it; no position is drawn."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seq2attn.attention.aggregation import Elbo, Mixture, expectation, logarithm, one_hot
-from seq2attn.attention.attention import Attention, AttentionOutput, Memory, picked, scattered
-from seq2attn.tensors import Tree
+from seq2attn.attention.attention import (
+    Attention,
+    AttentionOutput,
+    History,
+    Memory,
+    Request,
+    gather_rows,
+    scatter_weights,
+)
 
 
 class Marginal(nn.Module):
@@ -34,34 +41,27 @@ class Marginal(nn.Module):
         memory = self.attention.remember(states, mask, values)
         return memory._replace(values=memory.values.masked_fill(~mask[:, None, :, None], 0))
 
-    def start(self, mask: Bool[Tensor, "B S"], width: int) -> Tree:
+    def start(self, mask: Bool[Tensor, "B S"], width: int) -> History:
         """The history of the attention inside."""
         return self.attention.start(mask, width)
 
-    def forward(
-        self,
-        query: Float[Tensor, "B Q D"],
-        memory: Memory,
-        positions: Int[Tensor, " Q"] | None = None,
-        *,
-        past: Tree | None = None,
-        sentinel: Float[Tensor, "B Q X"] | None = None,
-        trace: bool = False,
-    ) -> AttentionOutput:
+    def forward(self, request: Request, memory: Memory) -> AttentionOutput:
         """The values that each query may see, and their log α; illegal ones have no weight and no gradient."""
-        attention, queries = self.attention, query[:, None]
-        focus = attention.span(queries, memory.mask, positions)
-        weights, history = attention.weigh(queries, memory, focus, past)
-        traced = scattered(weights, memory.mask, focus) if trace else None
+        request.refuse_sentinel("a mixture over positions")
+        attention, queries = self.attention, request.query[:, None]
+        focus = attention.span(queries, memory.mask, request.positions)
+        weights, sums = attention.weigh(queries, memory, focus, request)
+        traced = scatter_weights(weights, memory.mask, focus) if request.trace else None
         if self.elbo and not self.training:
-            chosen = one_hot(weights, weights.argmax(-1, keepdim=True))
-            return AttentionOutput(attention.average(chosen, memory, focus)[:, 0], traced, history)
+            likeliest = one_hot(weights, weights.argmax(-1, keepdim=True))
+            return AttentionOutput(attention.average(likeliest, memory, focus)[:, 0], traced, History(sums))
         alpha, places = weights[:, 0], focus.places
         if self.top_k is not None:
             alpha, best = alpha.topk(min(self.top_k, alpha.shape[2]))
             places = best if places is None else places.gather(2, best)
-        values = memory.values.expand(-1, query.shape[1], -1, -1)
+        values = memory.values.expand(-1, queries.shape[2], -1, -1)
         if places is not None:
-            values = picked(memory.values, places)[:, 0]
+            values = gather_rows(memory.values, places)[:, 0]
         logs = logarithm(alpha).masked_fill(alpha == 0, torch.finfo(alpha.dtype).min).log_softmax(2)
-        return AttentionOutput(Elbo(values, logs) if self.elbo else Mixture(values, logs), traced, history)
+        mixture = Elbo(values, logs) if self.elbo else Mixture(values, logs)
+        return AttentionOutput(mixture, traced, History(sums))

@@ -1,21 +1,20 @@
 """Multi-head attention: any one-head attention, run in parallel on H projections of its inputs."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from seq2attn.attention.attention import Attention, AttentionOutput, Memory
-from seq2attn.attention.rotary import rotated
-from seq2attn.tensors import Tree
+from seq2attn.attention.attention import Attention, AttentionOutput, History, Memory, Request
+from seq2attn.attention.rotary import rotate
 
 
 class MultiHead(nn.Module):
     """head_h = attention(q W_h^Q, K W_h^K, V W_h^V); output = [head_1; …; head_H] W^O (Vaswani et al. 2017, §3.2.2).
 
-    `attention` works on rows of width / heads. With `groups` < heads, heads / groups heads share each key and value
-    (Ainslie et al. 2023; one group: Shazeer 2019), which divides the memory. `rotary` turns queries and keys by their positions
-    (Su et al. 2021). Raises ValueError if the heads do not divide the width, or the groups the heads, or if temporal heads share
-    keys.
+    `attention` works on rows of width / heads. With fewer `key_value_heads` than heads, heads / key_value_heads heads share each
+    key and value (Ainslie et al. 2023; a single one: Shazeer 2019), which divides the memory. `rotary` turns queries and keys by
+    their positions in one sequence (Su et al. 2021). Raises ValueError if the heads do not divide the width, or the key-value
+    heads the heads, or if temporal heads share keys.
     """
 
     def __init__(
@@ -27,25 +26,25 @@ class MultiHead(nn.Module):
         key_width: int,
         value_width: int,
         width: int,
-        groups: int | None = None,
+        key_value_heads: int | None = None,
         rotary: bool = False,
     ) -> None:
         super().__init__()
-        groups = groups or heads
+        key_value_heads = key_value_heads or heads
         if width % heads:
             raise ValueError(f"{heads} heads do not divide a width of {width}")
-        if heads % groups:
-            raise ValueError(f"{groups} groups do not divide {heads} heads")
-        if attention.temporal and groups < heads:
-            raise ValueError("temporal attention needs a group for each head: every head has a history of its own")
+        if heads % key_value_heads:
+            raise ValueError(f"{key_value_heads} key-value heads do not divide {heads} heads")
+        if attention.temporal and key_value_heads < heads:
+            raise ValueError("temporal heads cannot share keys: every head has a history of its own")
         self.attention = attention
         self.heads = heads
-        self.groups = groups
+        self.key_value_heads = key_value_heads
         self.rotary = rotary
         self.context_width = query_width
         self.query = nn.Linear(query_width, width)
-        self.key = nn.Linear(key_width, width // heads * groups)
-        self.value = nn.Linear(value_width, width // heads * groups)
+        self.key = nn.Linear(key_width, width // heads * key_value_heads)
+        self.value = nn.Linear(value_width, width // heads * key_value_heads)
         self.output = nn.Linear(width, query_width)
         for projection in (self.query, self.key, self.value, self.output):
             nn.init.xavier_uniform_(projection.weight)
@@ -57,43 +56,42 @@ class MultiHead(nn.Module):
         mask: Bool[Tensor, "B S"],
         values: Float[Tensor, "B S V"] | None = None,
     ) -> Memory:
-        """Keys and values of every group."""
-        keys = self.attention.score.keys(self._split(self.key(states), self.groups))
-        return Memory(keys, self._split(self.value(states if values is None else values), self.groups), mask)
+        """The prepared keys and the values of every key-value head."""
+        keys = self.attention.score.keys(self._split(self.key(states), self.key_value_heads))
+        return Memory(keys, self._split(self.value(states if values is None else values), self.key_value_heads), mask)
 
-    def start(self, mask: Bool[Tensor, "B S"], width: int) -> Tree:
-        """The history of the attention inside."""
-        return self.attention.start(mask, width, self.groups)
+    def start(self, mask: Bool[Tensor, "B S"], width: int) -> History:
+        """The history of every head."""
+        return self.attention.start(mask, width, self.key_value_heads)
 
-    def forward(
-        self,
-        query: Float[Tensor, "B Q D"],
-        memory: Memory,
-        positions: Int[Tensor, " Q"] | None = None,
-        *,
-        past: Tree | None = None,
-        sentinel: Float[Tensor, "B Q X"] | None = None,
-        trace: bool = False,
-    ) -> AttentionOutput:
-        """Attend with every head; `weights` are by head. The heads of one group are further queries against its keys."""
-        queries = self._split(self.query(query), self.heads)
+    def forward(self, request: Request, memory: Memory) -> AttentionOutput:
+        """Attend with every head; `weights` are by head.
+
+        Heads that share keys are further queries against them. Rotary heads need `positions`, below the memory's length.
+        """
+        request.refuse_sentinel("multi-head attention")
+        queries = self._split(self.query(request.query), self.heads)
         if self.rotary:
-            if positions is None:
+            if request.positions is None:
                 raise ValueError("rotary positions need the queries' positions")
-            queries = rotated(queries, positions)
-            places = torch.arange(memory.mask.shape[1], device=queries.device)
-            memory = memory._replace(keys=rotated(memory.keys, places))
-        shared = self.heads // self.groups
-        if shared > 1:
-            queries = queries.unflatten(1, (self.groups, shared)).flatten(2, 3)
-            positions = None if positions is None else positions.repeat(shared)
-        found = self.attention.attend(queries, memory, positions, past=past, trace=trace)
-        context, weights = self._by_head(found.context), found.weights
-        weights = None if weights is None else self._by_head(weights)
-        return AttentionOutput(self.output(context.transpose(1, 2).flatten(2)), weights, found.history)
+            length = memory.mask.shape[1]
+            queries = rotate(queries, request.positions, length)
+            places = torch.arange(length, device=queries.device)
+            memory = memory._replace(keys=rotate(memory.keys, places, length))
+        sharing = self.heads // self.key_value_heads
+        if sharing > 1:
+            queries = queries.unflatten(1, (self.key_value_heads, sharing)).flatten(2, 3)
+            if request.positions is not None:
+                request = request._replace(positions=request.positions.repeat(sharing))
+        attended = self.attention.attend(queries, request, memory)
+        context, weights = self._split_heads(attended.context), attended.weights
+        weights = None if weights is None else self._split_heads(weights)
+        output = self.output(context.transpose(1, 2).flatten(2))
+        return AttentionOutput(output, weights, attended.history, choice=attended.choice)
 
     def _split(self, states: Float[Tensor, "B Q D"], parts: int) -> Float[Tensor, "B P Q K"]:
         return states.unflatten(-1, (parts, -1)).transpose(1, 2)
 
-    def _by_head(self, grouped: Float[Tensor, "B G RQ V"]) -> Float[Tensor, "B H Q V"]:
-        return grouped.unflatten(2, (self.heads // self.groups, -1)).flatten(1, 2)
+    def _split_heads(self, shared: Float[Tensor, "B G RQ V"]) -> Float[Tensor, "B H Q V"]:
+        """From the R·Q queries of each key-value head to the Q queries of each of its R heads."""
+        return shared.unflatten(2, (self.heads // self.key_value_heads, -1)).flatten(1, 2)

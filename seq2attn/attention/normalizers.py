@@ -1,6 +1,6 @@
 """Normalizers: from scores to weights that are non-negative, zero at illegal positions, and sum to 1 over legal ones.
 
-A row without any legal position has weights 0: the guard stands here, once, for every mechanism.
+A row without any legal position has weights 0. Every mechanism relies on it, so nothing else has to check for such rows.
 """
 
 from collections.abc import Callable
@@ -76,18 +76,18 @@ class Entmax:
 
 
 class LearnedEntmax(nn.Module):
-    """Entmax with an α = 1 + σ(a) of its own, never below 1.01, for each of G groups (Correia et al. 2019); 1.5 at first.
+    """Entmax with a learned α = 1 + σ(a) for each of G key-value heads (Correia et al. 2019); 1.5 at first, never below 1.01.
 
-    Scores are "B G … S".
+    Heads that share keys share α, and so do all heads of latent attention. Scores are "B G … S".
     """
 
-    def __init__(self, groups: int) -> None:
+    def __init__(self, heads: int) -> None:
         super().__init__()
-        self.logit = nn.Parameter(torch.zeros(groups, 1, 1))
+        self.logit = nn.Parameter(torch.zeros(heads, 1, 1))
 
     @property
     def alpha(self) -> Float[Tensor, "G 1 1"]:
-        """α of each group."""
+        """α of each key-value head."""
         return (1 + self.logit.sigmoid()).clamp(min=1.01)
 
     def forward(self, scores: Float[Tensor, "*R S"], legal: Bool[Tensor, "*#R S"]) -> Float[Tensor, "*R S"]:
@@ -106,7 +106,7 @@ class _Entmax(Function):
     @staticmethod
     def forward(ctx: FunctionCtx, scores: Tensor, alpha: Tensor, exact: Callable[[Tensor], Tensor] | None) -> Tensor:
         scaled = ((alpha - 1) * scores).clamp(min=-1)  # τ ≥ −1: lower scores have weight 0, and now no infinite square
-        tau = exact(scaled) if exact else _bisected_threshold(scaled, alpha)
+        tau = exact(scaled) if exact else _bisect_threshold(scaled, alpha)
         weights = _power(scaled - tau, alpha)
         weights = weights / weights.sum(-1, keepdim=True)
         ctx.save_for_backward(weights, alpha)
@@ -121,8 +121,8 @@ class _Entmax(Function):
         centered = gradient - (slope * gradient).sum(-1, keepdim=True) / slope.sum(-1, keepdim=True)
         d_alpha = None
         if ctx.needs_input_grad[1]:  # type: ignore[attr-defined]
-            each = centered * (weights + (alpha - 1) * entr(weights)) / (alpha - 1) ** 2
-            d_alpha = each.sum_to_size(alpha.shape)
+            gradients = centered * (weights + (alpha - 1) * entr(weights)) / (alpha - 1) ** 2
+            d_alpha = gradients.sum_to_size(alpha.shape)
         return slope * centered, d_alpha, None
 
 
@@ -139,7 +139,7 @@ def _power(above: Float[Tensor, "*R S"], alpha: Float[Tensor, "*A"]) -> Float[Te
 
 def _sparsemax_threshold(scaled: Float[Tensor, "*R S"]) -> Float[Tensor, "*R 1"]:
     """τ = (Σ_{i≤k} z_i − 1) / k of the sorted scores, k = max {j: 1 + j z_j > Σ_{i≤j} z_i} (Martins & Astudillo, algorithm 1)."""
-    ordered, count = _sorted(scaled)
+    ordered, count = _sort(scaled)
     excess = ordered.cumsum(-1) - 1
     support = (count * ordered > excess).sum(-1, keepdim=True)
     return excess.gather(-1, support - 1) / support
@@ -150,7 +150,7 @@ def _entmax15_threshold(scaled: Float[Tensor, "*R S"]) -> Float[Tensor, "*R 1"]:
 
     The support is the largest j with τ_j ≤ z_j (Peters et al. 2019, algorithm 2).
     """
-    ordered, count = _sorted(scaled)
+    ordered, count = _sort(scaled)
     mean = ordered.cumsum(-1) / count
     spread = ordered.square().cumsum(-1) - count * mean.square()
     tau = mean - ((1 - spread) / count).clamp(min=0).sqrt()
@@ -158,13 +158,13 @@ def _entmax15_threshold(scaled: Float[Tensor, "*R S"]) -> Float[Tensor, "*R 1"]:
     return tau.gather(-1, support - 1)
 
 
-def _sorted(scores: Float[Tensor, "*R S"]) -> tuple[Float[Tensor, "*R S"], Float[Tensor, " S"]]:
+def _sort(scores: Float[Tensor, "*R S"]) -> tuple[Float[Tensor, "*R S"], Float[Tensor, " S"]]:
     """The scores from the highest down, and 1 … S."""
     count = torch.arange(1, scores.shape[-1] + 1, dtype=scores.dtype, device=scores.device)
     return scores.sort(-1, descending=True).values, count
 
 
-def _bisected_threshold(scaled: Float[Tensor, "*R S"], alpha: Float[Tensor, "*A"]) -> Float[Tensor, "*R 1"]:
+def _bisect_threshold(scaled: Float[Tensor, "*R S"], alpha: Float[Tensor, "*A"]) -> Float[Tensor, "*R 1"]:
     """τ = −m^(α−1), where m is the highest weight: between 1/S and 1, and every weight grows with it."""
     highest = torch.full_like(scaled[..., :1], 1 / scaled.shape[-1])
     step = 1 - highest

@@ -1,10 +1,8 @@
 """Scores: how well does a query fit a key? `keys` is computed once for each source, the score for each query.
 
-Every score maps query "… Q D" and keys "… S K" to "… Q S", whatever stands before. One whose value is a scaled dot product
-of query and key says so by `dot_scale`, and a fused kernel may then compute it.
+Every score maps Q queries of size D, "… Q D", and S prepared keys of size K, "… S K", to "… Q S", whatever axes stand before
+them ("*R" in the annotations).
 """
-
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,25 +13,30 @@ from seq2attn.errors import DataError
 HIDDEN_AT_ONCE = 2**24  # numbers of an additive score's hidden layer at a time, in inference
 
 
-@runtime_checkable
-class Score(Protocol):
-    """What `Attention` needs of a score."""
+class Score(nn.Module):
+    """What `Attention` needs of a score; a class of its own has to define `forward`, and the rest only where it differs."""
 
-    @property
-    def dot_scale(self) -> float | None:
-        """The factor, if score = factor · queryᵀ key; None for any other form."""
+    dot_scale: float | None = None
+    """The factor, if the score is factor · queryᵀ key: a fused kernel may then compute it. None for any other form."""
 
     def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S K"]:
-        """What to keep of the source, computed once."""
+        """Prepare the keys, once for each source; by default they are the states themselves."""
+        return states
 
-    def __call__(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S K"]) -> Float[Tensor, "*R Q S"]:
-        """The score of every query with every key."""
+    def key_width(self, width: int) -> int:
+        """The size K of a key that `keys` prepares from a state of size `width`; by default the same."""
+        return width
+
+    def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S K"]) -> Float[Tensor, "*R Q S"]:
+        """Score every query with every prepared key."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it scores a query with a key")
 
 
-class Dot(nn.Module):
+class Dot(Score):
     """Dot product: score = scale · qᵀ k (Luong et al. 2015, eq. 8, with scale 1; Vaswani et al. 2017, eq. 1, with scale 1/√d).
 
-    Query and key have the same size. With `learned`, `scale` is a parameter's first value.
+    Query and key must have the same size: the config refuses other widths before a model is built. With `learned`, `scale` is
+    the first value of a parameter.
     """
 
     def __init__(self, *, scale: float = 1.0, learned: bool = False) -> None:
@@ -41,19 +44,15 @@ class Dot(nn.Module):
         self.scale = nn.Parameter(torch.tensor(scale)) if learned else scale
         self.dot_scale = None if learned else scale
 
-    def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S D"]:
-        """The states themselves."""
-        return states
-
     def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S D"]) -> Float[Tensor, "*R Q S"]:
         """Score every query with every key."""
         return (query @ keys.mT) * self.scale
 
 
-class General(nn.Module):
+class General(Score):
     """Bilinear: score = qᵀ W k (Luong et al. 2015, eq. 8). W k is computed once for each source."""
 
-    dot_scale: float | None = 1.0
+    dot_scale = 1.0
 
     def __init__(self, *, query_width: int, key_width: int) -> None:
         super().__init__()
@@ -64,19 +63,21 @@ class General(nn.Module):
         """W k."""
         return self.weight(states)
 
+    def key_width(self, width: int) -> int:
+        """The queries' size, for a product with them."""
+        return self.weight.out_features
+
     def forward(self, query: Float[Tensor, "*R Q K"], keys: Float[Tensor, "*#R S K"]) -> Float[Tensor, "*R Q S"]:
         """Score every query with every key."""
         return query @ keys.mT
 
 
-class Additive(nn.Module):
+class Additive(Score):
     """One hidden layer: score = vᵀ tanh(W q + U k + b) (Bahdanau et al. 2015, A.1.2; "concat" in Luong et al. 2015, eq. 8).
 
     U k + b is computed once for each source. Training takes memory O(B·G·Q·S·width), the hidden layer of every query with
     every key; inference a few queries at a time.
     """
-
-    dot_scale: float | None = None
 
     def __init__(self, *, query_width: int, key_width: int, width: int) -> None:
         super().__init__()
@@ -90,6 +91,10 @@ class Additive(nn.Module):
     def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S K"]:
         """U k + b."""
         return self.key(states)
+
+    def key_width(self, width: int) -> int:
+        """The size of the hidden layer."""
+        return self.key.out_features
 
     def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S K"]) -> Float[Tensor, "*R Q S"]:
         """Score every query with every key."""
@@ -105,13 +110,11 @@ class Additive(nn.Module):
         return nn.functional.linear(hidden, self.vector).squeeze(-1)
 
 
-class Location(nn.Module):
+class Location(Score):
     """By position alone: score_s = (W q)_s for the first S of `max_source` rows of W (Luong et al. 2015, eq. 8).
 
-    Key s is the one at place s, so spans must not gather. More than `max_source` positions raise DataError.
+    Key s is the one at position s, so spans must not gather keys. More than `max_source` positions raise DataError.
     """
-
-    dot_scale: float | None = None
 
     def __init__(self, *, query_width: int, max_source: int) -> None:
         super().__init__()
@@ -119,7 +122,7 @@ class Location(nn.Module):
         nn.init.xavier_uniform_(self.weight.weight)
 
     def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S 0"]:
-        """Nothing but the number of positions."""
+        """Keys of size 0, which keep only the number of positions."""
         length, longest = states.shape[-2], self.weight.out_features
         if length > longest:
             raise DataError(
@@ -128,20 +131,26 @@ class Location(nn.Module):
             )
         return states[..., :0]
 
+    def key_width(self, width: int) -> int:
+        """0: what stands at a position does not matter."""
+        return 0
+
     def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S 0"]) -> Float[Tensor, "*R Q S"]:
         """Score every query with every position."""
         return self.weight(query)[..., : keys.shape[-2]]
 
 
-class Uniform(nn.Module):
+class Uniform(Score):
     """score = 0 for every key, so that every normalizer gives equal weights: the control of all the others."""
 
-    dot_scale: float | None = None
-
     def keys(self, states: Float[Tensor, "*R S D"]) -> Float[Tensor, "*R S 0"]:
-        """Nothing but the number of positions."""
+        """Keys of size 0, which keep only the number of positions."""
         return states[..., :0]
 
+    def key_width(self, width: int) -> int:
+        """0: what stands at a position does not matter."""
+        return 0
+
     def forward(self, query: Float[Tensor, "*R Q D"], keys: Float[Tensor, "*#R S 0"]) -> Float[Tensor, "*R Q S"]:
-        """Zeros."""
+        """0 for every query with every key."""
         return query.new_zeros(*query.shape[:-1], keys.shape[-2])

@@ -1,7 +1,7 @@
 """Spans: which keys may a query attend to? Small values that compare by equality; local attention has its own file.
 
-A span may look at all S keys and hide some (masked), or pick out the few that it allows (gathered). Both give the same
-weights; only a gathered span costs no more than what it allows.
+A span may score all S keys and hide some (masked), or gather the few that it allows and score only those (gathered). Both give
+the same weights; only a gathered span costs no more than what it allows.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,11 @@ from torch import Tensor
 
 
 class Focus(NamedTuple):
-    """What a span allows: M is all S keys, or the keys at `places`. `gain` multiplies the weights of legal keys."""
+    """The M keys that a span lets each query look at, and which of them are legal.
+
+    places: where those M keys stand in the sequence; None: they are all S keys.
+    gain: a factor on the weights of legal keys; None: 1.
+    """
 
     legal: Bool[Tensor, "B #G #Q M"]
     gain: Float[Tensor, "B #G Q M"] | None = None
@@ -27,7 +31,10 @@ class Span(Protocol):
     def __call__(
         self, query: Float[Tensor, "B G Q D"], mask: Bool[Tensor, "B S"], positions: Int[Tensor, " Q"] | None
     ) -> Focus:
-        """Where the query at each of `positions` may look; `mask` is True at real keys."""
+        """Where each query may look.
+
+        mask: True at real keys. positions: the step of each query in its own sequence; spans that do not move need none.
+        """
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Window:
         if self.gathered:
             reach = min(self.radius, mask.shape[1] - 1)
             offsets = torch.arange(-reach, 1 if self.causal else reach + 1, device=mask.device)
-            return gathered(mask, _required(positions)[None, :, None] + offsets)
+            return focus_on(mask, _require(positions)[None, :, None] + offsets)
         distance = _distance(mask, positions)
         near = (distance <= self.radius) & (distance >= (0 if self.causal else -self.radius))
         return Focus(mask[:, None, None, :] & near)
@@ -96,11 +103,11 @@ class Strided:
         near = torch.arange(min(self.stride, mask.shape[1]), device=mask.device)
         back = torch.cat([near, jumps])
         offsets = -back if self.causal else torch.cat([-back, near[1:], jumps])
-        return gathered(mask, _required(positions)[None, :, None] + offsets)
+        return focus_on(mask, _require(positions)[None, :, None] + offsets)
 
 
-def gathered(mask: Bool[Tensor, "B S"], places: Int[Tensor, "#B Q M"]) -> Focus:
-    """The keys at `places`; those outside the sequence are illegal."""
+def focus_on(mask: Bool[Tensor, "B S"], places: Int[Tensor, "#B Q M"]) -> Focus:
+    """Let each query see the keys at `places` alone; places outside the sequence, and padding, are illegal."""
     places = places.expand(len(mask), -1, -1)
     inside = places.clamp(0, mask.shape[1] - 1)
     real = mask[:, None, :].expand(-1, places.shape[1], -1).gather(2, inside)
@@ -109,10 +116,10 @@ def gathered(mask: Bool[Tensor, "B S"], places: Int[Tensor, "#B Q M"]) -> Focus:
 
 def _distance(mask: Bool[Tensor, "B S"], positions: Int[Tensor, " Q"] | None) -> Int[Tensor, "Q S"]:
     """Position of the query minus position of the key."""
-    return _required(positions)[:, None] - torch.arange(mask.shape[1], device=mask.device)
+    return _require(positions)[:, None] - torch.arange(mask.shape[1], device=mask.device)
 
 
-def _required(positions: Int[Tensor, " Q"] | None) -> Int[Tensor, " Q"]:
+def _require(positions: Int[Tensor, " Q"] | None) -> Int[Tensor, " Q"]:
     if positions is None:
         raise ValueError("this span needs the queries' positions")
     return positions

@@ -1,4 +1,4 @@
-"""From config to attention: every part that a config names is chosen here, and nowhere else."""
+"""From the config's attention sections to attention modules: the only place that knows both."""
 
 from typing import Literal, assert_never
 
@@ -52,14 +52,14 @@ def build_attention(
     """
     heads, causal = section.heads, over == "decoder"
     if section.latent is not None:
-        return _latent(section, section.latent, over, query_width, key_width)
+        return _build_latent(section, section.latent, over, query_width, key_width)
     if heads is not None:
         width = query_width // heads
-        groups = section.key_value_heads or heads
+        key_value_heads = section.key_value_heads or heads
         return MultiHead(
-            _one(section, width, width, width, causal, groups),
+            _build_one(section, width, width, width, causal, key_value_heads),
             heads=heads,
-            groups=groups,
+            key_value_heads=key_value_heads,
             query_width=query_width,
             key_width=key_width,
             value_width=key_width,
@@ -68,19 +68,19 @@ def build_attention(
         )
     if section.memory is not None:
         return Hops(
-            _one(section, query_width, query_width, query_width, causal),
+            _build_one(section, query_width, query_width, query_width, causal),
             hops=section.memory.hops,
             tying=section.memory.tying,
             query_width=query_width,
             key_width=key_width,
             value_width=key_width,
         )
-    one = _one(section, query_width, key_width, key_width, causal)
+    one = _build_one(section, query_width, key_width, key_width, causal)
     if section.hierarchical is not None:
-        segments = _one(section, query_width, key_width, key_width, causal)
+        segments = _build_one(section, query_width, key_width, key_width, causal)
         return Segments(one, segments, length=section.hierarchical.length)
     if section.sentinel:
-        return Adaptive(one, sentinel_width=query_width, key_width=_remembered(section.score, query_width, key_width))
+        return Adaptive(one, sentinel_width=query_width, key_width=one.score.key_width(key_width))
     if isinstance(section.aggregation, ca.MarginalConfig):
         return Marginal(one, top_k=section.aggregation.top_k)
     if isinstance(section.aggregation, ca.ElboConfig):
@@ -88,19 +88,21 @@ def build_attention(
     return one
 
 
-def _one(section: ca.AttentionConfig, query: int, key: int, value: int, causal: bool, groups: int = 1) -> Attention:
+def _build_one(
+    section: ca.AttentionConfig, query: int, key: int, value: int, causal: bool, heads: int = 1
+) -> Attention:
     return Attention(
-        score=_score(section.score, query, key),
-        span=_span(section.span, query, causal),
-        normalizer=_normalizer(section.normalizer, groups),
-        aggregation=_aggregation(section.aggregation),
+        score=_build_score(section.score, query, key),
+        span=_build_span(section.span, query, causal),
+        normalizer=_build_normalizer(section.normalizer, heads),
+        aggregation=_build_aggregation(section.aggregation),
         context_width=value,
         temporal=section.temporal,
         dropout=section.dropout,
     )
 
 
-def _score(section: ca.ScoreConfig, query: int, key: int) -> Score:
+def _build_score(section: ca.ScoreConfig, query: int, key: int) -> Score:
     match section:
         case ca.DotConfig():
             return Dot()
@@ -119,18 +121,7 @@ def _score(section: ca.ScoreConfig, query: int, key: int) -> Score:
             assert_never(section)
 
 
-def _remembered(section: ca.ScoreConfig, query: int, key: int) -> int:
-    """How wide a key is once the score has prepared it."""
-    match section:
-        case ca.GeneralConfig():
-            return query
-        case ca.AdditiveConfig():
-            return section.width or query
-        case _:
-            return key
-
-
-def _span(section: ca.SpanConfig, query: int, causal: bool) -> Span:
+def _build_span(section: ca.SpanConfig, query: int, causal: bool) -> Span:
     match section:
         case ca.GlobalConfig():
             return Global()
@@ -149,7 +140,7 @@ def _span(section: ca.SpanConfig, query: int, causal: bool) -> Span:
             assert_never(section)
 
 
-def _normalizer(section: ca.NormalizerConfig, groups: int) -> Normalizer:
+def _build_normalizer(section: ca.NormalizerConfig, heads: int) -> Normalizer:
     match section:
         case ca.SoftmaxConfig(temperature=1.0) | ca.EntmaxConfig(alpha=1.0):
             return softmax
@@ -158,16 +149,16 @@ def _normalizer(section: ca.NormalizerConfig, groups: int) -> Normalizer:
         case ca.SparsemaxConfig() | ca.EntmaxConfig(alpha=2.0):
             return sparsemax
         case ca.EntmaxConfig():
-            return LearnedEntmax(groups) if section.alpha == "learned" else Entmax(section.alpha)
+            return LearnedEntmax(heads) if section.alpha == "learned" else Entmax(section.alpha)
         case _:
             assert_never(section)
 
 
-def _aggregation(section: ca.AggregationConfig) -> Aggregation:
+def _build_aggregation(section: ca.AggregationConfig) -> Aggregation:
     match section:
-        case (
-            ca.ExpectationConfig() | ca.MarginalConfig() | ca.ElboConfig()
-        ):  # a mixture stands around the whole attention
+        case ca.ExpectationConfig():
+            return expectation
+        case ca.MarginalConfig() | ca.ElboConfig():  # `Marginal` stands around the whole attention
             return expectation
         case ca.ReinforceConfig():
             return Reinforce(weight=section.weight, entropy=section.entropy, soft_mix=section.soft_mix)
@@ -177,7 +168,7 @@ def _aggregation(section: ca.AggregationConfig) -> Aggregation:
             assert_never(section)
 
 
-def _latent(
+def _build_latent(
     section: ca.AttentionConfig, latent: ca.LatentConfig, over: str, query_width: int, key_width: int
 ) -> Latent:
     assert section.heads is not None
@@ -185,7 +176,7 @@ def _latent(
     usual = 0 if over == "source" else width // 4 * 2
     rotary = usual if latent.rotary is None else latent.rotary
     return Latent(
-        _one(section, width + rotary, width + rotary, width, causal=over == "decoder"),
+        _build_one(section, width + rotary, width + rotary, width, causal=over == "decoder"),
         heads=section.heads,
         query_width=query_width,
         key_width=key_width,

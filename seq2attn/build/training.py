@@ -1,23 +1,21 @@
 """From the config's training section to an optimizer and a schedule."""
 
-from collections.abc import Iterator
-from typing import assert_never
+from itertools import groupby
+from typing import Any, assert_never
 
 import torch
 from torch import nn
 
+from seq2attn.attention import LearnedEntmax
 from seq2attn.config import training as ct
 from seq2attn.training.schedule import Plateau, Schedule, constant, cosine, inverse_sqrt
 
 
 def build_optimizer(section: ct.OptimizerConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer; weight decay acts on matrices, not on biases and norms."""
+    """The optimizer. AdamW decays the matrices of products, not biases, norms and learned exponents."""
     match section:
         case ct.AdamWConfig():
-            groups = [
-                {"params": list(_parameters(model, matrices=True)), "weight_decay": section.weight_decay},
-                {"params": list(_parameters(model, matrices=False)), "weight_decay": 0.0},
-            ]
+            groups = _decay_groups(model, section.weight_decay)
             return torch.optim.AdamW(groups, section.learning_rate, section.betas, fused=True)
         case ct.AdamConfig():
             return torch.optim.Adam(model.parameters(), section.learning_rate, section.betas, fused=True)
@@ -27,8 +25,17 @@ def build_optimizer(section: ct.OptimizerConfig, model: nn.Module) -> torch.opti
             assert_never(section)
 
 
-def _parameters(model: nn.Module, *, matrices: bool) -> Iterator[nn.Parameter]:
-    return (parameter for parameter in model.parameters() if (parameter.dim() > 1) == matrices)
+def _decay_groups(model: nn.Module, rate: float) -> list[dict[str, Any]]:
+    """The parameters in groups of one decay: that of a matrix is `rate`, that of a vector or a learned exponent 0.
+
+    Tensors with two axes and more come first, those with fewer after them, each in the model's order: the optimizer's state in a
+    checkpoint is numbered by it.
+    """
+    entmaxes = (module for module in model.modules() if isinstance(module, LearnedEntmax))
+    exponents = {parameter for entmax in entmaxes for parameter in entmax.parameters()}
+    ordered = sorted(model.parameters(), key=lambda parameter: parameter.dim() <= 1)
+    runs = groupby(ordered, lambda parameter: rate if parameter.dim() > 1 and parameter not in exponents else 0.0)
+    return [{"params": list(parameters), "weight_decay": decay} for decay, parameters in runs]
 
 
 def build_schedule(training: ct.TrainingConfig) -> Schedule | Plateau:

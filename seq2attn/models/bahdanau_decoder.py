@@ -6,18 +6,21 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention import AttentionModule
+from seq2attn.attention import AttentionModule, Request
 from seq2attn.attention.marginal import Marginal
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm, run
-from seq2attn.models.projection import projection
-from seq2attn.models.seq2seq import Drawn, Encoded, with_choices
+from seq2attn.models.lstm import Bridge, LstmState, Stepper, make_lstm, run_lstm
+from seq2attn.models.projection import make_projection
+from seq2attn.models.seq2seq import Drawn, Encoded, attach_choices
 from seq2attn.tensors import Tree, fold, unfold
 
 
 class BahdanauState(NamedTuple):
-    """The recurrent state, the next target step, and what the attention has to know of the steps before."""
+    """What Bahdanau's decoder carries from step to step.
+
+    position: the next target step, from 0. history: what the attention has to know of earlier steps.
+    """
 
     lstm: LstmState
     position: Int[Tensor, "*N"]
@@ -47,8 +50,8 @@ class BahdanauDecoder(nn.Module):
         self.embedding = embedding
         self.attention = attention
         self.bridge = Bridge(final_width, width=width, layers=layers)
-        self.lstm = lstm(embedding.width + attention.context_width, width, layers, dropout)
-        self.readout = projection(width + attention.context_width + embedding.width, embedding.width)
+        self.lstm = make_lstm(embedding.width + attention.context_width, width, layers, dropout)
+        self.readout = make_projection(width + attention.context_width + embedding.width, embedding.width)
         self.dropout = Dropout(dropout)
 
     def remember(self, encoded: Encoded) -> Any:
@@ -59,7 +62,7 @@ class BahdanauDecoder(nn.Module):
         """The bridge's state, once for each hypothesis; leaves "B W …"."""
         position = torch.zeros(len(encoded.mask), width, dtype=torch.long, device=encoded.mask.device)
         history = self.attention.start(encoded.mask, width)
-        return BahdanauState(self.bridge.hypotheses(encoded.final, width), position, history)
+        return BahdanauState(self.bridge.start_hypotheses(encoded.final, width), position, history)
 
     def step(
         self, token: Int[Tensor, "B W"], state: BahdanauState, memory: Any
@@ -67,12 +70,13 @@ class BahdanauDecoder(nn.Module):
         """One step of every hypothesis."""
         width = token.shape[1]
         embedded = self.embedding(token)
-        found = self.attention(state.lstm.hidden[:, :, -1], memory, state.position[0], past=state.history)
-        inputs = torch.cat([embedded, found.context.to(embedded.dtype)], 2).reshape(-1, 1, self.lstm.input_size)
-        _, after = run(self.lstm, inputs, LstmState(*fold(state.lstm)))
+        request = Request(state.lstm.hidden[:, :, -1], state.position[0], past=state.history)
+        attended = self.attention(request, memory)
+        inputs = torch.cat([embedded, attended.context.to(embedded.dtype)], 2).reshape(-1, 1, self.lstm.input_size)
+        _, after = run_lstm(self.lstm, inputs, LstmState(*fold(state.lstm)))
         after = LstmState(*unfold(after, width))
-        features = self._features(after.hidden[:, :, -1], found.context, embedded)
-        return features, BahdanauState(after, state.position + 1, found.history)
+        features = self._features(after.hidden[:, :, -1], attended.context, embedded)
+        return features, BahdanauState(after, state.position + 1, attended.history)
 
     def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"] | Drawn:
         """Teacher forcing: only attention and recurrence step; embeddings and readout take all steps at once."""
@@ -84,14 +88,14 @@ class BahdanauDecoder(nn.Module):
         positions = torch.arange(previous.shape[1], device=previous.device)
         hidden, contexts, choices = [], [], []
         for position in positions.unsqueeze(1):
-            found = self.attention(state.hidden[:, -1:], memory, position, past=history)
-            history, context = found.history, found.context.squeeze(1)
+            attended = self.attention(Request(state.hidden[:, -1:], position, past=history), memory)
+            history, context = attended.history, attended.context.squeeze(1)
             state = stepper.step(context, state)
             hidden.append(state.hidden[:, -1])
             contexts.append(context)
-            choices.append(found.choice)
+            choices.append(attended.choice)
         features = self._features(torch.stack(hidden, 1), torch.stack(contexts, 1), embedded)
-        return with_choices(features, choices, recurrent=True)
+        return attach_choices(features, choices, recurrent=True)
 
     def _features(
         self, hidden: Float[Tensor, "B T H"], context: Float[Tensor, "B T V"], embedded: Float[Tensor, "B T E"]

@@ -81,6 +81,6 @@ class Embedding(nn.Module):
         """Embed tokens whose first stands at position `start`."""
         embedded = self.table(tokens) * math.sqrt(self.width)
         if self.positions is not None:
-            where = torch.arange(start, start + tokens.shape[1], device=tokens.device)
-            embedded = embedded + self.positions(where).to(embedded.dtype)
+            places = torch.arange(start, start + tokens.shape[1], device=tokens.device)
+            embedded = embedded + self.positions(places).to(embedded.dtype)
         return self.dropout(embedded)

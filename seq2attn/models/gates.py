@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from seq2attn.models.projection import projection
+from seq2attn.models.projection import make_projection
 from seq2attn.models.seq2seq import Encoded, Encoder
 from seq2attn.tensors import mean
 
@@ -22,8 +22,8 @@ class ChannelGate(nn.Module):
         super().__init__()
         if width % reduction:
             raise ValueError(f"a reduction of {reduction} does not divide the width {width}")
-        self.reduce = projection(width, width // reduction)
-        self.restore = projection(width // reduction, width)
+        self.reduce = make_projection(width, width // reduction)
+        self.restore = make_projection(width // reduction, width)
 
     def forward(self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
         """One gate for each feature of each sentence."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import Function, FunctionCtx
 from torch.nn.functional import linear
 
-from seq2attn.models.projection import projection
+from seq2attn.models.projection import make_projection
 from seq2attn.tensors import compute_dtype
 
 
@@ -20,7 +20,7 @@ class LstmState(NamedTuple):
     cell: Float[Tensor, "N L H"]
 
 
-def lstm(input_width: int, width: int, layers: int = 1, dropout: float = 0.0) -> nn.LSTM:
+def make_lstm(input_width: int, width: int, layers: int = 1, dropout: float = 0.0) -> nn.LSTM:
     """A batch-first LSTM: Xavier-uniform gates, zero biases, forget bias 1."""
     module = nn.LSTM(input_width, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
     for name, parameter in module.named_parameters():
@@ -34,7 +34,9 @@ def lstm(input_width: int, width: int, layers: int = 1, dropout: float = 0.0) ->
     return module
 
 
-def run(module: nn.LSTM, inputs: Float[Tensor, "N T I"], state: LstmState) -> tuple[Float[Tensor, "N T H"], LstmState]:
+def run_lstm(
+    module: nn.LSTM, inputs: Float[Tensor, "N T I"], state: LstmState
+) -> tuple[Float[Tensor, "N T H"], LstmState]:
     """All T steps in one fused call."""
     initial = (state.hidden.transpose(0, 1).contiguous(), state.cell.transpose(0, 1).contiguous())
     outputs, (hidden, cell) = module(inputs, initial)
@@ -47,7 +49,7 @@ class Bridge(nn.Module):
     def __init__(self, vector: int, *, width: int, layers: int) -> None:
         super().__init__()
         self.layers = layers
-        self.projection = projection(vector, 2 * layers * width)
+        self.projection = make_projection(vector, 2 * layers * width)
 
     def forward(self, vector: Float[Tensor, "N F"]) -> LstmState:
         """The initial state."""
@@ -55,7 +57,7 @@ class Bridge(nn.Module):
         state = state.to(self.projection.weight.dtype)  # recurrent state stays in full precision under autocast
         return LstmState(state[:, 0], state[:, 1])
 
-    def hypotheses(self, vector: Float[Tensor, "B F"], width: int) -> LstmState:
+    def start_hypotheses(self, vector: Float[Tensor, "B F"], width: int) -> LstmState:
         """The initial state of `width` equal hypotheses; leaves "B W L H"."""
         return LstmState(*(leaf[:, None].expand(-1, width, -1, -1) for leaf in self(vector)))
 

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.lstm import Bridge, LstmState, lstm, run
-from seq2attn.models.projection import projection
+from seq2attn.models.lstm import Bridge, LstmState, make_lstm, run_lstm
+from seq2attn.models.projection import make_projection
 from seq2attn.models.seq2seq import Encoded
 from seq2attn.tensors import fold, unfold
 
@@ -33,10 +33,10 @@ class LstmDecoder(nn.Module):
         super().__init__()
         self.embedding = embedding
         self.every_step = every_step
-        self.bottleneck = projection(final_width, bottleneck)
+        self.bottleneck = make_projection(final_width, bottleneck)
         self.bridge = Bridge(bottleneck, width=width, layers=layers)
-        self.lstm = lstm(embedding.width + (bottleneck if every_step else 0), width, layers, dropout)
-        self.readout = projection(width, embedding.width)
+        self.lstm = make_lstm(embedding.width + (bottleneck if every_step else 0), width, layers, dropout)
+        self.readout = make_projection(width, embedding.width)
         self.dropout = Dropout(dropout)
 
     def vector(self, encoded: Encoded) -> Float[Tensor, "B Z"]:
@@ -49,7 +49,7 @@ class LstmDecoder(nn.Module):
 
     def start(self, encoded: Encoded, width: int) -> LstmState:
         """The bridge's state, once for each hypothesis; leaves "B W L H"."""
-        return self.bridge.hypotheses(self.vector(encoded), width)
+        return self.bridge.start_hypotheses(self.vector(encoded), width)
 
     def step(
         self, token: Int[Tensor, "B W"], state: LstmState, memory: Float[Tensor, "B Z"]
@@ -57,13 +57,13 @@ class LstmDecoder(nn.Module):
         """One step of every hypothesis."""
         width = token.shape[1]
         inputs = self._inputs(token.reshape(-1, 1), memory.repeat_interleave(width, 0))
-        outputs, after = run(self.lstm, inputs, LstmState(*fold(state)))
+        outputs, after = run_lstm(self.lstm, inputs, LstmState(*fold(state)))
         return self._features(outputs).reshape(-1, width, self.embedding.width), LstmState(*unfold(after, width))
 
     def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
         """All steps in one fused call."""
         vector = self.vector(encoded)
-        outputs, _ = run(self.lstm, self._inputs(previous, vector), self.bridge(vector))
+        outputs, _ = run_lstm(self.lstm, self._inputs(previous, vector), self.bridge(vector))
         return self._features(outputs)
 
     def _inputs(self, tokens: Int[Tensor, "N T"], vector: Float[Tensor, "N Z"]) -> Float[Tensor, "N T I"]:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.lstm import lstm
+from seq2attn.models.lstm import make_lstm
 from seq2attn.models.seq2seq import Encoded
 from seq2attn.tensors import reorder, reversal
 from seq2attn.tokens import PAD
@@ -35,8 +35,8 @@ class LstmEncoder(nn.Module):
         self.reverse_source = reverse_source
         self.width = self.final_width = width * (2 if bidirectional else 1)
         sizes = [embedding.width] + [self.width] * (layers - 1)
-        self.forwards = nn.ModuleList(lstm(size, width) for size in sizes)
-        self.backwards = nn.ModuleList(lstm(size, width) for size in sizes) if bidirectional else None
+        self.forwards = nn.ModuleList(make_lstm(size, width) for size in sizes)
+        self.backwards = nn.ModuleList(make_lstm(size, width) for size in sizes) if bidirectional else None
         self.dropout = Dropout(dropout)
 
     def forward(self, source: Int[Tensor, "B S"]) -> Encoded:

@@ -6,20 +6,23 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention import AttentionModule, Sentinel
+from seq2attn.attention import AttentionModule, Request, Sentinel
 from seq2attn.attention.aggregation import Choice, Mixture
 from seq2attn.attention.marginal import Marginal
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm, run
-from seq2attn.models.projection import projection
-from seq2attn.models.seq2seq import Drawn, Encoded, with_choices
+from seq2attn.models.lstm import Bridge, LstmState, Stepper, make_lstm, run_lstm
+from seq2attn.models.projection import make_projection
+from seq2attn.models.seq2seq import Drawn, Encoded, attach_choices
 from seq2attn.tensors import Tree, fold, unfold
 
 
 class LuongState(NamedTuple):
-    """The recurrent state, the features of the last step (fed back with input feeding), the next target step, and what the
-    attention has to know of the steps before.
+    """What Luong's decoder carries from step to step.
+
+    features: those of the last step, which input feeding feeds back.
+    position: the next target step, from 0.
+    history: what the attention has to know of earlier steps.
     """
 
     lstm: LstmState
@@ -56,8 +59,8 @@ class LuongDecoder(nn.Module):
         self.attention = attention
         self.input_feeding = input_feeding
         self.bridge = Bridge(final_width, width=width, layers=layers)
-        self.lstm = lstm(embedding.width * (2 if input_feeding else 1), width, layers, dropout)
-        self.combine = projection(attention.context_width + width, embedding.width)
+        self.lstm = make_lstm(embedding.width * (2 if input_feeding else 1), width, layers, dropout)
+        self.combine = make_projection(attention.context_width + width, embedding.width)
         self.dropout = Dropout(dropout)
         self.sentinel = Sentinel(input_width=self.lstm.input_size, width=width) if sentinel else None
 
@@ -67,7 +70,7 @@ class LuongDecoder(nn.Module):
 
     def start(self, encoded: Encoded, width: int) -> LuongState:
         """The bridge's state and zero features, once for each hypothesis; leaves "B W …"."""
-        state = self.bridge.hypotheses(encoded.final, width)
+        state = self.bridge.start_hypotheses(encoded.final, width)
         return LuongState(
             state,
             state.hidden.new_zeros(len(encoded.final), width, self.embedding.width),
@@ -83,12 +86,12 @@ class LuongDecoder(nn.Module):
         inputs = self.embedding(token)
         if self.input_feeding:
             inputs = torch.cat([inputs, state.features.to(inputs.dtype)], 2)
-        _, after = run(self.lstm, inputs.reshape(-1, 1, self.lstm.input_size), LstmState(*fold(state.lstm)))
+        _, after = run_lstm(self.lstm, inputs.reshape(-1, 1, self.lstm.input_size), LstmState(*fold(state.lstm)))
         after = LstmState(*unfold(after, width))
-        own = None
+        sentinel = None
         if self.sentinel is not None:
-            own = self.sentinel(inputs, state.lstm.hidden[:, :, -1], after.cell[:, :, -1])
-        features, history, _ = self._attend(after.hidden[:, :, -1], memory, state.position[0], state.history, own)
+            sentinel = self.sentinel(inputs, state.lstm.hidden[:, :, -1], after.cell[:, :, -1])
+        features, history, _ = self._attend(after.hidden[:, :, -1], memory, state.position[0], state.history, sentinel)
         fed = features if isinstance(features, Tensor) else state.features
         return features, LuongState(after, fed, state.position + 1, history)
 
@@ -99,25 +102,25 @@ class LuongDecoder(nn.Module):
         state = self.bridge(encoded.final)
         positions = torch.arange(previous.shape[1], device=previous.device)
         if not self.input_feeding and self.sentinel is None:
-            hidden, _ = run(self.lstm, embedded, state)
+            hidden, _ = run_lstm(self.lstm, embedded, state)
             features, _, choice = self._attend(hidden, memory, positions)
-            return features if isinstance(features, Mixture) else with_choices(features, [choice], recurrent=False)
+            return features if isinstance(features, Mixture) else attach_choices(features, [choice], recurrent=False)
         stepper = Stepper(self.lstm, embedded)
         history = self.attention.start(encoded.mask, 1)
         fed = state.hidden.new_zeros(len(previous), 1, self.embedding.width if self.input_feeding else 0)
         steps, choices = [], []
         for position in positions.unsqueeze(1):
-            before, own = state.hidden[:, -1:], None
+            before, sentinel = state.hidden[:, -1:], None
             state = stepper.step(fed.squeeze(1), state)
             if self.sentinel is not None:
                 inputs = torch.cat([embedded[:, position], fed.to(embedded.dtype)], 2)
-                own = self.sentinel(inputs, before, state.cell[:, -1:])
-            features, history, choice = self._attend(state.hidden[:, -1:], memory, position, history, own)
+                sentinel = self.sentinel(inputs, before, state.cell[:, -1:])
+            features, history, choice = self._attend(state.hidden[:, -1:], memory, position, history, sentinel)
             assert isinstance(features, Tensor)
             fed = features if self.input_feeding else fed
             steps.append(features)
             choices.append(choice)
-        return with_choices(torch.cat(steps, 1), choices, recurrent=self.input_feeding)
+        return attach_choices(torch.cat(steps, 1), choices, recurrent=self.input_feeding)
 
     def _attend(
         self,
@@ -125,17 +128,17 @@ class LuongDecoder(nn.Module):
         memory: Any,
         positions: Int[Tensor, " Q"],
         past: Tree | None = None,
-        own: Float[Tensor, "B Q H"] | None = None,
+        sentinel: Float[Tensor, "B Q H"] | None = None,
     ) -> tuple[Float[Tensor, "B Q D"] | Mixture, Tree, Choice | None]:
         """The features of each state, the attention's history after it, and what it drew."""
         hidden = self.dropout(hidden)
-        found = self.attention(hidden, memory, positions, past=past, sentinel=own)
-        query = hidden if found.query is None else found.query.to(hidden.dtype)
-        context = found.context
+        attended = self.attention(Request(hidden, positions, past, sentinel), memory)
+        query = hidden if attended.query is None else attended.query.to(hidden.dtype)
+        context = attended.context
         if isinstance(context, Mixture):
-            each = query[:, :, None].expand(-1, -1, context.values.shape[2], -1)
-            return context._replace(values=self._features(context.values, each)), found.history, None
-        return self._features(context, query), found.history, found.choice
+            queries = query[:, :, None].expand(-1, -1, context.values.shape[2], -1)
+            return context._replace(values=self._features(context.values, queries)), attended.history, None
+        return self._features(context, query), attended.history, attended.choice
 
     def _features(self, context: Float[Tensor, "*N V"], query: Float[Tensor, "*N H"]) -> Float[Tensor, "*N D"]:
         return self.dropout(torch.tanh(self.combine(torch.cat([context.to(query.dtype), query], -1))))

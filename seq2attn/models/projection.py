@@ -3,7 +3,7 @@
 from torch import nn
 
 
-def projection(width: int, output: int) -> nn.Linear:
+def make_projection(width: int, output: int) -> nn.Linear:
     """A Xavier-uniform linear map with zero bias."""
     layer = nn.Linear(width, output)
     nn.init.xavier_uniform_(layer.weight)

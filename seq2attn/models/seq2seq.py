@@ -1,4 +1,8 @@
-"""The protocols between encoder, decoder and search, and the model that joins them."""
+"""The protocols between encoder, decoder and search, and the model that joins them.
+
+Shapes are written in the letters of `seq2attn/tensors.py`: B sentences, S source positions, T target steps, W hypotheses of a
+sentence, V target tokens (as the last axis of logits), D, F, K and V feature sizes.
+"""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -8,18 +12,24 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention.aggregation import Choice, Mixture, joined
+from seq2attn.attention.aggregation import Choice, Mixture, join_choices
 from seq2attn.tensors import Tree
 from seq2attn.tokens import BOS
 
 
 class Encoded(NamedTuple):
-    """What every encoder gives every decoder."""
+    """What every encoder gives every decoder.
+
+    states: one for each source position, of which attention makes its keys.
+    mask: True at real positions, False at padding.
+    final: the whole sentence in one vector: the last state, or the mean of the states.
+    values: what attention averages; None: the states.
+    """
 
     states: Float[Tensor, "B S D"]
-    mask: Bool[Tensor, "B S"]  # True = real
-    final: Float[Tensor, "B F"]  # the whole sentence in one vector: the last state, or a pooled one
-    values: Float[Tensor, "B S V"] | None = None  # None: the states
+    mask: Bool[Tensor, "B S"]
+    final: Float[Tensor, "B F"]
+    values: Float[Tensor, "B S V"] | None = None
 
 
 class Drawn(NamedTuple):
@@ -33,12 +43,12 @@ class Drawn(NamedTuple):
     recurrent: bool
 
 
-def with_choices(
+def attach_choices(
     features: Float[Tensor, "B T D"], choices: Sequence[Choice | None], *, recurrent: bool
 ) -> Float[Tensor, "B T D"] | Drawn:
     """The features with the choices of all steps, in order; the features alone where nothing was drawn."""
-    made = [choice for choice in choices if choice is not None]
-    return Drawn(features, joined(made), recurrent) if made else features
+    drawn = [choice for choice in choices if choice is not None]
+    return Drawn(features, join_choices(drawn), recurrent) if drawn else features
 
 
 @runtime_checkable
@@ -115,7 +125,9 @@ class Seq2Seq(nn.Module):
         if isinstance(features, Mixture):
             log_weights = features.log_weights[..., None].unbind(-2)
             components = zip(log_weights, features.values.unbind(-2), strict=True)
-            return reduce(torch.logaddexp, (log_w + self.logits(own).log_softmax(-1) for log_w, own in components))
+            return reduce(
+                torch.logaddexp, (log_w + self.logits(values).log_softmax(-1) for log_w, values in components)
+            )
         return nn.functional.linear(features, self.output, self.bias)
 
     @property

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention import AttentionModule, Memory
+from seq2attn.attention import AttentionModule, Memory, Request
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.seq2seq import Encoded
-from seq2attn.models.transformer_layer import Residual, feed_forward
+from seq2attn.models.transformer_layer import Residual, make_feed_forward
 from seq2attn.tensors import fold, unfold
 
 State = tuple[Memory, ...]  # for each layer, the target's keys and values so far; leaves "B W …"
@@ -34,7 +34,7 @@ class TransformerDecoderLayer(nn.Module):
         super().__init__()
         self.self_attention = self_attention
         self.attention = attention
-        self.feedforward = feed_forward(width, feedforward, dropout)
+        self.feedforward = make_feed_forward(width, feedforward, dropout)
         self.around_self_attention = Residual(width, pre=pre, dropout=dropout)
         self.around_attention = Residual(width, pre=pre, dropout=dropout)
         self.around_feedforward = Residual(width, pre=pre, dropout=dropout)
@@ -42,30 +42,26 @@ class TransformerDecoderLayer(nn.Module):
     def forward(
         self, states: Float[Tensor, "B T D"], source: Memory, past: Memory | None = None
     ) -> tuple[Float[Tensor, "B T D"], Memory]:
-        """All T steps at once; or with `past` (leaves "B W …") the next step of W = T hypotheses, and the past with it."""
-        grown: list[Memory] = []
+        """All T steps at once, or with `past` (leaves "B W …") the next step of W = T hypotheses.
+
+        Returns the states and the target's keys and values, with those of this step.
+        """
+        inputs = self.around_self_attention.prepare(states)
         positions = torch.arange(states.shape[1], device=states.device)
-        if past is not None:
+        if past is None:
+            target = self.self_attention.remember(inputs, inputs.new_ones(inputs.shape[:2], dtype=torch.bool))
+            context = self.self_attention(Request(inputs, positions), target).context
+        else:
             positions = torch.full_like(positions, past.mask.shape[2])
-
-        def attend_target(x: Tensor) -> Tensor:
-            if past is None:
-                memory = self.self_attention.remember(x, x.new_ones(x.shape[:2], dtype=torch.bool))
-                grown.append(memory)
-                return self.self_attention(x, memory, positions).context
-            rows = x.reshape(-1, 1, x.shape[2])
-            memory = _append(
-                Memory(*fold(past)), self.self_attention.remember(rows, rows.new_ones(rows.shape[:2], dtype=torch.bool))
-            )
-            grown.append(Memory(*unfold(memory, x.shape[1])))
-            return self.self_attention(rows, memory, positions[:1]).context.reshape(x.shape)
-
-        def attend_source(x: Tensor) -> Tensor:
-            return self.attention(x, source, positions).context
-
-        states = self.around_self_attention(states, attend_target)
-        states = self.around_attention(states, attend_source)
-        return self.around_feedforward(states, self.feedforward), grown[0]
+            rows = inputs.reshape(-1, 1, inputs.shape[2])  # every hypothesis attends to a target of its own
+            step = self.self_attention.remember(rows, rows.new_ones(rows.shape[:2], dtype=torch.bool))
+            extended = _append(Memory(*fold(past)), step)
+            context = self.self_attention(Request(rows, positions[:1]), extended).context.reshape(inputs.shape)
+            target = Memory(*unfold(extended, inputs.shape[1]))
+        states = self.around_self_attention.add(states, context)
+        inputs = self.around_attention.prepare(states)
+        states = self.around_attention.add(states, self.attention(Request(inputs, positions), source).context)
+        return self.around_feedforward.add(states, self.feedforward(self.around_feedforward.prepare(states))), target
 
 
 class TransformerDecoder(nn.Module):
@@ -85,8 +81,10 @@ class TransformerDecoder(nn.Module):
         self.embedding = embedding
         width = embedding.width
         self.layers = nn.ModuleList(
-            TransformerDecoderLayer(own, cross, width=width, feedforward=feedforward, pre=pre, dropout=dropout)
-            for own, cross in zip(self_attentions, attentions, strict=True)
+            TransformerDecoderLayer(
+                over_target, over_source, width=width, feedforward=feedforward, pre=pre, dropout=dropout
+            )
+            for over_target, over_source in zip(self_attentions, attentions, strict=True)
         )
         self.norm = nn.LayerNorm(width) if pre else nn.Identity()
 
@@ -99,11 +97,9 @@ class TransformerDecoder(nn.Module):
 
     def start(self, encoded: Encoded, width: int) -> State:
         """An empty past for each layer."""
-        nothing = self.embedding(
-            torch.zeros(len(encoded.mask) * width, 0, dtype=torch.long, device=encoded.mask.device)
-        )
-        nobody = torch.zeros(nothing.shape[:2], dtype=torch.bool, device=nothing.device)
-        return tuple(Memory(*unfold(layer.self_attention.remember(nothing, nobody), width)) for layer in self._layers())
+        tokens = torch.zeros(len(encoded.mask) * width, 0, dtype=torch.long, device=encoded.mask.device)
+        empty, mask = self.embedding(tokens), tokens.bool()
+        return tuple(Memory(*unfold(layer.self_attention.remember(empty, mask), width)) for layer in self._layers())
 
     def step(
         self, token: Int[Tensor, "B W"], state: State, memory: tuple[Memory, ...]
@@ -125,9 +121,10 @@ class TransformerDecoder(nn.Module):
         return self.norm(states)
 
 
-def _append(past: Memory, now: Memory) -> Memory:
+def _append(past: Memory, step: Memory) -> Memory:
+    """The past with the keys and values of one more step."""
     return Memory(
-        torch.cat([past.keys, now.keys], 2),
-        torch.cat([past.values, now.values], 2),
-        torch.cat([past.mask, now.mask], 1),
+        torch.cat([past.keys, step.keys], 2),
+        torch.cat([past.values, step.values], 2),
+        torch.cat([past.mask, step.mask], 1),
     )

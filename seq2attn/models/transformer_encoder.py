@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention import AttentionModule
+from seq2attn.attention import AttentionModule, Request
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.seq2seq import Encoded
-from seq2attn.models.transformer_layer import Residual, feed_forward
+from seq2attn.models.transformer_layer import Residual, make_feed_forward
 from seq2attn.tensors import mean
 from seq2attn.tokens import PAD
 
@@ -20,19 +20,17 @@ class TransformerEncoderLayer(nn.Module):
     def __init__(self, attention: AttentionModule, *, width: int, feedforward: int, pre: bool, dropout: float) -> None:
         super().__init__()
         self.attention = attention
-        self.feedforward = feed_forward(width, feedforward, dropout)
+        self.feedforward = make_feed_forward(width, feedforward, dropout)
         self.around_attention = Residual(width, pre=pre, dropout=dropout)
         self.around_feedforward = Residual(width, pre=pre, dropout=dropout)
 
     def forward(self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
-        """One layer."""
-
+        """One layer; `mask` is True at real positions."""
         positions = torch.arange(states.shape[1], device=states.device)
-
-        def attend(x: Tensor) -> Tensor:
-            return self.attention(x, self.attention.remember(x, mask), positions).context
-
-        return self.around_feedforward(self.around_attention(states, attend), self.feedforward)
+        inputs = self.around_attention.prepare(states)
+        memory = self.attention.remember(inputs, mask)
+        states = self.around_attention.add(states, self.attention(Request(inputs, positions), memory).context)
+        return self.around_feedforward.add(states, self.feedforward(self.around_feedforward.prepare(states)))
 
 
 class TransformerEncoder(nn.Module):

@@ -156,9 +156,7 @@ class _Total:
 
     def hooks(self, attention: nn.Module) -> list[RemovableHandle]:
         """Ask for a trace in every call, and count what it shows."""
-        ask = attention.register_forward_pre_hook(
-            lambda _, args, kwargs: (args, kwargs | {"trace": True}), with_kwargs=True
-        )
+        ask = attention.register_forward_pre_hook(lambda _, call: (call[0]._replace(trace=True), *call[1:]))
         return [ask, attention.register_forward_hook(lambda _, args, output: self.add(output))]
 
     def add(self, output: AttentionOutput) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seq2attn.attention import Attention, Dot, Global, softmax
+from seq2attn.attention import Attention, Dot, Global, Request, softmax
 from seq2attn.build.model import build_seq2seq
 from seq2attn.config.model import ModelConfig
 from seq2attn.models.seq2seq import Encoder
@@ -85,7 +85,9 @@ def _difference(name: str, seed: int) -> Difference:
         encoder = _encoder(name)
     before, after = encoder(words), encoder(words.gather(1, orders))
     attention = Attention(score=Dot(scale=WIDTH**-0.5), span=Global(), normalizer=softmax, context_width=WIDTH)
-    found, again = (attention(query, attention.remember(e.states, e.mask, e.values)).context for e in (before, after))
+    found, again = (
+        attention(Request(query), attention.remember(e.states, e.mask, e.values)).context for e in (before, after)
+    )
     return Difference(name, _largest(after.states - reorder(before.states, orders)), _largest(again - found))
 
 

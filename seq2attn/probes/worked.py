@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seq2attn.attention import Additive, Attention, Dot, Global, Normalizer, Score, softmax
+from seq2attn.attention import Additive, Attention, Dot, Global, Normalizer, Request, Score, softmax
 from seq2attn.attention.normalizers import Entmax, sparsemax
 
 Vector = tuple[float, ...]
@@ -118,7 +118,7 @@ def work(example: Example) -> Worked:
         normalizer, width = _NORMALIZERS[name], values.shape[2]
         attention = Attention(score=scoring.score, span=Global(), normalizer=normalizer, context_width=width)
         mask = torch.ones(keys.shape[:2], dtype=torch.bool)
-        found = attention(query, attention.remember(keys, mask, values), trace=True)
+        found = attention(Request(query, trace=True), attention.remember(keys, mask, values))
         steps = (
             *scoring.steps,
             *_normalization(name, scoring, found.weights),

@@ -1,16 +1,28 @@
-"""Beam search, batched over sentences."""
+"""Beam search, batched over sentences: extend every hypothesis, finish those that end, prune the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search.hypothesis import Hypothesis, length_penalty, next_logits
+from seq2attn.search.hypothesis import Hypothesis, Sentences, length_penalty, next_logits, refuse_nan
 from seq2attn.tensors import select, take
 from seq2attn.tokens import BOS, EOS
+
+
+class Extensions(NamedTuple):
+    """Hypotheses of each sentence extended by one token, C of them, best first.
+
+    score: log p of each whole extension. parent: which hypothesis it extends. token: by which token.
+    """
+
+    score: Float[Tensor, "B C"]
+    parent: Int[Tensor, "B C"]
+    token: Int[Tensor, "B C"]
 
 
 @dataclass(frozen=True)
@@ -20,74 +32,102 @@ class Beam:
     Of the 2·width best extensions, an end of sentence among the first `width` finishes its hypothesis, and the first `width`
     others live on. A sentence leaves the batch when it has `width` finished hypotheses and the best living one, were it to
     end now, would not be among the `width` best. With α = 0 that is exact; otherwise it is the usual heuristic.
+
+    length_penalty: the exponent α of lp; 0 ranks by log p alone.
     """
 
     width: int = 5
     length_penalty: float = 1.0
 
     @torch.inference_mode()
-    def __call__(
-        self,
-        model: Seq2Seq,
-        source: Int[Tensor, "B S"],
-        limits: Int[Tensor, " B"],
-        never: Int[Tensor, " N"],
-        lines: Sequence[int],
-    ) -> list[list[Hypothesis]]:
+    def __call__(self, model: Seq2Seq, sentences: Sentences, banned: Int[Tensor, " N"]) -> list[list[Hypothesis]]:
         """At most `width` hypotheses for each sentence, best first; those cut at their limit rank with the others."""
-        device, width = source.device, self.width
+        source, limits, width = sentences.source, sentences.limits, self.width
         encoded = model.encoder(source)
         memory, state = model.decoder.remember(encoded), model.decoder.start(encoded, 1)
-        sentences = list(range(len(source)))
-        score = torch.zeros(len(source), 1, device=device, dtype=model.output.dtype)
-        token = torch.full((len(source), 1), BOS, device=device)
-        written = torch.empty(len(source), 1, 0, dtype=torch.long, device=device)
-        finished: list[list[Hypothesis]] = [[] for _ in sentences]
+        score = torch.zeros(len(source), 1, device=source.device, dtype=model.output.dtype)
+        token = torch.full((len(source), 1), BOS, device=source.device)
+        written = torch.empty(len(source), 1, 0, dtype=torch.long, device=source.device)
+        finished: list[list[Hypothesis]] = [[] for _ in source]
+        pools = list(finished)  # those of the sentences that are still in the batch
         for length in range(1, int(limits.max()) + 1):
             features, state = model.decoder.step(token, state, memory)
-            log_p = next_logits(model, features, never).log_softmax(-1)
-            top = log_p.topk(min(2 * width, log_p.shape[-1]))
-            candidates = (score[:, :, None] + top.values).flatten(1)
-            best, rank = candidates.topk(min(2 * width, candidates.shape[1]))
-            parents = rank // top.indices.shape[-1]
-            tokens = top.indices.flatten(1).gather(1, rank)
-            ends = tokens == EOS
-            living = ends.int().argsort(dim=1, stable=True)[:, :width]
-            alive = best.masked_fill(ends, -torch.inf)
+            extensions = extend(score, next_logits(model, features, banned).log_softmax(-1), 2 * width)
+            living = prune(extensions, width)
             norm = length_penalty(length, self.length_penalty)
-            at_limit = (limits <= length).tolist()
-            for row in (ends[:, :width].any(1) | (limits <= length)).nonzero()[:, 0].tolist():
-                pool = finished[sentences[row]]
-                for place in ends[row, :width].nonzero()[:, 0].tolist():
-                    self._finish(pool, written[row, parents[row, place]].tolist(), float(best[row, place]) / norm)
-                if at_limit[row]:
-                    for place in living[row].tolist():
-                        prefix = written[row, parents[row, place]].tolist()
-                        self._finish(pool, [*prefix, int(tokens[row, place])], float(alive[row, place]) / norm)
-            token, parents, score = (t.gather(1, living) for t in (tokens, parents, alive))
-            ceilings = (score.amax(1) / norm).tolist()
+            at_limit = limits <= length
+            finish(pools, written, extensions, living, at_limit, width=width, norm=norm)
+            ceilings = (living.score.amax(1) / norm).tolist()
+            refuse_nan(ceilings)
             keep = [
                 row
-                for row, sentence in enumerate(sentences)
-                if not at_limit[row] and not self._settled(finished[sentence], ceilings[row])
+                for row, (ceiling, cut) in enumerate(zip(ceilings, at_limit.tolist(), strict=True))
+                if not cut and not is_settled(pools[row], width, ceiling)
             ]
             if not keep:
                 break
-            if len(keep) < len(sentences):
-                rows = torch.tensor(keep, device=device)
-                sentences = [sentences[row] for row in keep]
-                token, parents, score, written, limits = (t[rows] for t in (token, parents, score, written, limits))
-                state, memory = take(state, rows), take(memory, rows)
-            state = select(state, parents)
-            written = torch.cat([select(written, parents), token[:, :, None]], 2)  # type: ignore[list-item]
+            if len(keep) < len(pools):
+                rows = torch.tensor(keep, device=source.device)
+                pools = [pools[row] for row in keep]
+                living, written, limits, state, memory = take((living, written, limits, state, memory), rows)
+            score, parent, token = living
+            written, state = select((written, state), parent)
+            written = torch.cat([written, token[:, :, None]], 2)
         return finished
 
-    def _finish(self, pool: list[Hypothesis], tokens: list[int], score: float) -> None:
-        """Add to the `width` best; an impossible hypothesis (a vocabulary smaller than the beam) is none."""
-        if score > -torch.inf:
-            pool.append(Hypothesis(tokens, score))
-            pool.sort(key=lambda hypothesis: -hypothesis.score)
-            del pool[self.width :]
 
-    def _settled(self, pool: list[Hypothesis], ceiling: float) -> bool:
-        return len(pool) >= self.width and ceiling <= pool[-1].score
+def extend(score: Float[Tensor, "B W"], log_p: Float[Tensor, "B W V"], count: int) -> Extensions:
+    """The `count` best of all extensions by one token; all of them, if they are fewer.
+
+    score: log p of each hypothesis so far. log_p: that of each next token.
+    """
+    best = log_p.topk(min(count, log_p.shape[-1]))
+    scores = (score[:, :, None] + best.values).flatten(1)
+    scores, rank = scores.topk(min(count, scores.shape[1]))
+    return Extensions(scores, rank // best.indices.shape[-1], best.indices.flatten(1).gather(1, rank))
+
+
+def prune(extensions: Extensions, width: int) -> Extensions:
+    """The first `width` extensions that do not end their sentence; if they are fewer, others of score −∞ behind them."""
+    ends = extensions.token == EOS
+    first = ends.int().argsort(dim=1, stable=True)[:, :width]
+    living = Extensions(extensions.score.masked_fill(ends, -torch.inf), extensions.parent, extensions.token)
+    return Extensions(*(tensor.gather(1, first) for tensor in living))
+
+
+def finish(
+    pools: Sequence[list[Hypothesis]],
+    written: Int[Tensor, "B W T"],
+    extensions: Extensions,
+    living: Extensions,
+    at_limit: Bool[Tensor, " B"],
+    *,
+    width: int,
+    norm: float,
+) -> None:
+    """Add to each sentence's pool what ends at this step, with its score divided by `norm`.
+
+    That is an end of sentence among the first `width` extensions and, for a sentence at its limit, everything that would live on.
+    `written` holds the tokens of the hypotheses that were extended.
+    """
+    ends = extensions.token[:, :width] == EOS
+    for row in (ends.any(1) | at_limit).nonzero()[:, 0].tolist():
+        for place in ends[row].nonzero()[:, 0].tolist():
+            tokens = written[row, extensions.parent[row, place]].tolist()
+            add(pools[row], Hypothesis(tokens, float(extensions.score[row, place]) / norm), width)
+        if at_limit[row]:
+            for score, parent, token in zip(*(tensor[row].tolist() for tensor in living), strict=True):
+                add(pools[row], Hypothesis([*written[row, parent].tolist(), token], score / norm), width)
+
+
+def add(pool: list[Hypothesis], hypothesis: Hypothesis, width: int) -> None:
+    """Put a hypothesis among the `width` best of its sentence, best first; one of score −∞ is impossible, so it is left out."""
+    if hypothesis.score > -torch.inf:
+        pool.append(hypothesis)
+        pool.sort(key=lambda other: -other.score)
+        del pool[width:]
+
+
+def is_settled(pool: list[Hypothesis], width: int, ceiling: float) -> bool:
+    """Whether `width` hypotheses have finished and none that would score at most `ceiling` can come among them."""
+    return len(pool) >= width and ceiling <= pool[-1].score

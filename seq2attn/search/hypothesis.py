@@ -1,6 +1,8 @@
-"""What every search returns, and the steps that all of them share."""
+"""What every search is given and returns, and the steps that all of them share."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -8,7 +10,22 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2attn.attention.aggregation import Mixture
+from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """A batch of sentences to translate.
+
+    source: token ids, padded on the right.
+    limits: the most tokens that the translation of each sentence may have.
+    ids: a number for each sentence, the same in whatever batch it is translated; sampling draws by it.
+    """
+
+    source: Int[Tensor, "B S"]
+    limits: Int[Tensor, " B"]
+    ids: Sequence[int]
 
 
 class Hypothesis(NamedTuple):
@@ -22,27 +39,26 @@ class Hypothesis(NamedTuple):
 class Search(Protocol):
     """A way to search, as a value."""
 
-    def __call__(
-        self,
-        model: Seq2Seq,
-        source: Int[Tensor, "B S"],
-        limits: Int[Tensor, " B"],
-        never: Int[Tensor, " N"],
-        lines: Sequence[int],
-    ) -> list[list[Hypothesis]]:
-        """The hypotheses of each sentence, best first, none longer than its limit and none with a token of `never`.
+    def __call__(self, model: Seq2Seq, sentences: Sentences, banned: Int[Tensor, " N"]) -> list[list[Hypothesis]]:
+        """The hypotheses of each sentence, best first, none longer than its limit and none with a `banned` token.
 
-        `lines` numbers the sentences.
+        Raises DataError if the model's scores are not numbers.
         """
 
 
 def next_logits(
-    model: Seq2Seq, features: Float[Tensor, "B W D"] | Mixture, never: Int[Tensor, " N"]
+    model: Seq2Seq, features: Float[Tensor, "B W D"] | Mixture, banned: Int[Tensor, " N"]
 ) -> Float[Tensor, "B W V"]:
-    """Logits of the next token; those of `never` are impossible."""
-    return model.logits(features).index_fill_(-1, never, -torch.inf)
+    """Logits of the next token; those of `banned` tokens are −∞."""
+    return model.logits(features).index_fill_(-1, banned, -torch.inf)
 
 
 def length_penalty(length: int, alpha: float) -> float:
     """lp(Y) = ((5 + |Y|) / 6)^α, which divides log p(Y) (Wu et al. 2016, eq. 14); 1 for α = 0."""
     return ((5 + length) / 6) ** alpha
+
+
+def refuse_nan(scores: Iterable[float]) -> None:
+    """Raise DataError if a score is NaN, which one bad logit makes of a hypothesis' score and of all that extend it."""
+    if any(math.isnan(score) for score in scores):
+        raise DataError("the model's scores are not numbers", "its weights are damaged, or training diverged")

@@ -2,69 +2,54 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search.hypothesis import Hypothesis, next_logits
-from seq2attn.tensors import take
-from seq2attn.tokens import BOS, EOS
+from seq2attn.search.hypothesis import Hypothesis, Sentences
+from seq2attn.search.stepwise import write_stepwise
 
 
 @dataclass(frozen=True)
 class Sampling:
     """y_t ~ softmax(logits / temperature), among the `top_k` likeliest tokens if that is set. The score is log p(y | x).
 
-    Each line draws from a generator of its own, seeded by (seed, line), so a line's sample does not depend on its batch.
+    Each sentence draws from a generator of its own, made from `seed` and the sentence's id, so that its sample does not depend on
+    the batch it is in.
     """
 
     temperature: float = 1.0
     top_k: int | None = None
     seed: int = 1
 
-    @torch.inference_mode()
-    def __call__(
-        self,
-        model: Seq2Seq,
-        source: Int[Tensor, "B S"],
-        limits: Int[Tensor, " B"],
-        never: Int[Tensor, " N"],
-        lines: Sequence[int],
-    ) -> list[list[Hypothesis]]:
+    def __call__(self, model: Seq2Seq, sentences: Sentences, banned: Int[Tensor, " N"]) -> list[list[Hypothesis]]:
         """One hypothesis for each sentence."""
-        encoded = model.encoder(source)
-        memory, state = model.decoder.remember(encoded), model.decoder.start(encoded, 1)
-        generators = [torch.Generator().manual_seed(self.seed * 1_000_003 + line) for line in lines]
-        results = [Hypothesis([], 0.0) for _ in lines]
-        alive = list(range(len(lines)))
-        token = torch.full((len(source), 1), BOS, device=source.device)
-        for length in range(1, int(limits.max()) + 1):
-            features, state = model.decoder.step(token, state, memory)
-            log_p = next_logits(model, features, never)[:, 0].log_softmax(-1)
-            token = self._draw(log_p, [generators[sentence] for sentence in alive])[:, None]
-            chosen = log_p.gather(1, token)[:, 0].tolist()
-            keep = []
-            for row, sentence in enumerate(alive):
-                tokens, score = results[sentence]
-                drawn = int(token[row, 0])
-                results[sentence] = Hypothesis(tokens + [drawn] * (drawn != EOS), score + chosen[row])
-                if drawn != EOS and length < int(limits[sentence]):
-                    keep.append(row)
-            if not keep:
-                break
-            if len(keep) < len(alive):
-                rows = torch.tensor(keep, device=source.device)
-                alive, token = [alive[row] for row in keep], token[rows]
-                state, memory = take(state, rows), take(memory, rows)
-        return [[hypothesis] for hypothesis in results]
+        generators = [make_generator(self.seed, sentence) for sentence in sentences.ids]
 
-    def _draw(self, log_p: Float[Tensor, "B V"], generators: list[torch.Generator]) -> Int[Tensor, " B"]:
-        """The Gumbel-max trick: argmax(log p / temperature + Gumbel noise) is a draw from the softmax."""
+        def choose(log_p: Float[Tensor, "B V"], places: list[int]) -> Int[Tensor, " B"]:
+            return self.draw(log_p, [generators[place] for place in places])
+
+        return write_stepwise(model, sentences, banned, choose)
+
+    def draw(self, log_p: Float[Tensor, "B V"], generators: Sequence[np.random.Generator]) -> Int[Tensor, " B"]:
+        """Draw a token for each sentence by the Gumbel-max trick: argmax(log p / temperature + Gumbel noise)."""
         log_p = log_p / self.temperature
         if self.top_k is not None and self.top_k < log_p.shape[1]:
             lowest = log_p.topk(self.top_k).values[:, -1:]
             log_p = log_p.masked_fill(log_p < lowest, -torch.inf)
-        noise = torch.stack([torch.empty(log_p.shape[1]).exponential_(generator=g) for g in generators])
-        return (log_p - noise.log().to(log_p)).argmax(-1)
+        times = np.stack([generator.standard_exponential(log_p.shape[1]) for generator in generators])
+        noise = torch.from_numpy(times).clamp_min(torch.finfo(torch.float64).tiny).log()
+        return (log_p - noise.to(log_p.dtype).to(log_p.device)).argmax(-1)
+
+
+def make_generator(seed: int, sentence: int) -> np.random.Generator:
+    """A generator whose 128-bit key is a hash of both numbers, so that no two pairs draw the same.
+
+    PyTorch's own generator takes 32 bits of its seed on a CPU, too few for a hash that must not collide.
+    """
+    key = blake2b(f"{seed} {sentence}".encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))

@@ -13,12 +13,12 @@ from seq2attn.data.long_lines import split
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search.hypothesis import Search
+from seq2attn.search.hypothesis import Search, Sentences
 from seq2attn.tokens import EOS, PAD
 
 OnLong = Literal["split", "truncate", "error"]
 
-_PARTS = 2**40  # part p of line n is drawn as sentence n + p · 2⁴⁰: no two parts of a line draw the same
+_PARTS = 2**40  # part p of line n has the sentence id n + p · 2⁴⁰, which no other part has
 
 
 class Translation(NamedTuple):
@@ -31,11 +31,14 @@ class Translation(NamedTuple):
 class Translator:
     """Sorts a window of lines by length, searches in batches of similar lengths, and gives the results back in order.
 
-    A batch holds at most `batch_tokens` padded source subwords. A translation has at most `2·subwords + 10` tokens.
+    batch_tokens: the most padded source subwords of a batch.
+    window: how many lines are read before they are translated.
+    longest: the most subwords of a line, end of sentence included; None: any number. `overlong` counts the lines above it.
+    on_long: what happens to such a line. "split": its parts are translated and joined by `space`; the k-th best translation of
+        the line is made of the k-th best ones of its parts, and its score is their sum. "truncate": its first `longest`
+        subwords are translated. "error": it raises DataError.
 
-    A line of more than `longest` subwords, end of sentence included (None: any number is fine), is counted in `overlong`. It
-    is split, and the translations of its parts joined by `space`: the k-th best of the line are the k-th best of its parts,
-    their score is the sum. Or it is truncated to its first `longest` subwords; or it is a DataError.
+    A translation has at most 2·subwords + 10 tokens.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class Translator:
         self.overlong = 0
         self._model = model
         self._tokenizer = tokenizer
-        self._never = torch.tensor(tokenizer.banned_tokens())
+        self._banned = torch.tensor(tokenizer.banned_tokens())
         self._search = search
         self._batch_tokens = batch_tokens
         self._window = window
@@ -68,9 +71,9 @@ class Translator:
             yield from results
 
     def translate_windows(self, windows: Iterable[Sequence[str]]) -> Iterator[list[list[Translation]]]:
-        """The hypotheses of each line, a window at a time, before the next one is read.
+        """The hypotheses of each line, a window at a time: a window is translated before the next one is read.
 
-        A line that is an error ends it: the translations of the lines before it come first.
+        At a line that is refused, the translations of the lines before it come first, then the DataError is raised.
         """
         read = 0
         with self._evaluating():
@@ -80,8 +83,8 @@ class Translator:
                 for number, line in enumerate(window, start=read):
                     try:
                         parts.append(self._parts(line, number))
-                    except DataError as found:
-                        error = found
+                    except DataError as refused:
+                        error = refused
                         break
                 yield self._translate_lines(parts, read)
                 if error is not None:
@@ -123,11 +126,11 @@ class Translator:
                 "choose --on-long split or truncate",
             )
         if self._on_long == "truncate":
-            return [self._truncated(ids)]
+            return [self._truncate(ids)]
         parts = split(line, lambda text: len(self._encode(text)) <= self.longest)
-        return [self._truncated(self._encode(part)) for part in parts]
+        return [self._truncate(self._encode(part)) for part in parts]
 
-    def _truncated(self, ids: list[int]) -> list[int]:
+    def _truncate(self, ids: list[int]) -> list[int]:
         return ids if len(ids) <= self.longest else [*ids[: self.longest - 1], EOS]
 
     def _translate_lines(self, lines: list[list[list[int]]], first: int) -> list[list[Translation]]:
@@ -135,10 +138,10 @@ class Translator:
         sources = [
             (first + line + part * _PARTS, ids) for line, parts in enumerate(lines) for part, ids in enumerate(parts)
         ]
-        found = iter(self._translate_window(sources))
-        return [self._joined([next(found) for _ in parts]) for parts in lines]
+        results = iter(self._translate_window(sources))
+        return [self._join([next(results) for _ in parts]) for parts in lines]
 
-    def _joined(self, parts: list[list[Translation]]) -> list[Translation]:
+    def _join(self, parts: list[list[Translation]]) -> list[Translation]:
         return [
             Translation(self._space.join(t.text for t in ranked if t.text), sum(t.score for t in ranked))
             for ranked in zip(*(part for part in parts if part != _EMPTY), strict=False)
@@ -158,15 +161,15 @@ class Translator:
 
     def _search_batch(self, batch: list[tuple[int, list[int]]]) -> list[list[Translation]]:
         device = self._model.output.device
-        numbers, encoded = [number for number, _ in batch], [ids for _, ids in batch]
-        source = pad_sequence([torch.tensor(ids) for ids in encoded], batch_first=True, padding_value=PAD).to(device)
+        ids, encoded = [sentence for sentence, _ in batch], [tokens for _, tokens in batch]
+        source = pad_sequence([torch.tensor(tokens) for tokens in encoded], batch_first=True, padding_value=PAD).to(
+            device
+        )
         longest = self._model.longest_target or sys.maxsize
-        limits = torch.tensor([min(2 * len(ids) + 10, longest) for ids in encoded], device=device)
-        found = self._search(self._model, source, limits, self._never.to(device), numbers)
-        if not all(found):
-            raise DataError("the model's scores are not numbers", "its weights are damaged, or training diverged")
-        texts = iter(self._tokenizer.decode_target([h.tokens for hypotheses in found for h in hypotheses]))
-        return [[Translation(next(texts), h.score) for h in hypotheses] for hypotheses in found]
+        limits = torch.tensor([min(2 * len(tokens) + 10, longest) for tokens in encoded], device=device)
+        results = self._search(self._model, Sentences(source, limits, ids), self._banned.to(device))
+        texts = iter(self._tokenizer.decode_target([h.tokens for hypotheses in results for h in hypotheses]))
+        return [[Translation(next(texts), h.score) for h in hypotheses] for hypotheses in results]
 
 
 _EMPTY = [Translation("", 0.0)]

@@ -163,8 +163,12 @@ class _MixtureCrossEntropy(Function):
             for piece, log_w, gold in pieces:
                 piece, log_w = leaf(piece), leaf(log_w)
                 logits = (piece @ matrix.T).to(weight.dtype) + offset
-                each, log_w_of_all = logits.log_softmax(2), log_w[:, :, None]
-                log_p = (log_w_of_all.exp() * each).sum(1) if elbo else (log_w_of_all + each).logsumexp(1)
+                log_components, log_w_of_all = logits.log_softmax(2), log_w[:, :, None]
+                log_p = (
+                    (log_w_of_all.exp() * log_components).sum(1)
+                    if elbo
+                    else (log_w_of_all + log_components).logsumexp(1)
+                )
                 nll = -log_p.gather(1, gold[:, None]).sum()
                 smoothed = (1 - smoothing) * nll - smoothing * log_p.mean(1).sum()
                 losses.append(torch.stack([smoothed, nll]).detach())

@@ -14,6 +14,7 @@ from seq2attn.attention import (
     General,
     Global,
     LocalMonotonic,
+    Request,
     Score,
     Sentinel,
     Span,
@@ -65,7 +66,7 @@ def test_two_encoder_states_and_a_sentinel_of_value_zero() -> None:
     source = torch.tensor([[[1.0, 2], [3, 4]]], dtype=torch.float64)
     query = torch.full((1, 1, 2), 0.5, dtype=torch.float64)
     memory = one.remember(source, torch.ones(1, 2, dtype=torch.bool))
-    found = one(query, memory, sentinel=torch.ones(1, 1, 1, dtype=torch.float64), trace=True)
+    found = one(Request(query, sentinel=torch.ones(1, 1, 1, dtype=torch.float64), trace=True), memory)
     assert found.sentinel.item() == pytest.approx(0.042010, abs=5e-7)
     assert found.weights[0, 0, 0].tolist() == pytest.approx([0.114195, 0.843795], abs=5e-7)
     assert found.context[0, 0].tolist() == pytest.approx([2.645579, 3.603569], abs=5e-7)
@@ -75,7 +76,10 @@ def test_two_encoder_states_and_a_sentinel_of_value_zero() -> None:
 def test_the_context_is_the_sentinel_and_the_plain_context_in_proportion(score: Score) -> None:
     one, query, sentinel = adaptive(score), states(B, Q, D), states(B, Q, X, seed=2)
     memory = one.remember(states(B, S, D, seed=1), mask())
-    found, plain = one(query, memory, sentinel=sentinel, trace=True), one.attention(query, memory, trace=True)
+    found, plain = (
+        one(Request(query, sentinel=sentinel, trace=True), memory),
+        one.attention(Request(query, trace=True), memory),
+    )
     beta = found.sentinel[..., None]
     assert beta.min() > 0
     assert beta.max() > 0.1
@@ -88,7 +92,7 @@ def test_the_context_is_the_sentinel_and_the_plain_context_in_proportion(score: 
 def test_the_sentinel_is_scored_as_a_key(score: Score) -> None:
     one, query, sentinel = adaptive(score), states(B, Q, D), states(B, Q, X, seed=2)
     memory = one.remember(states(B, S, D, seed=1), mask())
-    found = one(query, memory, sentinel=sentinel, trace=True).sentinel
+    found = one(Request(query, sentinel=sentinel, trace=True), memory).sentinel
     for b, length in enumerate((S, 3)):
         for q in range(Q):
             keys = torch.cat([memory.keys[b, 0, :length], one.key(sentinel[b, q])[None]])
@@ -99,7 +103,10 @@ def test_the_sentinel_is_scored_as_a_key(score: Score) -> None:
 def test_a_sentinel_that_scores_nothing_leaves_the_attention_without_it() -> None:
     one, query, source, sentinel = forced(-1e4)
     memory = one.remember(source, mask())
-    found, plain = one(query, memory, sentinel=sentinel, trace=True), one.attention(query, memory, trace=True)
+    found, plain = (
+        one(Request(query, sentinel=sentinel, trace=True), memory),
+        one.attention(Request(query, trace=True), memory),
+    )
     assert (found.sentinel == 0).all()
     torch.testing.assert_close(found.context, plain.context, **EXACT)
     torch.testing.assert_close(found.weights, plain.weights, **EXACT)
@@ -107,7 +114,7 @@ def test_a_sentinel_that_scores_nothing_leaves_the_attention_without_it() -> Non
 
 def test_a_sentinel_that_scores_everything_hides_the_source() -> None:
     one, query, source, sentinel = forced(1e4)
-    found = one(query, one.remember(source, mask()), sentinel=sentinel, trace=True)
+    found = one(Request(query, sentinel=sentinel, trace=True), one.remember(source, mask()))
     assert (found.sentinel == 1).all()
     assert torch.equal(found.context, one.value(sentinel))
     found.context.square().sum().backward()
@@ -120,7 +127,7 @@ def test_without_a_legal_position_everything_is_the_sentinels(score: Score) -> N
     one, query, sentinel = adaptive(score), states(B, Q, D), states(B, Q, X, seed=2)
     source, nobody = states(B, S, D, seed=1).requires_grad_(), mask()
     nobody[1] = False
-    found = one(query, one.remember(source, nobody), sentinel=sentinel, trace=True)
+    found = one(Request(query, sentinel=sentinel, trace=True), one.remember(source, nobody))
     assert (found.sentinel[1] == 1).all()
     assert (found.sentinel[0] < 1).all()
     assert (found.weights[1] == 0).all()
@@ -133,8 +140,8 @@ def test_without_a_legal_position_everything_is_the_sentinels(score: Score) -> N
 def test_padding_is_invisible() -> None:
     one, query, sentinel = adaptive(Dot()), states(B, Q, D), states(B, Q, X, seed=2)
     source = states(B, S, D, seed=1)
-    batch = one(query, one.remember(source, mask()), sentinel=sentinel, trace=True)
-    alone = one(query[1:], one.remember(source[1:, :3], mask()[1:, :3]), sentinel=sentinel[1:], trace=True)
+    batch = one(Request(query, sentinel=sentinel, trace=True), one.remember(source, mask()))
+    alone = one(Request(query[1:], sentinel=sentinel[1:], trace=True), one.remember(source[1:, :3], mask()[1:, :3]))
     torch.testing.assert_close(batch.context[1:], alone.context, **EXACT)
     torch.testing.assert_close(batch.sentinel[1:], alone.sentinel, **EXACT)
     assert (batch.weights[1, ..., 3:] == 0).all()
@@ -151,7 +158,7 @@ def test_gathered_equals_masked(score: Score) -> None:
     found = []
     for gathered in (False, True):
         one = adaptive(score, LocalMonotonic(window=1, gathered=gathered))
-        found.append(one(query, one.remember(source, mask()), positions, sentinel=sentinel, trace=True))
+        found.append(one(Request(query, positions, sentinel=sentinel, trace=True), one.remember(source, mask())))
     for name in ("context", "weights", "sentinel"):
         torch.testing.assert_close(getattr(found[1], name), getattr(found[0], name), **EXACT)
 
@@ -159,10 +166,10 @@ def test_gathered_equals_masked(score: Score) -> None:
 def test_the_attention_inside_keeps_its_history() -> None:
     one, query, sentinel = adaptive(Dot(), temporal=True), states(B, Q, D), states(B, Q, X, seed=2)
     memory, history = one.remember(states(B, S, D, seed=1), mask()), one.start(mask(), 1)
-    whole = one(query, memory, sentinel=sentinel).context
+    whole = one(Request(query, sentinel=sentinel), memory).context
     for t in range(Q):
         now = slice(t, t + 1)
-        found = one(query[:, now], memory, past=history, sentinel=sentinel[:, now])
+        found = one(Request(query[:, now], past=history, sentinel=sentinel[:, now]), memory)
         history = found.history
         torch.testing.assert_close(found.context, whole[:, now], **EXACT)
 
@@ -171,15 +178,15 @@ def test_the_attention_inside_keeps_its_history() -> None:
 def test_asking_for_a_trace_changes_nothing(trace: bool) -> None:
     one, query, sentinel = adaptive(Dot()), states(B, Q, D), states(B, Q, X, seed=2)
     memory = one.remember(states(B, S, D, seed=1), mask())
-    found = one(query, memory, sentinel=sentinel, trace=trace)
-    assert torch.equal(found.context, one(query, memory, sentinel=sentinel).context)
+    found = one(Request(query, sentinel=sentinel, trace=trace), memory)
+    assert torch.equal(found.context, one(Request(query, sentinel=sentinel), memory).context)
     assert (found.weights is not None) == (found.sentinel is not None) == trace
 
 
 def test_the_sentinel_is_required() -> None:
     one = adaptive(Dot())
     with pytest.raises(ValueError, match="sentinel"):
-        one(states(B, Q, D), one.remember(states(B, S, D, seed=1), mask()))
+        one(Request(states(B, Q, D)), one.remember(states(B, S, D, seed=1), mask()))
 
 
 def test_the_sentinel_is_a_gate_on_the_cell() -> None:

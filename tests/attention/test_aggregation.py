@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seq2attn.attention import Aggregation, Attention, Dot, Global, LocalMonotonic, softmax
-from seq2attn.attention.aggregation import Gumbel, Mixture, Reinforce, expectation, joined
+from seq2attn.attention import Aggregation, Attention, Dot, Global, LocalMonotonic, Request, softmax
+from seq2attn.attention.aggregation import Gumbel, Mixture, Reinforce, expectation, join_choices
 from seq2attn.attention.marginal import Marginal
 
 EXACT = {"rtol": 0.0, "atol": 1e-12}
@@ -33,7 +33,7 @@ def one_head(aggregation: Aggregation = expectation, **parts: object) -> Attenti
 
 def weights_of(scores: Tensor, aggregation: Aggregation, training: bool = True) -> Tensor:
     """The weights that `aggregation` gives to one query."""
-    return aggregation(scores.softmax(-1)[None, None, None], training)[0][0, 0, 0]
+    return aggregation(scores.softmax(-1)[None, None, None], training).weights[0, 0, 0]
 
 
 def two_scores() -> Tensor:
@@ -47,7 +47,7 @@ def two_scores() -> Tensor:
 def test_positions_are_drawn_as_often_as_their_weights_say(aggregation: Aggregation) -> None:
     torch.manual_seed(1)
     weights = two_scores().detach().softmax(-1).expand(1, 1, 20_000, 2)
-    drawn, _ = aggregation(weights, True)
+    drawn = aggregation(weights, True).weights
     assert ((drawn == 0) | (drawn == 1)).all()
     assert (drawn.sum(-1) == 1).all()
     assert drawn.mean(2).flatten().tolist() == pytest.approx(ALPHA, abs=0.007)  # three standard deviations
@@ -55,21 +55,20 @@ def test_positions_are_drawn_as_often_as_their_weights_say(aggregation: Aggregat
 
 @pytest.mark.parametrize("aggregation", [Gumbel(), Reinforce(soft_mix=1.0)], ids=str)
 def test_without_training_the_likeliest_position_is_chosen(aggregation: Aggregation) -> None:
-    chosen, choice = aggregation(torch.tensor([[[[0.2, 0.5, 0.3], [0.6, 0.4, 0.0]]]]), False)
+    chosen, choice, history = aggregation(torch.tensor([[[[0.2, 0.5, 0.3], [0.6, 0.4, 0.0]]]]), False)
     assert chosen.tolist() == [[[[0, 1, 0], [1, 0, 0]]]]
     assert choice is None
+    assert history == ()
 
 
 @pytest.mark.parametrize(
     "aggregation", [expectation, Gumbel(5.0), Reinforce(soft_mix=0.0)], ids=["expectation", "gumbel", "reinforce"]
 )
 @pytest.mark.parametrize("training", [True, False])
-def test_illegal_positions_are_never_chosen_and_rows_without_a_legal_one_stay_empty(
-    aggregation: Aggregation, training: bool
-) -> None:
+def test_illegal_positions_are_not_chosen_and_empty_rows_stay_empty(aggregation: Aggregation, training: bool) -> None:
     scores = states(200, 1, 2, 4).requires_grad_()
     legal = torch.tensor([[False, True, False, True], [False] * 4])
-    used, choice = aggregation(softmax(scores, legal), training)
+    used, choice, _ = aggregation(softmax(scores, legal), training)
     assert (used.masked_select(~legal) == 0).all()
     torch.testing.assert_close(used.sum(-1), legal.any(-1).double().expand(200, 1, 2), **EXACT)
     total = (used * states(200, 1, 2, 4)).sum()
@@ -85,7 +84,7 @@ def test_illegal_positions_are_never_chosen_and_rows_without_a_legal_one_stay_em
 def test_the_likeliest_of_two_states_is_the_context(aggregation: Aggregation) -> None:
     attention = one_head(aggregation, context_width=2).eval()
     memory = attention.remember(torch.tensor([KEYS], dtype=torch.float64), torch.ones(1, 2, dtype=torch.bool))
-    found = attention(torch.full((1, 1, 2), 0.5, dtype=torch.float64), memory, trace=True)
+    found = attention(Request(torch.full((1, 1, 2), 0.5, dtype=torch.float64), trace=True), memory)
     assert found.context.tolist() == [[[3, 4]]]
     assert found.weights[0, 0, 0].tolist() == pytest.approx(ALPHA, abs=5e-7)  # before the choice
 
@@ -135,11 +134,11 @@ def test_the_weight_of_the_entropy_falls_to_zero() -> None:
     assert found == pytest.approx([0.04, 0.03, 0], abs=1e-12)
 
 
-def test_what_was_drawn_has_its_log_probability_and_the_entropy_of_the_weights() -> None:
+def test_a_choice_has_its_log_probability_and_entropy() -> None:
     torch.manual_seed(2)
     scores = two_scores()
     policy = Reinforce(soft_mix=0.0)
-    used, choice = policy(scores.softmax(-1).expand(1, 1, 50, 2), True)
+    used, choice, _ = policy(scores.softmax(-1).expand(1, 1, 50, 2), True)
     assert choice is not None
     assert choice.policy is policy
     assert choice.drawn.all()
@@ -152,19 +151,20 @@ def test_what_was_drawn_has_its_log_probability_and_the_entropy_of_the_weights()
     assert gradient.tolist() == pytest.approx([1 - ALPHA[0], -ALPHA[1]], abs=5e-7)
 
 
-def test_a_sentence_is_soft_in_all_of_its_steps_or_in_none_until_the_batch_is_over() -> None:
+def test_a_sentence_is_soft_in_all_steps_or_in_none() -> None:
     torch.manual_seed(3)
     policy, weights = Reinforce(soft_mix=0.3), states(2000, 1, 2, S).softmax(-1)
-    steps = [policy(weights, True) for _ in range(3)]
-    soft = torch.stack([(used == weights).flatten(1).all(1) for used, _ in steps])
+    steps = [policy(weights, True)]
+    for _ in range(2):
+        steps.append(policy(weights, True, steps[-1].history))
+    soft = torch.stack([(step.weights == weights).flatten(1).all(1) for step in steps])
     assert soft[0].double().mean().item() == pytest.approx(0.3, abs=0.03)
     assert (soft == soft[0]).all()
-    for used, choice in steps:
+    for used, choice, _ in steps:
         assert choice is not None
         assert (choice.drawn == ~soft[0][:, None]).all()
         assert ((used == 0) | (used == 1))[~soft[0]].all()
-    policy.observe(torch.zeros(1))
-    after = (policy(weights, True)[0] == weights).flatten(1).all(1)
+    after = (policy(weights, True).weights == weights).flatten(1).all(1)
     assert (after != soft[0]).double().mean().item() == pytest.approx(0.42, abs=0.04)  # 2 · 0.3 · 0.7: independent
 
 
@@ -179,7 +179,7 @@ def test_choices_of_successive_steps_join_in_order() -> None:
     torch.manual_seed(4)
     policy, weights = Reinforce(), states(B, 1, Q, S).softmax(-1)
     choices = [policy(weights[:, :, t : t + 1], True)[1] for t in range(Q)]
-    whole = joined([choice for choice in choices if choice is not None])
+    whole = join_choices([choice for choice in choices if choice is not None])
     assert whole.policy is policy
     torch.testing.assert_close(whole.entropy, -(weights * weights.log()).sum(-1)[:, 0], **EXACT)
     assert whole.log_probability.shape == whole.drawn.shape == (B, Q)
@@ -237,7 +237,7 @@ def test_where_there_is_no_choice_every_mode_is_soft_attention(case: str, traini
     found = {}
     for name, attention in modes().items():
         attention.train(training)
-        found[name] = attention(query, attention.remember(source, legal)).context
+        found[name] = attention(Request(query), attention.remember(source, legal)).context
     mixture = marginal(query, source, legal)
     assert found["soft"].abs().max() > 0.1
     for context in found.values():
@@ -251,31 +251,33 @@ def test_where_there_is_no_choice_every_mode_is_soft_attention(case: str, traini
 
 def marginal(query: Tensor, source: Tensor, legal: Tensor, top_k: int | None = None, **parts: object) -> Mixture:
     whole = Marginal(one_head(**parts), top_k=top_k)  # type: ignore[arg-type]
-    return whole(query, whole.remember(source, legal), torch.arange(query.shape[1])).context
+    return whole(Request(query, torch.arange(query.shape[1])), whole.remember(source, legal)).context
 
 
 def expected(mixture: Mixture) -> Tensor:
     return torch.einsum("bqm,bqmv->bqv", mixture.log_weights.exp(), mixture.values)
 
 
-def test_the_mixture_is_of_all_values_with_the_logarithms_of_their_weights() -> None:
+def test_a_mixture_holds_all_values_and_their_log_weights() -> None:
     query, source = states(B, Q, D), states(B, S, D)
     attention = Marginal(one_head())
-    found = attention(query, attention.remember(source, mask()), trace=True)
+    found = attention(Request(query, trace=True), attention.remember(source, mask()))
     assert found.context.values.shape == (B, Q, S, D)
     assert (found.context.values == source.masked_fill(~mask()[:, :, None], 0)[:, None]).all()
     torch.testing.assert_close(found.context.log_weights.exp(), found.weights[:, 0], **EXACT)
     soft = one_head()
-    torch.testing.assert_close(expected(found.context), soft(query, soft.remember(source, mask())).context, **EXACT)
+    torch.testing.assert_close(
+        expected(found.context), soft(Request(query), soft.remember(source, mask())).context, **EXACT
+    )
     assert (found.context.log_weights.exp()[1, :, 2:] == 0).all()
-    assert attention(query, attention.remember(source, mask())).weights is None
+    assert attention(Request(query), attention.remember(source, mask())).weights is None
 
 
 def test_the_gradient_of_the_log_weights_is_that_of_log_softmax() -> None:
     source = torch.eye(S, dtype=torch.float64)[None]  # the query is the scores
     query, factor = states(1, 1, S).requires_grad_(), states(S)
     attention = Marginal(one_head(context_width=S))
-    logs = attention(query, attention.remember(source, torch.ones(1, S, dtype=torch.bool))).context.log_weights
+    logs = attention(Request(query), attention.remember(source, torch.ones(1, S, dtype=torch.bool))).context.log_weights
     own = torch.autograd.grad(logs[0, 0] @ factor, query)
     theirs = torch.autograd.grad(query[0, 0].log_softmax(0) @ factor, query)
     torch.testing.assert_close(own, theirs, **EXACT)

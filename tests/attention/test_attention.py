@@ -6,7 +6,19 @@ from jaxtyping import TypeCheckError
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from seq2attn.attention import Additive, Attention, Causal, Dot, General, Global, MultiHead, Score, Span, softmax
+from seq2attn.attention import (
+    Additive,
+    Attention,
+    Causal,
+    Dot,
+    General,
+    Global,
+    MultiHead,
+    Request,
+    Score,
+    Span,
+    softmax,
+)
 
 B, Q, S, D, HEADS = 2, 4, 5, 6, 3
 
@@ -32,8 +44,8 @@ def worked(
     memory = attention.remember(
         fp64(keys), torch.ones(1, len(keys), dtype=torch.bool), None if values is None else fp64(values)
     )
-    output = attention(fp64([query]), memory, trace=True)
-    fused = attention(fp64([query]), memory).context
+    output = attention(Request(fp64([query]), trace=True), memory)
+    fused = attention(Request(fp64([query])), memory).context
     torch.testing.assert_close(output.context, fused, rtol=0, atol=1e-12)
     return output.context[0, 0].tolist(), output.weights[0, :, 0].tolist()
 
@@ -99,7 +111,7 @@ def mask() -> Tensor:
 @pytest.mark.parametrize("scale", [1.0, 0.4])
 def test_scaled_dot_and_softmax_are_pytorchs(scale: float, trace: bool) -> None:
     attention, query, keys, values = one_head(Dot(scale=scale), 3), states(B, Q, D), states(B, S, D), states(B, S, 3)
-    own = attention(query, attention.remember(keys, mask(), values), trace=trace)
+    own = attention(Request(query, trace=trace), attention.remember(keys, mask(), values))
     expected = scaled_dot_product_attention(query, keys, values, mask()[:, None, :], scale=scale)
     torch.testing.assert_close(own.context, expected, rtol=0, atol=1e-12)
     assert (own.weights is not None) == trace
@@ -123,7 +135,7 @@ def test_multi_head_equals_pytorchs_with_the_same_weights(causal: bool, trace: b
         query, source, source, key_padding_mask=~mask(), attn_mask=past, average_attn_weights=False
     )
     positions = torch.arange(S) if causal else None
-    found = own(query, own.remember(source, mask()), positions, trace=trace)
+    found = own(Request(query, positions, trace=trace), own.remember(source, mask()))
     torch.testing.assert_close(found.context, expected, rtol=0, atol=1e-12)
     if found.weights is not None:
         torch.testing.assert_close(found.weights, weights, rtol=0, atol=1e-12)
@@ -138,13 +150,13 @@ def test_heads_must_divide_the_width() -> None:
     "score", [Dot(), General(query_width=D, key_width=D), Additive(query_width=D, key_width=D, width=3)]
 )
 @pytest.mark.parametrize("trace", [False, True])
-def test_a_query_without_a_legal_key_gets_nothing_and_gives_no_gradient(score: Score, trace: bool) -> None:
+def test_a_query_without_a_legal_key_gets_nothing(score: Score, trace: bool) -> None:
     assert isinstance(score, nn.Module)
     attention = one_head(score.double(), D)
     query, source = states(B, Q, D).requires_grad_(), states(B, S, D).requires_grad_()
     nobody = mask()
     nobody[1] = False
-    output = attention(query, attention.remember(source, nobody), trace=trace)
+    output = attention(Request(query, trace=trace), attention.remember(source, nobody))
     output.context.square().sum().backward()
     assert (output.context[1] == 0).all()
     assert (query.grad[1] == 0).all()
@@ -155,25 +167,25 @@ def test_a_query_without_a_legal_key_gets_nothing_and_gives_no_gradient(score: S
         assert (output.weights[1] == 0).all()
 
 
-def test_dropout_acts_on_the_weights_in_training_and_not_on_the_trace() -> None:
+def test_dropout_acts_in_training_and_not_on_the_trace() -> None:
     torch.manual_seed(1)
     attention = one_head(Additive(query_width=D, key_width=D, width=3).double(), D, dropout=0.5)
     memory = attention.remember(states(B, S, D), mask())
-    output = attention(states(B, Q, D), memory, trace=True)
+    output = attention(Request(states(B, Q, D), trace=True), memory)
     torch.testing.assert_close(output.weights.sum(-1), torch.ones(B, 1, Q, dtype=torch.float64))
     assert not torch.allclose(output.context, (output.weights @ memory.values)[:, 0])
     attention.eval()
     torch.testing.assert_close(
-        attention(states(B, Q, D), memory).context, (output.weights @ memory.values)[:, 0], rtol=0, atol=1e-12
+        attention(Request(states(B, Q, D)), memory).context, (output.weights @ memory.values)[:, 0], rtol=0, atol=1e-12
     )
 
 
 def test_bf16_autocast_keeps_the_weights_in_fp32_and_the_context_close() -> None:
     attention = one_head(Dot(scale=D**-0.5), D)
     query, source = states(B, Q, D).float(), states(B, S, D).float()
-    exact = attention(query, attention.remember(source, mask()), trace=True)
+    exact = attention(Request(query, trace=True), attention.remember(source, mask()))
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = attention(query, attention.remember(source, mask()), trace=True)
+        rounded = attention(Request(query, trace=True), attention.remember(source, mask()))
     assert rounded.weights.dtype == torch.float32
     torch.testing.assert_close(rounded.context.float(), exact.context, rtol=0, atol=0.03)
 
@@ -182,6 +194,6 @@ def test_a_wrong_shape_is_refused() -> None:
     attention = one_head(Dot(), D)
     memory = attention.remember(states(B, S, D), mask())
     with pytest.raises(TypeCheckError, match=r"(?s)Type-check.*query"):
-        attention(states(Q, D), memory)  # PyTorch alone would broadcast
+        attention(Request(states(Q, D)), memory)  # PyTorch alone would broadcast
     with pytest.raises(TypeCheckError, match=r"(?s)Type-check.*mask"):
         attention.remember(states(B, S, D), mask()[:, :-1])

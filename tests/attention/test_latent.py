@@ -6,7 +6,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seq2attn.attention import Additive, Attention, Causal, Dot, Global, Memory, MultiHead, Score, Span, Window, softmax
+from seq2attn.attention import (
+    Additive,
+    Attention,
+    Causal,
+    Dot,
+    Global,
+    Memory,
+    MultiHead,
+    Request,
+    Score,
+    Span,
+    Window,
+    softmax,
+)
 from seq2attn.attention.latent import Latent
 from seq2attn.models.embedding import Embedding, token_embedding
 from seq2attn.models.seq2seq import Encoded
@@ -74,7 +87,7 @@ def test_two_heads_attend_each_with_its_half(absorbs: Callable[[int, int], bool]
     two._absorbs = absorbs
     source = torch.tensor([[[1, 2, 1, 0], [3, 4, 0, 1.0]]], dtype=torch.float64)
     query = torch.tensor([[[0.5, 0.5, 1, 0]]], dtype=torch.float64)
-    found = two(query, two.remember(source, torch.ones(1, 2, dtype=torch.bool)), trace=True)
+    found = two(Request(query, trace=True), two.remember(source, torch.ones(1, 2, dtype=torch.bool)))
     assert found.weights[0, 0, 0].tolist() == pytest.approx([0.195570, 0.804430], abs=5e-7)
     assert found.weights[0, 1, 0].tolist() == pytest.approx([0.669762, 0.330238], abs=5e-7)
     assert found.context[0, 0].tolist() == pytest.approx([2.608859, 3.608859, 0.669762, 0.330238], abs=5e-7)
@@ -89,7 +102,7 @@ def test_the_rotary_part_turns_queries_and_keys_by_their_positions(absorbs: Call
         one.query[-1].weight.copy_(torch.tensor([[0.0], [1], [0]]))
         one.down.weight.copy_(torch.tensor([[1.0], [1], [0]]))
     ones = torch.ones(1, 2, 1, dtype=torch.float64)
-    found = one(ones[:, :1], one.remember(ones, ones[..., 0] > 0), torch.tensor([1]), trace=True)
+    found = one(Request(ones[:, :1], torch.tensor([1]), trace=True), one.remember(ones, ones[..., 0] > 0))
     assert found.weights[0, 0, 0].tolist() == pytest.approx([0.434035, 0.565965], abs=5e-7)
 
 
@@ -105,7 +118,7 @@ def test_absorbed_equals_expanded_and_so_do_the_gradients(
         attention = latent(span=span, rotary=rotary, query=query)
         attention._absorbs = absorbs
         target, source = states(B, Q, WIDTH).requires_grad_(), states(B, S, WIDTH).requires_grad_()
-        output = attention(target, attention.remember(source, mask()), torch.arange(1, Q + 1), trace=trace)
+        output = attention(Request(target, torch.arange(1, Q + 1), trace=trace), attention.remember(source, mask()))
         output.context.square().sum().backward()
         gradients = [target.grad, source.grad, *(each.grad for each in attention.parameters())]
         found.append((output.context, output.weights, gradients))
@@ -124,10 +137,10 @@ def test_few_queries_are_absorbed_and_many_are_not(monkeypatch: pytest.MonkeyPat
     assert not base._absorbs(17, 20)
     small = latent()
     memory = small.remember(states(B, S, WIDTH), mask())
-    monkeypatch.delattr(Latent, "_expanded")
-    small(states(B, 1, WIDTH), memory, torch.tensor([S]))
-    with pytest.raises(AttributeError, match="_expanded"):
-        small(states(B, S, WIDTH), memory, torch.arange(S))
+    monkeypatch.delattr(Latent, "_attend_expanded")
+    small(Request(states(B, 1, WIDTH), torch.tensor([S - 1])), memory)
+    with pytest.raises(AttributeError, match="_attend_expanded"):
+        small(Request(states(B, S, WIDTH), torch.arange(S)), memory)
 
 
 @torch.no_grad()
@@ -159,7 +172,7 @@ def test_at_full_rank_it_is_multi_head_attention(absorbs: Callable[[int, int], b
     heads = MultiHead(one_head(size, size), heads=2, **widths).double()
 
     def context(attention: MultiHead | Latent) -> Tensor:
-        return attention(states(B, Q, WIDTH), attention.remember(states(B, S, WIDTH), mask())).context
+        return attention(Request(states(B, Q, WIDTH)), attention.remember(states(B, S, WIDTH), mask())).context
 
     whole, half, normed = compressed(heads, WIDTH), compressed(heads, WIDTH // 2), compressed(heads, WIDTH, norm=True)
     for each in (whole, half, normed):
@@ -174,7 +187,7 @@ def test_at_full_rank_it_is_multi_head_attention(absorbs: Callable[[int, int], b
 def test_stepping_with_a_growing_memory_equals_teacher_forcing(rotary: int, query: int | None) -> None:
     attention, target = latent(span=Causal(), rotary=rotary, query=query), states(B, S, WIDTH)
     real = torch.ones(B, S, dtype=torch.bool)
-    expected = attention(target, attention.remember(target, real), torch.arange(S), trace=True)
+    expected = attention(Request(target, torch.arange(S), trace=True), attention.remember(target, real))
     memory = attention.remember(target[:, :0], real[:, :0])
     for step in range(S):
         now = target[:, step : step + 1]
@@ -184,13 +197,13 @@ def test_stepping_with_a_growing_memory_equals_teacher_forcing(rotary: int, quer
             torch.cat([memory.values, new.values], 2),
             torch.cat([memory.mask, new.mask], 1),
         )
-        found = attention(now, memory, torch.tensor([step]), trace=True)
+        found = attention(Request(now, torch.tensor([step]), trace=True), memory)
         torch.testing.assert_close(found.context[:, 0], expected.context[:, step], rtol=0, atol=1e-10)
         seen = expected.weights[:, :, step, : step + 1]
         torch.testing.assert_close(found.weights[:, :, 0], seen, rtol=0, atol=1e-10)
 
 
-def test_a_decoder_of_base_size_keeps_6912_bytes_for_each_target_token() -> None:
+def test_a_decoder_of_base_size_keeps_6912_bytes_a_token() -> None:
     """(256 + 32) numbers in each of 6 layers, 4 bytes each; 8 heads of 64 with keys and values of their own keep 24,576."""
 
     def base(span: Span, rotary: int) -> Latent:
@@ -227,20 +240,22 @@ def test_a_decoder_of_base_size_keeps_6912_bytes_for_each_target_token() -> None
 def test_padding_is_invisible(absorbs: Callable[[int, int], bool]) -> None:
     attention, target, source = latent(), states(B, Q, WIDTH), states(B, S, WIDTH)
     attention._absorbs = absorbs
-    together = attention(target, attention.remember(source, mask()), torch.arange(Q)).context[1]
+    together = attention(Request(target, torch.arange(Q)), attention.remember(source, mask())).context[1]
     memory = attention.remember(source[1:, :3], mask()[1:, :3])
-    torch.testing.assert_close(attention(target[1:], memory, torch.arange(Q)).context[0], together, rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        attention(Request(target[1:], torch.arange(Q)), memory).context[0], together, rtol=0, atol=1e-12
+    )
 
 
 @ways
-def test_bf16_autocast_keeps_the_weights_in_fp32_and_the_memory_in_bf16(absorbs: Callable[[int, int], bool]) -> None:
+def test_bf16_autocast_keeps_weights_in_fp32_and_memory_in_bf16(absorbs: Callable[[int, int], bool]) -> None:
     attention = latent(query=5).float()
     attention._absorbs = absorbs
     target, source, positions = states(B, Q, WIDTH).float(), states(B, S, WIDTH).float(), torch.arange(Q)
-    exact = attention(target, attention.remember(source, mask()), positions).context
+    exact = attention(Request(target, positions), attention.remember(source, mask())).context
     with torch.autocast("cpu", torch.bfloat16):
         memory = attention.remember(source, mask())
-        rounded = attention(target, memory, positions, trace=True)
+        rounded = attention(Request(target, positions, trace=True), memory)
     assert memory.keys.dtype == torch.bfloat16
     assert rounded.weights.dtype == torch.float32
     torch.testing.assert_close(rounded.context.float(), exact, rtol=0, atol=0.05)
@@ -250,7 +265,7 @@ def test_what_latent_attention_cannot_do() -> None:
     with pytest.raises(ValueError, match="3 is odd"):
         latent(rotary=3)
     with pytest.raises(ValueError, match="need the queries' positions"):
-        latent()(states(B, Q, WIDTH), latent().remember(states(B, S, WIDTH), mask()))
+        latent()(Request(states(B, Q, WIDTH)), latent().remember(states(B, S, WIDTH), mask()))
     with pytest.raises(ValueError, match="the same states"):
         latent().remember(states(B, S, WIDTH), mask(), states(B, S, WIDTH))
 
@@ -259,5 +274,5 @@ def test_what_latent_attention_cannot_do() -> None:
         return Latent(one, heads=1, query_width=1, key_width=1, latent_width=1, head_width=1)
 
     for score, temporal in [(Additive(query_width=1, key_width=1, width=1), False), (Dot(), True)]:
-        with pytest.raises(ValueError, match="only a dot product, without history"):
+        with pytest.raises(ValueError, match="only a dot product that is averaged, without history"):
             inside(score, temporal)

@@ -15,6 +15,7 @@ from seq2attn.attention import (
     Global,
     LocalMonotonic,
     LocalPredictive,
+    Request,
     Score,
     Span,
     softmax,
@@ -61,7 +62,7 @@ def weights(span: Span, length: int, positions: Tensor | None) -> list[list[floa
     zeros, real = torch.zeros(1, length, 2, dtype=torch.float64), torch.ones(1, length, dtype=torch.bool)
     one = attention(span)
     query = zeros.new_zeros(1, 1 if positions is None else len(positions), 2)
-    return one(query, one.remember(zeros, real), positions, trace=True).weights[0, 0].tolist()
+    return one(Request(query, positions, trace=True), one.remember(zeros, real)).weights[0, 0].tolist()
 
 
 GOLDEN = [0.027067, 0.121306, 0.200000, 0.121306, 0.027067]
@@ -83,7 +84,7 @@ def test_a_monotonic_window_has_the_same_gaussian(gathered: bool) -> None:
 
 
 @every_way
-def test_a_monotonic_window_moves_with_the_target_and_stays_at_the_last_word(gathered: bool) -> None:
+def test_a_monotonic_window_moves_with_the_target_to_the_last_word(gathered: bool) -> None:
     span = LocalMonotonic(window=1, gathered=gathered)
     half, third = 1 / 2, 1 / 3
     found = weights(span, 4, torch.tensor([0, 1, 2, 3, 4, 5, 90]))
@@ -101,7 +102,7 @@ def test_a_monotonic_window_moves_with_the_target_and_stays_at_the_last_word(gat
 @every_way
 def test_a_monotonic_window_stays_at_the_last_word_of_each_sentence(gathered: bool) -> None:
     one = attention(LocalMonotonic(window=0, gathered=gathered))
-    found = one(states(B, T, D), one.remember(states(B, S, D), mask()), torch.arange(T), trace=True).weights
+    found = one(Request(states(B, T, D), torch.arange(T), trace=True), one.remember(states(B, S, D), mask())).weights
     assert found[:, 0].argmax(-1).tolist() == [[0, 1, 2, 3, 4, 5, 5], [0, 1, 2, 2, 2, 2, 2], [0] * T]
     assert (found.sum(-1) == 1).all()
 
@@ -112,27 +113,29 @@ def test_a_monotonic_window_that_is_wide_enough_is_global(score: Score, gathered
     query, source = states(B, T, D), states(B, S, D, seed=1)
     everything = attention(Global(), score)
     memory = everything.remember(source, mask())
-    expected = everything(query, memory, trace=True)
+    expected = everything(Request(query, trace=True), memory)
     found = attention(LocalMonotonic(window=max(S, T) - 1, gathered=gathered), score)(
-        query, memory, torch.arange(T), trace=True
+        Request(query, torch.arange(T), trace=True), memory
     )
     torch.testing.assert_close(found.weights, expected.weights, **EXACT)
     torch.testing.assert_close(found.context, expected.context, **EXACT)
     if not gathered:
         assert torch.equal(found.context, expected.context)
     narrow = attention(LocalMonotonic(window=S - 2, gathered=gathered), score)
-    assert not torch.allclose(narrow(query, memory, torch.arange(T)).context, expected.context)
+    assert not torch.allclose(narrow(Request(query, torch.arange(T)), memory).context, expected.context)
 
 
 @every_way
-def test_a_predicted_window_that_is_wide_enough_is_global_without_the_gaussian(gathered: bool) -> None:
+def test_a_wide_enough_predicted_window_is_global(gathered: bool) -> None:
     query, source = states(B, T, D), states(B, S, D, seed=1)
     everything = attention(Global())
     memory = everything.remember(source, mask())
-    expected = everything(query, memory, trace=True)
+    expected = everything(Request(query, trace=True), memory)
 
     def found(gaussian: bool) -> Tensor:
-        return attention(predictive(S, gaussian=gaussian, gathered=gathered))(query, memory, trace=True).weights
+        return attention(predictive(S, gaussian=gaussian, gathered=gathered))(
+            Request(query, trace=True), memory
+        ).weights
 
     torch.testing.assert_close(found(gaussian=False), expected.weights, **EXACT)
     assert not torch.allclose(found(gaussian=True), expected.weights)
@@ -145,13 +148,18 @@ def test_a_monotonic_window_is_pytorchs_attention_with_a_band_mask(window: int, 
     ends = torch.tensor(LENGTHS)[:, None, None] - 1
     band = (torch.arange(S) - torch.arange(T)[:, None].minimum(ends)).abs() <= window
     expected = scaled_dot_product_attention(query, source, source, band & mask()[:, None], scale=1.0)
-    torch.testing.assert_close(one(query, one.remember(source, mask()), torch.arange(T)).context, expected, **EXACT)
+    torch.testing.assert_close(
+        one(Request(query, torch.arange(T)), one.remember(source, mask())).context, expected, **EXACT
+    )
 
 
 def test_a_gaussian_without_end_is_global() -> None:
     query, everything = states(B, T, D), attention(Global())
     memory = everything.remember(states(B, S, D, seed=1), mask())
-    expected, found = everything(query, memory).context, attention(predictive(10**9))(query, memory).context
+    expected, found = (
+        everything(Request(query), memory).context,
+        attention(predictive(10**9))(Request(query), memory).context,
+    )
     torch.testing.assert_close(found, expected, **EXACT)
 
 
@@ -175,10 +183,10 @@ def test_padding_is_invisible(kind: str, gaussian: bool, gathered: bool) -> None
     else:
         span = predictive(1, gaussian=gaussian, gathered=gathered)
     one, query, source, positions = attention(span), states(B, T, D), states(B, S, D, seed=1), torch.arange(T)
-    batch = one(query, one.remember(source, mask()), positions, trace=True)
+    batch = one(Request(query, positions, trace=True), one.remember(source, mask()))
     for b, length in enumerate(LENGTHS):
         memory = one.remember(source[b : b + 1, :length], mask()[b : b + 1, :length])
-        alone = one(query[b : b + 1], memory, positions, trace=True)
+        alone = one(Request(query[b : b + 1], positions, trace=True), memory)
         torch.testing.assert_close(batch.context[b : b + 1], alone.context, **EXACT)
         torch.testing.assert_close(batch.weights[b : b + 1, ..., :length], alone.weights, **EXACT)
         assert (batch.weights[b, ..., length:] == 0).all()
@@ -200,7 +208,7 @@ def test_gathered_equals_masked_with_its_gradients(kind: str, window: int, score
             parameters = list(span.parameters()) if gaussian else []
         one = attention(span, score)
         query, source = states(B, T, D).requires_grad_(), states(B, S, D, seed=1).requires_grad_()
-        output = one(query, one.remember(source, mask()), torch.arange(T), trace=True)
+        output = one(Request(query, torch.arange(T), trace=True), one.remember(source, mask()))
         gradients = torch.autograd.grad(output.context.square().sum(), (query, source, *parameters))
         found.append((output.weights, output.context, *gradients))
     for masked, gathered in zip(*found, strict=True):
@@ -221,7 +229,7 @@ def test_only_the_gaussian_gives_the_predicted_position_a_gradient(gathered: boo
     for gaussian in (False, True):
         one = attention(predictive(2, gaussian=gaussian, gathered=gathered))
         query, source = states(B, T, D), states(B, S, D, seed=1).requires_grad_()
-        one(query, one.remember(source, mask())).context.square().sum().backward()
+        one(Request(query), one.remember(source, mask())).context.square().sum().backward()
         moved = [bool(p.grad is not None and p.grad.abs().sum() > 0) for p in one.span.parameters()]
         assert moved == [gaussian, gaussian]
         assert source.grad.abs().sum() > 0
@@ -234,7 +242,7 @@ def test_the_gradient_of_a_predicted_window_is_that_of_its_numbers(gathered: boo
     def context(query: Tensor, source: Tensor, hidden: Tensor, vector: Tensor) -> Tensor:
         changed = {"span.hidden.weight": hidden, "span.vector.weight": vector}
         memory = one.remember(source, torch.ones(1, S, dtype=torch.bool))
-        return torch.func.functional_call(one, changed, (query, memory)).context
+        return torch.func.functional_call(one, changed, (Request(query), memory)).context
 
     inputs = (query, source, one.span.hidden.weight.detach(), one.span.vector.weight.detach())
     assert torch.autograd.gradcheck(context, tuple(each.requires_grad_() for each in inputs))
@@ -245,10 +253,10 @@ def test_the_gradient_of_a_predicted_window_is_that_of_its_numbers(gathered: boo
 def test_a_query_at_its_position_sees_what_it_sees_among_all(gaussian: bool, gathered: bool) -> None:
     one, query = attention(LocalMonotonic(window=1, gaussian=gaussian, gathered=gathered)), states(B, T, D)
     memory = one.remember(states(B, S, D, seed=1), mask())
-    whole = one(query, memory, torch.arange(T)).context
+    whole = one(Request(query, torch.arange(T)), memory).context
     for step in range(T):
         hypotheses = query[:, step : step + 1].expand(-1, 3, -1)
-        found = one(hypotheses, memory, torch.full((3,), step)).context
+        found = one(Request(hypotheses, torch.full((3,), step)), memory).context
         torch.testing.assert_close(found, whole[:, step : step + 1].expand(-1, 3, -1), **EXACT)
 
 

@@ -16,6 +16,7 @@ from seq2attn.attention import (
     LocalMonotonic,
     Memory,
     MultiHead,
+    Request,
     Score,
     Span,
     Strided,
@@ -61,7 +62,7 @@ def multi_head(
     found = MultiHead(
         attention,
         heads=heads,
-        groups=groups,
+        key_value_heads=groups,
         rotary=rotary,
         query_width=width,
         key_width=width,
@@ -79,8 +80,8 @@ def with_keys_of_their_own(grouped: MultiHead) -> MultiHead:
     full.query, full.output = grouped.query, grouped.output
     for own, shared in ((full.key, grouped.key), (full.value, grouped.value)):
         for to, given in ((own.weight, shared.weight), (own.bias, shared.bias)):
-            rows = given.detach().unflatten(0, (grouped.groups, HEAD))
-            to.data = rows.repeat_interleave(HEADS // grouped.groups, 0).flatten(0, 1)
+            rows = given.detach().unflatten(0, (grouped.key_value_heads, HEAD))
+            to.data = rows.repeat_interleave(HEADS // grouped.key_value_heads, 0).flatten(0, 1)
     return full
 
 
@@ -99,8 +100,8 @@ def test_grouped_heads_are_heads_with_equal_keys_and_values(score: Score, groups
     full = with_keys_of_their_own(grouped)
     for positions in ([0, 1, 2, 3, 4, 5], [5], [4, 0, 3]):
         query, source, places = states(B, len(positions), D), states(B, S, D, seed=1), torch.tensor(positions)
-        found = grouped(query, grouped.remember(source, mask()), places, trace=trace)
-        expected = full(query, full.remember(source, mask()), places, trace=trace)
+        found = grouped(Request(query, places, trace=trace), grouped.remember(source, mask()))
+        expected = full(Request(query, places, trace=trace), full.remember(source, mask()))
         torch.testing.assert_close(found.context, expected.context, **EXACT)
         assert (found.weights is not None) == trace
         if trace:
@@ -112,8 +113,8 @@ def test_as_many_groups_as_heads_are_plain_heads(rotary: bool) -> None:
     plain, grouped = multi_head(Causal(), rotary=rotary), multi_head(Causal(), groups=HEADS, rotary=rotary)
     grouped.load_state_dict(plain.state_dict())
     source, positions = states(B, S, D), torch.arange(S)
-    expected = plain(source, plain.remember(source, mask()), positions).context
-    assert torch.equal(grouped(source, grouped.remember(source, mask()), positions).context, expected)
+    expected = plain(Request(source, positions), plain.remember(source, mask())).context
+    assert torch.equal(grouped(Request(source, positions), grouped.remember(source, mask())).context, expected)
 
 
 def test_one_head_with_identity_projections_is_its_attention() -> None:
@@ -122,35 +123,35 @@ def test_one_head_with_identity_projections_is_its_attention() -> None:
         nn.init.eye_(layer.weight)
         nn.init.zeros_(layer.bias)
     query, source, one = states(B, S, D), states(B, S, D, seed=1), heads.attention
-    expected = one(query, one.remember(source, mask()), trace=True)
-    found = heads(query, heads.remember(source, mask()), trace=True)
+    expected = one(Request(query, trace=True), one.remember(source, mask()))
+    found = heads(Request(query, trace=True), heads.remember(source, mask()))
     torch.testing.assert_close(found.context, expected.context, **EXACT)
     torch.testing.assert_close(found.weights, expected.weights, **EXACT)
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4])
-def test_heads_have_four_square_matrices_and_their_biases_however_many_they_are(heads: int) -> None:
+def test_any_number_of_heads_has_four_square_matrices(heads: int) -> None:
     assert sum(parameter.numel() for parameter in multi_head(heads=heads).parameters()) == 4 * D**2 + 4 * D
 
 
 @every_trace
 def test_in_fp32_the_fused_kernel_is_the_composition(trace: bool) -> None:
     heads = multi_head(Causal())
-    exact = heads(states(B, S, D), heads.remember(states(B, S, D), mask()), torch.arange(S)).context
+    exact = heads(Request(states(B, S, D), torch.arange(S)), heads.remember(states(B, S, D), mask())).context
     heads, source = heads.float(), states(B, S, D).float()
-    found = heads(source, heads.remember(source, mask()), torch.arange(S), trace=trace).context
+    found = heads(Request(source, torch.arange(S), trace=trace), heads.remember(source, mask())).context
     torch.testing.assert_close(found.double(), exact, rtol=0, atol=1e-5)
 
 
 def test_groups_must_divide_the_heads() -> None:
-    with pytest.raises(ValueError, match="3 groups do not divide 4 heads"):
+    with pytest.raises(ValueError, match="3 key-value heads do not divide 4 heads"):
         multi_head(groups=3)
-    with pytest.raises(ValueError, match="8 groups do not divide 4 heads"):
+    with pytest.raises(ValueError, match="8 key-value heads do not divide 4 heads"):
         multi_head(groups=8)
 
 
 @pytest.mark.parametrize(("groups", "size"), [(None, 24_576), (2, 6_144), (1, 3_072)])
-def test_six_layers_of_eight_heads_of_64_remember_this_many_bytes_of_each_word(groups: int | None, size: int) -> None:
+def test_six_layers_of_eight_heads_remember_this_many_bytes(groups: int | None, size: int) -> None:
     heads = multi_head(heads=8, width=512, groups=groups).float()
     memory = heads.remember(torch.zeros(1, 1, 512), torch.ones(1, 1, dtype=torch.bool))
     assert 6 * (memory.keys.nbytes + memory.values.nbytes) == size
@@ -159,8 +160,8 @@ def test_six_layers_of_eight_heads_of_64_remember_this_many_bytes_of_each_word(g
 @every_grouping
 def test_self_attention_without_positions_follows_a_permutation(groups: int) -> None:
     heads, source, order = multi_head(groups=groups), states(B, S, D), torch.tensor([3, 5, 0, 1, 4, 2])
-    straight = heads(source, heads.remember(source, mask())).context
-    found = heads(source[:, order], heads.remember(source[:, order], mask()[:, order])).context
+    straight = heads(Request(source), heads.remember(source, mask())).context
+    found = heads(Request(source[:, order]), heads.remember(source[:, order], mask()[:, order])).context
     torch.testing.assert_close(found, straight[:, order], **EXACT)
 
 
@@ -168,8 +169,8 @@ def test_self_attention_without_positions_follows_a_permutation(groups: int) -> 
 def test_only_rotary_positions_know_the_order_of_the_memory(rotary: bool) -> None:
     heads, order = multi_head(rotary=rotary), torch.tensor([3, 5, 0, 1, 4, 2])
     query, source, positions = states(B, 3, D), states(B, S, D, seed=1), torch.arange(3)
-    straight = heads(query, heads.remember(source, mask()), positions).context
-    found = heads(query, heads.remember(source[:, order], mask()[:, order]), positions).context
+    straight = heads(Request(query, positions), heads.remember(source, mask())).context
+    found = heads(Request(query, positions), heads.remember(source[:, order], mask()[:, order])).context
     assert torch.allclose(found, straight, rtol=0, atol=1e-12) != rotary
 
 
@@ -177,17 +178,17 @@ def test_only_rotary_positions_know_the_order_of_the_memory(rotary: bool) -> Non
 @every_causal_span
 def test_rotary_heads_do_not_see_where_a_sentence_starts(span: Span, groups: int) -> None:
     heads, source, ahead = multi_head(span, groups=groups, rotary=True), states(B, S, D), 4
-    straight = heads(source, heads.remember(source, mask()), torch.arange(S)).context
+    straight = heads(Request(source, torch.arange(S)), heads.remember(source, mask())).context
     moved = torch.cat([states(B, ahead, D, seed=1), source], 1)  # behind words that are masked
     real = torch.cat([torch.zeros(B, ahead, dtype=torch.bool), mask()], 1)
-    found = heads(source, heads.remember(moved, real), torch.arange(S) + ahead).context
+    found = heads(Request(source, torch.arange(S) + ahead), heads.remember(moved, real)).context
     torch.testing.assert_close(found, straight, **EXACT)
-    assert not torch.allclose(heads(source, heads.remember(moved, real), torch.arange(S)).context, straight)
+    assert not torch.allclose(heads(Request(source, torch.arange(S)), heads.remember(moved, real)).context, straight)
 
 
 def test_rotary_heads_score_turned_queries_and_keys() -> None:
     heads, source = multi_head(rotary=True, groups=2), states(B, S, D)
-    found = heads(source, heads.remember(source, mask()), torch.arange(S), trace=True).weights
+    found = heads(Request(source, torch.arange(S), trace=True), heads.remember(source, mask())).weights
     angles = torch.arange(S).double()  # heads of two features have one pair, turned by 1 a position
     turn = torch.polar(torch.ones_like(angles), angles)
     queries = torch.view_as_complex(heads.query(source).unflatten(-1, (HEADS, 2))) * turn[:, None]
@@ -201,20 +202,18 @@ def test_rotary_heads_score_turned_queries_and_keys() -> None:
 def test_rotary_heads_need_positions() -> None:
     heads, source = multi_head(rotary=True), states(B, S, D)
     with pytest.raises(ValueError, match="positions"):
-        heads(source, heads.remember(source, mask()))
+        heads(Request(source), heads.remember(source, mask()))
 
 
 @every_grouping
 @every_rotary
 @pytest.mark.parametrize("gathered", [False, True])
 @every_causal_span
-def test_a_memory_that_grows_word_by_word_gives_what_all_words_at_once_give(
-    span: Span, gathered: bool, rotary: bool, groups: int
-) -> None:
+def test_a_growing_memory_equals_all_words_at_once(span: Span, gathered: bool, rotary: bool, groups: int) -> None:
     if not isinstance(span, Causal):
         span = replace(span, gathered=gathered)
     heads, source, everything = multi_head(span, groups=groups, rotary=rotary), states(B, S, D), torch.ones(B, S) > 0
-    whole = heads(source, heads.remember(source, everything), torch.arange(S)).context
+    whole = heads(Request(source, torch.arange(S)), heads.remember(source, everything)).context
     memory = heads.remember(source[:, :0], everything[:, :0])
     for step in range(S):
         now = slice(step, step + 1)
@@ -224,5 +223,5 @@ def test_a_memory_that_grows_word_by_word_gives_what_all_words_at_once_give(
             torch.cat([memory.values, word.values], 2),
             torch.cat([memory.mask, word.mask], 1),
         )
-        found = heads(source[:, now], memory, torch.tensor([step])).context
+        found = heads(Request(source[:, now], torch.tensor([step])), memory).context
         torch.testing.assert_close(found, whole[:, now], **EXACT)

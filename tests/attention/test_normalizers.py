@@ -160,7 +160,7 @@ def test_large_scores_neither_overflow_nor_vanish(normalizer: Normalizer, magnit
 
 
 @every_normalizer
-def test_a_row_without_a_legal_position_has_zero_weights_and_zero_gradient(normalizer: Normalizer) -> None:
+def test_a_row_without_a_legal_position_is_zero(normalizer: Normalizer) -> None:
     scores = draw(B, G, Q, S).requires_grad_()
     legal = some_legal()
     legal[1] = False

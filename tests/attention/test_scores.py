@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from seq2attn.attention import Request
 from seq2attn.attention import scores as scores_module
 from seq2attn.attention.attention import Attention
 from seq2attn.attention.normalizers import Normalizer, softmax, sparsemax
@@ -81,7 +82,7 @@ def test_additive_scores_without_a_vector_weigh_every_word_exactly_the_same() ->
     torch.nn.init.zeros_(score.vector)
     attention = Attention(score=score, span=Global(), normalizer=softmax, context_width=K)
     real = torch.arange(S) < torch.tensor([S, 3])[:, None]
-    weights = attention(states(B, Q, D), attention.remember(states(B, S, K), real), trace=True).weights
+    weights = attention(Request(states(B, Q, D), trace=True), attention.remember(states(B, S, K), real)).weights
     expected = real.double() / real.sum(1, keepdim=True)
     assert torch.equal(weights, expected[:, None, None].expand(B, 1, Q, S))
 
@@ -97,7 +98,7 @@ def test_additive_scores_that_hardly_bend_are_linear_in_query_and_key() -> None:
     torch.testing.assert_close(score(query, score.keys(source)), linear[..., 0], rtol=0, atol=1e-6)
 
 
-def test_additive_scores_have_as_many_parameters_as_their_matrices_and_two_vectors() -> None:
+def test_the_parameters_of_additive_scores_are_counted() -> None:
     score = Additive(query_width=D, key_width=K, width=9)
     assert sum(parameter.numel() for parameter in score.parameters()) == 9 * (D + K) + 2 * 9
 
@@ -111,7 +112,7 @@ def test_only_scores_that_are_dot_products_say_so() -> None:
     assert Dot(scale=0.5, learned=True).dot_scale is None
 
 
-def test_a_learned_scale_starts_where_it_is_told_and_has_a_gradient() -> None:
+def test_a_learned_scale_starts_as_given_and_has_a_gradient() -> None:
     score = Dot(scale=0.25, learned=True).double()
     query, source = states(B, 1, Q, D), states(B, 1, S, D)
     torch.testing.assert_close(score(query, source), Dot(scale=0.25)(query, source), rtol=0, atol=0)
@@ -163,8 +164,40 @@ def test_a_source_longer_than_location_scores_is_refused() -> None:
 def test_uniform_scores_average_what_the_span_allows(normalizer: Normalizer, span: Span, reach: int) -> None:
     attention = Attention(score=Uniform(), span=span, normalizer=normalizer, context_width=D)
     source, real, positions = states(B, S, D), torch.arange(S) < torch.tensor([S, 3])[:, None], torch.arange(Q)
-    output = attention(states(B, Q, D), attention.remember(source, real), positions, trace=True)
+    output = attention(Request(states(B, Q, D), positions, trace=True), attention.remember(source, real))
     legal = real[:, None] & ((positions[:, None] - torch.arange(S)).abs() <= reach)
     expected = legal.double() / legal.sum(-1, keepdim=True)
     torch.testing.assert_close(output.weights[:, 0], expected, rtol=0, atol=1e-12)
     torch.testing.assert_close(output.context, expected @ source, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        Dot(),
+        General(query_width=D, key_width=K),
+        Additive(query_width=D, key_width=K, width=3),
+        Location(query_width=D, max_source=S),
+        Uniform(),
+    ],
+    ids=["dot", "general", "additive", "location", "uniform"],
+)
+def test_a_score_knows_how_wide_it_makes_a_key(score: Score) -> None:
+    assert score.key_width(K) == score.keys(torch.zeros(B, S, K)).shape[-1]
+
+
+class Cosine(Score):
+    """The least that a class of one's own has to say."""
+
+    def forward(self, query: Tensor, keys: Tensor) -> Tensor:
+        return torch.nn.functional.normalize(query, dim=-1) @ torch.nn.functional.normalize(keys, dim=-1).mT
+
+
+def test_a_score_of_ones_own_needs_forward_alone() -> None:
+    attention = Attention(score=Cosine(), span=Global(), normalizer=softmax, context_width=D)
+    source, query = states(B, S, D), states(B, Q, D)
+    memory = attention.remember(source, torch.ones(B, S, dtype=torch.bool))
+    weights = attention(Request(query, trace=True), memory).weights[:, 0]
+    expected = torch.nn.functional.cosine_similarity(query[:, :, None], source[:, None], -1).softmax(-1)
+    torch.testing.assert_close(weights, expected, rtol=0, atol=1e-12)
+    assert Cosine().key_width(D) == D

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from seq2attn.attention import Additive, Attention, Dot, General, Global, Score, Segments, softmax
+from seq2attn.attention import Additive, Attention, Dot, General, Global, Request, Score, Segments, softmax
 
 B, Q, S, D, V = 4, 3, 7, 4, 5
 LENGTHS = (7, 4, 3, 1)
@@ -36,7 +36,7 @@ def test_two_segments_of_two_words() -> None:
     made = Segments(attention(Dot(), 2), attention(Dot(), 2), length=2)
     source = torch.tensor([[[1.0, 2], [3, 4], [1, 0], [0, 1]]], dtype=torch.float64)
     query = torch.full((1, 1, 2), 0.5, dtype=torch.float64)
-    found = made(query, made.remember(source, torch.ones(1, 4, dtype=torch.bool)), trace=True)
+    found = made(Request(query, trace=True), made.remember(source, torch.ones(1, 4, dtype=torch.bool)))
     assert found.context[0, 0].tolist() == pytest.approx([2.627176, 3.567741], abs=5e-7)
     weights = found.weights.unflatten(3, (2, 2))[0, 0, 0]
     beta = weights.sum(1)
@@ -49,7 +49,7 @@ def test_two_segments_of_two_words() -> None:
 def test_segments_are_nested_calls_of_pytorchs_attention(length: int) -> None:
     made, query = segments(length), states(B, Q, D)
     keys, values = states(B, S, D, seed=1), states(B, S, V, seed=2)
-    found = made(query, made.remember(keys, mask(), values)).context
+    found = made(Request(query), made.remember(keys, mask(), values)).context
     inner, outer = made.words.score.weight.weight, made.segments.score.weight.weight
     for b, real in enumerate(LENGTHS):
         pieces = [slice(start, min(start + length, real)) for start in range(0, real, length)]
@@ -66,16 +66,16 @@ def test_segments_are_nested_calls_of_pytorchs_attention(length: int) -> None:
 
 
 @every_length
-def test_the_weights_sum_to_one_over_real_words_and_make_the_context(length: int) -> None:
+def test_the_weights_sum_to_one_and_make_the_context(length: int) -> None:
     made, query, source = segments(length), states(B, Q, D), states(B, S, D, seed=1)
     values = states(B, S, V, seed=2)
     memory = made.remember(source, mask(), values)
-    found = made(query, memory, trace=True)
+    found = made(Request(query, trace=True), memory)
     assert found.weights.shape == (B, 1, Q, S)
     torch.testing.assert_close(found.weights.sum(-1), torch.ones(B, 1, Q).double(), **EXACT)
     assert (found.weights[~mask()[:, None, None].expand_as(found.weights)] == 0).all()
     torch.testing.assert_close(found.context, (found.weights @ values[:, None])[:, 0], **EXACT)
-    assert torch.equal(found.context, made(query, memory).context)
+    assert torch.equal(found.context, made(Request(query), memory).context)
 
 
 @pytest.mark.parametrize("length", [S, 20])
@@ -85,8 +85,8 @@ def test_one_segment_is_plain_attention(length: int, additive: bool) -> None:
     words = attention(Additive(query_width=D, key_width=D, width=3) if additive else Dot())
     made = Segments(words, attention(General(query_width=D, key_width=V)), length=length)
     query, source, values = states(B, Q, D), states(B, S, D, seed=1), states(B, S, V, seed=2)
-    expected = words(query, words.remember(source, mask(), values), trace=True)
-    found = made(query, made.remember(source, mask(), values), trace=True)
+    expected = words(Request(query, trace=True), words.remember(source, mask(), values))
+    found = made(Request(query, trace=True), made.remember(source, mask(), values))
     torch.testing.assert_close(found.context, expected.context, **EXACT)
     torch.testing.assert_close(found.weights, expected.weights, **EXACT)
 
@@ -98,8 +98,8 @@ def test_segments_take_no_more_memory_than_there_are_words() -> None:
 
 def test_a_sentence_shorter_than_a_segment_is_plain_attention() -> None:
     made, query, source, values = segments(3), states(B, Q, D), states(B, S, D, seed=1), states(B, S, V, seed=2)
-    expected = made.words(query, made.words.remember(source, mask(), values)).context
-    found = made(query, made.remember(source, mask(), values)).context
+    expected = made.words(Request(query), made.words.remember(source, mask(), values)).context
+    found = made(Request(query), made.remember(source, mask(), values)).context
     torch.testing.assert_close(found[2:], expected[2:], **EXACT)  # three words, and one
     assert not torch.allclose(found[:2], expected[:2])
 
@@ -109,13 +109,13 @@ def test_segments_of_equal_weight_give_the_mean_of_their_summaries(length: int) 
     made, query = segments(length), states(B, Q, D)
     nn.init.zeros_(made.segments.score.weight.weight)
     source, values = states(B, S, D, seed=1), states(B, S, V, seed=2)
-    found = made(query, made.remember(source, mask(), values)).context
+    found = made(Request(query), made.remember(source, mask(), values)).context
     for b, real in enumerate(LENGTHS):
         summaries = []
         for start in range(0, real, length):
             piece = slice(start, min(start + length, real))
             memory = made.words.remember(source[b : b + 1, piece], mask()[b : b + 1, piece], values[b : b + 1, piece])
-            summaries.append(made.words(query[b : b + 1], memory).context[0])
+            summaries.append(made.words(Request(query[b : b + 1]), memory).context[0])
         torch.testing.assert_close(found[b], torch.stack(summaries).mean(0), **EXACT)
 
 
@@ -123,12 +123,11 @@ def test_segments_of_equal_weight_give_the_mean_of_their_summaries(length: int) 
 def test_padding_is_invisible(length: int) -> None:
     made, query = segments(length), states(B, Q, D)
     source, values = states(B, S, D, seed=1), states(B, S, V, seed=2)
-    batch = made(query, made.remember(source, mask(), values), trace=True)
+    batch = made(Request(query, trace=True), made.remember(source, mask(), values))
     for b, real in enumerate(LENGTHS):
         alone = made(
-            query[b : b + 1],
+            Request(query[b : b + 1], trace=True),
             made.remember(source[b : b + 1, :real], mask()[b : b + 1, :real], values[b : b + 1, :real]),
-            trace=True,
         )
         torch.testing.assert_close(batch.context[b : b + 1], alone.context, **EXACT)
         torch.testing.assert_close(batch.weights[b : b + 1, ..., :real], alone.weights, **EXACT)
@@ -141,7 +140,7 @@ def test_a_segment_without_words_gets_no_weight(additive: bool) -> None:
     hidden[0, 2:4] = False  # the second segment, though others follow
     hidden[1] = False  # all segments
     query, source = states(B, Q, D).requires_grad_(), states(B, S, D, seed=1).requires_grad_()
-    found = made(query, made.remember(source, hidden, states(B, S, V, seed=2)), trace=True)
+    found = made(Request(query, trace=True), made.remember(source, hidden, states(B, S, V, seed=2)))
     assert (found.weights[0, ..., 2:4] == 0).all()
     assert (found.weights[1] == 0).all()
     assert (found.context[1] == 0).all()
@@ -156,6 +155,6 @@ def test_a_segment_without_words_gets_no_weight(additive: bool) -> None:
 def test_every_query_is_answered_by_itself() -> None:
     made, query = segments(3), states(B, Q, D)
     memory = made.remember(states(B, S, D, seed=1), mask(), states(B, S, V, seed=2))
-    together = made(query, memory).context
+    together = made(Request(query), memory).context
     for q in range(Q):
-        torch.testing.assert_close(made(query[:, q : q + 1], memory).context, together[:, q : q + 1], **EXACT)
+        torch.testing.assert_close(made(Request(query[:, q : q + 1]), memory).context, together[:, q : q + 1], **EXACT)

@@ -7,7 +7,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from seq2attn.attention import Additive, Attention, Causal, Dot, Global, Memory, Score, Span, Strided, Window, softmax
+from seq2attn.attention import (
+    Additive,
+    Attention,
+    Causal,
+    Dot,
+    Global,
+    Memory,
+    Request,
+    Score,
+    Span,
+    Strided,
+    Window,
+    softmax,
+)
 
 QUERY = torch.zeros(2, 1, 3, 5)
 MASK = torch.tensor([[True, True, True, False], [True, False, False, False]])
@@ -58,7 +71,7 @@ def test_a_global_span_is_every_real_position_for_every_query() -> None:
     assert torch.equal(Global()(QUERY[:, :, :2], MASK, torch.tensor([2, 0])).legal, legal)
 
 
-def test_a_causal_span_is_every_real_position_up_to_the_querys_own() -> None:
+def test_a_causal_span_ends_at_the_query() -> None:
     legal = Causal()(QUERY, MASK, torch.tensor([0, 1, 3])).legal
     assert legal[:, 0].int().tolist() == [
         [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]],
@@ -143,8 +156,8 @@ def test_gathered_equals_masked(span: Window | Strided, score: Score, positions:
         source, values = kept.keys.requires_grad_(), kept.values.requires_grad_()
         one = attention(replace(span, gathered=gathered), score)
         held = Memory(score.keys(source), values, kept.mask)
-        traced = one.attend(query, held, torch.tensor(positions), trace=True)
-        context = one.attend(query, held, torch.tensor(positions)).context
+        traced = one.attend(query, Request(query, torch.tensor(positions), trace=True), held)
+        context = one.attend(query, Request(query, torch.tensor(positions)), held).context
         gradients = torch.autograd.grad(context.square().sum(), (query, source, values))
         found.append((traced.weights, traced.context, context, *gradients))
     for masked, gathered in zip(*found, strict=True):
@@ -157,18 +170,16 @@ def test_a_sparse_span_is_pytorchs_attention_with_a_band_mask(span: Window | Str
     query, kept = states(B, G, S, D), memory()
     band = torch.tensor(rows(span, S), dtype=torch.bool) & kept.mask[:, None, None, :]
     expected = scaled_dot_product_attention(query, kept.keys, kept.values, band, scale=1.0)
-    found = attention(replace(span, gathered=gathered)).attend(query, kept, torch.arange(S), trace=True)
+    found = attention(replace(span, gathered=gathered)).attend(query, Request(query, torch.arange(S), trace=True), kept)
     torch.testing.assert_close(found.context, expected, **EXACT)
     assert (found.weights[~band.expand_as(found.weights)] == 0).all()
 
 
 @every_sparse_span
 @pytest.mark.parametrize("gathered", [False, True])
-def test_a_query_far_behind_a_sentences_end_gets_nothing_from_a_span_that_does_not_reach_it(
-    span: Window | Strided, gathered: bool
-) -> None:
+def test_a_query_too_far_from_every_real_key_gets_nothing(span: Window | Strided, gathered: bool) -> None:
     query, kept = states(B, G, S, D), memory()
-    found = attention(replace(span, gathered=gathered)).attend(query, kept, torch.arange(S), trace=True)
+    found = attention(replace(span, gathered=gathered)).attend(query, Request(query, torch.arange(S), trace=True), kept)
     reached = torch.tensor(rows(span, S), dtype=torch.bool)[:, 0]  # of the sentence with one word
     torch.testing.assert_close(found.weights[2, :, :, 0], reached.double().expand(G, S), **EXACT)
     assert (found.context[2][:, ~reached] == 0).all()
@@ -176,12 +187,13 @@ def test_a_query_far_behind_a_sentences_end_gets_nothing_from_a_span_that_does_n
 
 @pytest.mark.parametrize("gathered", [False, True])
 @pytest.mark.parametrize("span", [span for span in SPARSE if span.causal], ids=repr)
-def test_the_last_of_the_keys_so_far_sees_what_it_sees_among_all(span: Window | Strided, gathered: bool) -> None:
+def test_a_query_sees_the_same_before_and_after_later_keys_come(span: Window | Strided, gathered: bool) -> None:
     one, query, kept = attention(replace(span, gathered=gathered)), states(B, G, S, D), memory()
-    whole = one.attend(query, kept, torch.arange(S)).context
+    whole = one.attend(query, Request(query, torch.arange(S)), kept).context
     for step in range(S):
         so_far = Memory(kept.keys[:, :, : step + 1], kept.values[:, :, : step + 1], kept.mask[:, : step + 1])
-        now = one.attend(query[:, :, step : step + 1], so_far, torch.tensor([step])).context
+        asked = query[:, :, step : step + 1]
+        now = one.attend(asked, Request(asked, torch.tensor([step])), so_far).context
         torch.testing.assert_close(now, whole[:, :, step : step + 1], **EXACT)
 
 
@@ -200,17 +212,16 @@ def test_the_last_of_the_keys_so_far_sees_what_it_sees_among_all(span: Window | 
 )
 def test_a_span_that_is_wide_enough_is_the_full_one(wide: Window | Strided, full: Span, gathered: bool) -> None:
     query, kept, positions = states(B, G, S, D), memory(), torch.arange(S)
-    found = attention(replace(wide, gathered=gathered)).attend(query, kept, positions, trace=True)
-    expected = attention(full).attend(query, kept, positions, trace=True)
+    found = attention(replace(wide, gathered=gathered)).attend(query, Request(query, positions, trace=True), kept)
+    expected = attention(full).attend(query, Request(query, positions, trace=True), kept)
     torch.testing.assert_close(found.weights, expected.weights, **EXACT)
     torch.testing.assert_close(found.context, expected.context, **EXACT)
 
 
 @pytest.mark.parametrize("gathered", [False, True])
 def test_a_window_that_just_misses_the_first_word_is_not_global(gathered: bool) -> None:
-    found = attention(Window(radius=S - 2, gathered=gathered)).attend(
-        states(B, G, S, D), memory(), torch.arange(S), trace=True
-    )
+    query, one = states(B, G, S, D), attention(Window(radius=S - 2, gathered=gathered))
+    found = one.attend(query, Request(query, torch.arange(S), trace=True), memory())
     assert (found.weights[0] == 0).nonzero().tolist() == [[g, *pair] for g in range(G) for pair in ([0, 8], [8, 0])]
 
 

@@ -13,6 +13,7 @@ from seq2attn.attention import (
     Global,
     LocalMonotonic,
     MultiHead,
+    Request,
     Score,
     Span,
     softmax,
@@ -74,7 +75,7 @@ def test_the_weights_are_those_of_plain_exponentials() -> None:
         torch.testing.assert_close(own, ratio / ratio.sum(), **EXACT)
 
 
-def test_scores_that_stay_the_same_give_equal_weights_from_the_second_step_on() -> None:
+def test_constant_scores_give_equal_weights_from_the_second_step() -> None:
     found = weights([[1.5, 3.5, -2]] * 4)
     torch.testing.assert_close(found[0], torch.tensor([1.5, 3.5, -2], dtype=torch.float64).softmax(0), **EXACT)
     torch.testing.assert_close(found[1:], torch.full((3, 3), 1 / 3, dtype=torch.float64), **EXACT)
@@ -104,7 +105,7 @@ def test_gradients_at_such_scores_are_finite(size: float) -> None:
     assert scores.grad.abs().sum() > 0
 
 
-def test_the_history_is_the_sum_of_the_raw_scores_in_at_least_fp32() -> None:
+def test_the_history_sums_raw_scores_in_at_least_fp32() -> None:
     scores = states(1, 2, T, S)
     _, together = temporal(scores, None)
     past = torch.full((1, 1, 2, S), -torch.inf)
@@ -121,10 +122,10 @@ def test_one_step_is_plain_softmax(score: Score) -> None:
     own = attention(score)
     plain = Attention(score=score, span=Global(), normalizer=softmax, context_width=D)
     memory, query = own.remember(states(B, S, D, seed=1), mask()), states(B, 1, D)
-    expected = plain(query, memory, trace=True).weights
-    torch.testing.assert_close(own(query, memory, trace=True).weights, expected, **EXACT)
+    expected = plain(Request(query, trace=True), memory).weights
+    torch.testing.assert_close(own(Request(query, trace=True), memory).weights, expected, **EXACT)
     history = own.start(mask(), 1)
-    torch.testing.assert_close(own(query, memory, past=history, trace=True).weights, expected, **EXACT)
+    torch.testing.assert_close(own(Request(query, past=history, trace=True), memory).weights, expected, **EXACT)
 
 
 @every_score
@@ -135,12 +136,12 @@ def test_step_by_step_equals_all_steps_at_once(span: Span, score: Score) -> None
         query, source = states(B, T, D).requires_grad_(), states(B, S, D, seed=1).requires_grad_()
         memory, positions = one.remember(source, mask()), torch.arange(T)
         if parallel:
-            output = one(query, memory, positions, trace=True)
+            output = one(Request(query, positions, trace=True), memory)
             context, found = output.context, output.weights
         else:
             history, steps = one.start(mask(), 1), []
             for t in range(T):
-                steps.append(one(query[:, t : t + 1], memory, positions[t : t + 1], past=history, trace=True))
+                steps.append(one(Request(query[:, t : t + 1], positions[t : t + 1], past=history, trace=True), memory))
                 history = steps[-1].history
             context = torch.cat([step.context for step in steps], 1)
             found = torch.cat([step.weights for step in steps], 2)
@@ -160,10 +161,10 @@ def follows_prefixes(one: Attention | MultiHead) -> None:
             prefixes, history = select(prefixes, parents), select(history, parents)
         prefixes = torch.cat([prefixes, query[:, :, t : t + 1]], 2)
         positions = torch.full((W,), t)
-        stepped = one(query[:, :, t], memory, positions, past=history, trace=True)
+        stepped = one(Request(query[:, :, t], positions, past=history, trace=True), memory)
         history = stepped.history
         for w in range(W):
-            alone = one(prefixes[:, w], memory, torch.arange(t + 1), trace=True)
+            alone = one(Request(prefixes[:, w], torch.arange(t + 1), trace=True), memory)
             torch.testing.assert_close(stepped.context[:, w], alone.context[:, -1], **EXACT)
             torch.testing.assert_close(stepped.weights[:, :, w], alone.weights[:, :, -1], **EXACT)
 
@@ -176,19 +177,21 @@ def test_every_hypothesis_has_the_history_of_its_own_prefix(score: Score) -> Non
 @every_score_of_half
 def test_every_head_of_every_hypothesis_has_a_history_of_its_own(score: Score) -> None:
     one = MultiHead(attention(score, width=2), heads=2, query_width=D, key_width=D, value_width=D, width=D).double()
-    assert one.start(mask(), W).shape == (B, W, 2, S)
+    assert one.start(mask(), W).sums.shape == (B, W, 2, S)
     follows_prefixes(one)
 
 
 def test_heads_that_share_keys_cannot_have_histories_of_their_own() -> None:
     with pytest.raises(ValueError, match="temporal"):
-        MultiHead(attention(Dot(), width=2), heads=2, groups=1, query_width=D, key_width=D, value_width=D, width=D)
+        MultiHead(
+            attention(Dot(), width=2), heads=2, key_value_heads=1, query_width=D, key_width=D, value_width=D, width=D
+        )
 
 
 def test_padding_is_invisible() -> None:
     one, query, source = attention(Dot()), states(B, T, D), states(B, S, D, seed=1)
-    batch = one(query, one.remember(source, mask()))
-    alone = one(query[1:], one.remember(source[1:, :3], mask()[1:, :3]))
+    batch = one(Request(query), one.remember(source, mask()))
+    alone = one(Request(query[1:]), one.remember(source[1:, :3], mask()[1:, :3]))
     torch.testing.assert_close(batch.context[1:], alone.context, **EXACT)
 
 
@@ -196,10 +199,10 @@ def test_later_steps_change_nothing_before_them() -> None:
     one, query = attention(Dot()), states(B, T, D)
     memory, changed = one.remember(states(B, S, D, seed=1), mask()), query.clone()
     changed[:, 3] += 1
-    before, after = one(query, memory).context, one(changed, memory).context
+    before, after = one(Request(query), memory).context, one(Request(changed), memory).context
     torch.testing.assert_close(after[:, :3], before[:, :3], **EXACT)
     assert (after[:, 3:] != before[:, 3:]).all()
 
 
 def test_attention_without_memory_of_its_past_has_no_history() -> None:
-    assert Attention(score=Dot(), span=Causal(), normalizer=softmax, context_width=D).start(mask(), W) == ()
+    assert Attention(score=Dot(), span=Causal(), normalizer=softmax, context_width=D).start(mask(), W) == ((), ())

@@ -16,7 +16,7 @@ def made(over: str, **section: Any) -> Any:
 
 
 @pytest.mark.parametrize(("over", "rotary"), [("encoder", 4), ("source", 0)])
-def test_a_latent_vector_has_four_heads_width_and_half_a_head_knows_its_position(over: str, rotary: int) -> None:
+def test_the_default_widths_of_latent_attention(over: str, rotary: int) -> None:
     found = made(over, heads=4, latent={})
     assert isinstance(found, Latent)
     assert (found.head_width, found.latent_width, found.rotary_width) == (8, 4 * 8, rotary)
@@ -24,7 +24,7 @@ def test_a_latent_vector_has_four_heads_width_and_half_a_head_knows_its_position
 
 
 @pytest.mark.parametrize(("scale", "value"), [("auto", 8**-0.5), (0.25, 0.25), ("learned", 8**-0.5)])
-def test_a_scale_is_the_root_of_a_heads_width_a_number_or_learned_from_there(scale: Any, value: float) -> None:
+def test_a_scale_is_automatic_a_number_or_learned(scale: Any, value: float) -> None:
     score = made("encoder", heads=4, score={"type": "scaled_dot", "scale": scale}).attention.score
     assert isinstance(score, Dot)
     assert torch.as_tensor(score.scale).item() == pytest.approx(value)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from seq2attn.build.model import build_seq2seq
 from seq2attn.config.model import ModelConfig
 from seq2attn.config.rules import find_model_problems
-from seq2attn.search import Beam
+from seq2attn.search import Beam, Sentences
 from seq2attn.training.loss import sequence_loss
 from tests.laws.systems import VOCABULARY, sentences
 from tests.laws.test_model_laws import EXACT, at_once, steps
@@ -89,5 +89,6 @@ def test_what_the_rules_accept_trains_and_translates(seed: int) -> None:
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
     model.double().eval()
     torch.testing.assert_close(at_once(model, source, target), steps(model, source, target), **EXACT)
-    for hypotheses in Beam(3, 1.0)(model, source, torch.tensor([4, 4, 4]), torch.arange(3), range(3)):
+    asked = Sentences(source, torch.tensor([4, 4, 4]), range(3))
+    for hypotheses in Beam(3, 1.0)(model, asked, torch.arange(3)):
         assert len(hypotheses) == 3

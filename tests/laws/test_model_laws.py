@@ -117,22 +117,19 @@ class Call(NamedTuple):
 
     attention: nn.Module
     arguments: tuple[Any, ...]
-    options: dict[str, Any]
     output: AttentionOutput
 
     def traced(self) -> AttentionOutput:
         """The same again, with its weights."""
-        return self.attention(*self.arguments, **self.options | {"trace": True})
+        request, memory = self.arguments
+        return self.attention(request._replace(trace=True), memory)
 
 
 def attention_calls(model: Seq2Seq) -> list[Call]:
     """Every attention that a forward pass of `model` uses, with what it was given."""
     calls: list[Call] = []
     attentions = [module for module in model.modules() if isinstance(module, ATTENTIONS)]
-    hooks = [
-        module.register_forward_hook(lambda *call: calls.append(Call(call[0], *call[1:])), with_kwargs=True)
-        for module in attentions
-    ]
+    hooks = [module.register_forward_hook(lambda *call: calls.append(Call(*call))) for module in attentions]
     model(sentences([2, 7], padding=2), sentences([5, 3]))
     for hook in hooks:
         hook.remove()

@@ -81,10 +81,10 @@ def test_training_in_bf16_autocast_is_finite(name: str) -> None:
 
 
 @every_model
-def test_a_sentence_without_a_legal_key_gets_no_weight_and_gives_no_gradient(name: str) -> None:
+def test_without_a_legal_key_there_is_no_weight_and_no_gradient(name: str) -> None:
     for call in attention_calls(system(name)):
-        query, memory, *rest = call.arguments
-        given = [query.detach().requires_grad_()]
+        request, memory = call.arguments
+        given = [request.query.detach().requires_grad_()]
 
         def blind(leaf: Tensor, given: list[Tensor] = given) -> Tensor:
             """Nothing is legal in the first sentence."""
@@ -94,7 +94,7 @@ def test_a_sentence_without_a_legal_key_gets_no_weight_and_gives_no_gradient(nam
             return given[-1]
 
         memory = map_tree(blind, memory)
-        output = call.attention(given[0], memory, *rest, **call.options | {"trace": True})
+        output = call.attention(request._replace(query=given[0], trace=True), memory)
         assert (output.weights[0] == 0).all()
         context = output.context
         if isinstance(context, Mixture):

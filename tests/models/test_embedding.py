@@ -27,7 +27,7 @@ def test_sinusoids_need_an_even_width() -> None:
         Sinusoidal(5)
 
 
-def test_a_fresh_table_has_a_zero_padding_row_and_entries_of_variance_one_over_width() -> None:
+def test_a_fresh_table_has_a_zero_padding_row_and_its_variance() -> None:
     torch.manual_seed(1)
     table = token_embedding(500, 64).weight.detach()
     assert (table[0] == 0).all()

@@ -137,7 +137,7 @@ def test_padding_and_batch_composition_are_invisible_behind_gates(make: type) ->
 
 
 @each_encoder
-def test_gates_act_in_their_order_on_states_and_values_but_not_on_the_last_vector(make: type) -> None:
+def test_gates_act_in_order_on_states_and_values_alone(make: type) -> None:
     encoder, (channel, spatial), source = shaken(make()), gates(), padded(SENTENCES)
     plain, gated = encoder(source), Gated(encoder, [channel, spatial])(source)
     mask = plain.mask
@@ -152,7 +152,7 @@ def test_gates_act_in_their_order_on_states_and_values_but_not_on_the_last_vecto
 
 
 @each_encoder
-def test_a_gated_encoder_is_an_encoder_with_the_widths_of_its_own_and_one_table(make: type) -> None:
+def test_a_gated_encoder_has_the_widths_of_the_encoder_inside(make: type) -> None:
     encoder = make()
     gated = Gated(encoder, gates())
     assert isinstance(gated, Encoder)

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seq2attn.models.lstm import Bridge, LstmState, Stepper, lstm, run
+from seq2attn.models.lstm import Bridge, LstmState, Stepper, make_lstm, run_lstm
 
 N, T, KNOWN, FED, WIDTH = 3, 5, 4, 2, 6
 
 
 def inputs(layers: int, dtype: torch.dtype = torch.float64) -> tuple[nn.LSTM, Tensor, Tensor, LstmState]:
     torch.manual_seed(5)
-    module = lstm(KNOWN + FED, WIDTH, layers).to(dtype)
+    module = make_lstm(KNOWN + FED, WIDTH, layers).to(dtype)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)
@@ -34,7 +34,7 @@ def test_stepping_equals_the_fused_lstm_forward_and_backward(layers: int) -> Non
     weights = torch.randn(N, T, WIDTH, dtype=torch.float64)
     leaves = [known, fed, *state, *module.parameters()]
     results = []
-    for outputs, last in (run(module, torch.cat([known, fed], 2), state), stepped(module, known, fed, state)):
+    for outputs, last in (run_lstm(module, torch.cat([known, fed], 2), state), stepped(module, known, fed, state)):
         value = (outputs * weights).sum() + last.cell.square().sum() + last.hidden.sum()
         results.append((outputs, *last, *torch.autograd.grad(value, leaves)))
     for fused, own in zip(*results, strict=True):
@@ -48,7 +48,7 @@ def test_stepping_without_gradients_is_the_same() -> None:
     torch.testing.assert_close(outputs, stepped(module, known, fed, state)[0], rtol=0, atol=0)
 
 
-def test_in_bf16_autocast_stepping_is_close_and_the_cell_stays_in_fp32() -> None:
+def test_bf16_autocast_keeps_the_cell_in_fp32() -> None:
     module, known, fed, state = inputs(2, torch.float32)
     exact, _ = stepped(module, known, fed, state)
     wanted = torch.autograd.grad(exact.sum(), list(module.parameters()))
@@ -64,15 +64,15 @@ def test_in_bf16_autocast_stepping_is_close_and_the_cell_stays_in_fp32() -> None
 
 def test_dropout_between_layers_acts_in_training_only() -> None:
     torch.manual_seed(1)
-    module = lstm(KNOWN + FED, WIDTH, 2, dropout=0.5).double()
+    module = make_lstm(KNOWN + FED, WIDTH, 2, dropout=0.5).double()
     _, known, fed, state = inputs(2)
-    exact = run(module.eval(), torch.cat([known, fed], 2), state)[0]
+    exact = run_lstm(module.eval(), torch.cat([known, fed], 2), state)[0]
     torch.testing.assert_close(stepped(module, known, fed, state)[0], exact, rtol=0, atol=1e-12)
     assert not torch.allclose(stepped(module.train(), known, fed, state)[0], exact)
 
 
-def test_a_fresh_lstm_has_zero_biases_but_a_forget_bias_of_one() -> None:
-    module = lstm(KNOWN, WIDTH, 2)
+def test_a_fresh_lstm_has_a_forget_bias_of_one() -> None:
+    module = make_lstm(KNOWN, WIDTH, 2)
     for name, parameter in module.named_parameters():
         if "bias" in name:
             gates = parameter.detach().view(4, WIDTH).mean(1).tolist()
@@ -82,7 +82,7 @@ def test_a_fresh_lstm_has_zero_biases_but_a_forget_bias_of_one() -> None:
             assert 0.8 * bound < parameter.abs().max() <= bound
 
 
-def test_the_bridge_gives_every_layer_a_hidden_state_and_a_cell_of_its_own() -> None:
+def test_the_bridge_gives_every_layer_a_state_and_a_cell() -> None:
     torch.manual_seed(0)
     bridge = Bridge(3, width=WIDTH, layers=2)
     vector = torch.randn(N, 3)

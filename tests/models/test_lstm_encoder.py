@@ -46,12 +46,12 @@ def test_states_and_last_vector_are_pytorchs(layers: int, bidirectional: bool) -
     torch.testing.assert_close(found.final, last, **EXACT)
 
 
-def test_in_one_direction_the_last_vector_is_the_state_of_the_last_word() -> None:
+def test_in_one_direction_the_final_vector_is_the_last_state() -> None:
     found = encoder(bidirectional=False)(SOURCE)
     assert torch.equal(found.final, found.states[torch.arange(3), LENGTHS - 1])
 
 
-def test_a_reversed_source_is_read_from_its_last_word_and_its_end_comes_last() -> None:
+def test_a_reversed_source_keeps_its_end_last() -> None:
     backwards = torch.tensor([[6, 5, 4, 3, 0], [7, 3, 0, 0, 0], [5, 4, 9, 8, 3]])
     plain, reverse = encoder(bidirectional=False), encoder(bidirectional=False, reverse_source=True)
     found, expected = reverse(SOURCE), plain(backwards)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from seq2attn.attention import Request
 from seq2attn.attention.attention import Attention
 from seq2attn.attention.normalizers import softmax
 from seq2attn.attention.scores import Additive
@@ -24,7 +25,7 @@ def test_weights_and_context_are_those_of_keras(monkeypatch: pytest.MonkeyPatch,
     mask = torch.arange(S) < torch.tensor([S, 3, 1])[:, None]
 
     attention = Attention(score=score, span=Global(), normalizer=softmax, context_width=K)
-    output = attention(query, attention.remember(source, mask), trace=True)
+    output = attention(Request(query, trace=True), attention.remember(source, mask))
 
     theirs = keras.layers.AdditiveAttention(dtype="float64")
     projected, keys = score.query(query) + score.key.bias, source @ score.key.weight.T

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seq2attn.attention import Attention, Causal, Dot, softmax
+from seq2attn.attention import Attention, Causal, Dot, Request, softmax
 from seq2attn.attention.latent import Latent
 
 pytest.importorskip("transformers")
@@ -53,7 +53,7 @@ def test_causal_latent_attention_is_deepseeks(query_latent: int | None, absorbed
     hidden = torch.full((B, 1, S, S), -torch.inf).triu(1).double().masked_fill(~mask[:, None, None], -torch.inf)
     angles = DeepseekV2RotaryEmbedding(config)(states, positions[None])
     context, weights = theirs(states, hidden, position_embeddings=angles)
-    found = own(states, own.remember(states, mask), positions, trace=True)
+    found = own(Request(states, positions, trace=True), own.remember(states, mask))
     torch.testing.assert_close(found.context, context, rtol=0, atol=1e-6)
     torch.testing.assert_close(found.weights, weights, rtol=0, atol=1e-6)
 

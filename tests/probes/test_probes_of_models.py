@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2attn.attention import AttentionModule
+from seq2attn.attention import AttentionModule, Request
 from seq2attn.build.model import build_seq2seq
 from seq2attn.config.model import ModelConfig
 from seq2attn.errors import UsageError
@@ -39,7 +39,7 @@ def traced(model: Model, around: torch.nn.Module, pair: tuple[str, str]) -> Tens
     """The weights "H Q S" of one attention over one pair, asked for from outside."""
     found: list[Tensor] = []
     hooks = [
-        around.register_forward_pre_hook(lambda _, args, given: (args, given | {"trace": True}), with_kwargs=True),
+        around.register_forward_pre_hook(lambda _, call: (call[0]._replace(trace=True), *call[1:])),
         around.register_forward_hook(lambda _, args, output: found.append(output.weights[0])),
     ]
     with torch.no_grad():
@@ -110,7 +110,7 @@ def test_masking_a_head_is_leaving_it_out_of_the_sum(trained: Path) -> None:
     parts = []
 
     def output(states: Tensor) -> Tensor:
-        return layer(states, layer.remember(states, mask), torch.arange(5)).context  # type: ignore[operator, union-attr]
+        return layer(Request(states, torch.arange(5)), layer.remember(states, mask)).context  # type: ignore[operator, union-attr]
 
     with torch.no_grad():
         whole = output(x)

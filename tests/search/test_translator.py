@@ -11,16 +11,17 @@ from seq2attn.build.model import build_seq2seq
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search, Translator
+from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search, Sentences, Translator
 from seq2attn.tokens import EOS
-from tests.tiny import sentences, tiny, translation, write_corpus
+from tests.tiny import sentences as draw_lines
+from tests.tiny import tiny, translation, write_corpus
 
 LINES = ["ka mi", "", "lo tu se po ra ni do ve", "  ", "fa", "gu ka lo mi", "\t", "ve ve ve do"]
 
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    source = sentences(120, 0)
+    source = draw_lines(120, 0)
     return Tokenizer.train(
         source,
         [translation(line) for line in source],
@@ -51,12 +52,10 @@ class Echo:
         self.shapes: list[tuple[int, ...]] = []
         self.limits: dict[int, int] = {}
 
-    def __call__(
-        self, model: Seq2Seq, source: Tensor, limits: Tensor, never: Tensor, lines: Sequence[int]
-    ) -> list[list[Hypothesis]]:
-        self.shapes.append(tuple(source.shape))
-        self.limits |= dict(zip(lines, limits.tolist(), strict=True))
-        return [[Hypothesis([t for t in row if t > 3], 0.5)] for row in source.tolist()]
+    def __call__(self, model: Seq2Seq, sentences: Sentences, banned: Tensor) -> list[list[Hypothesis]]:
+        self.shapes.append(tuple(sentences.source.shape))
+        self.limits |= dict(zip(sentences.ids, sentences.limits.tolist(), strict=True))
+        return [[Hypothesis([t for t in row if t > 3], 0.5)] for row in sentences.source.tolist()]
 
 
 def texts(model: Seq2Seq, tokenizer: Tokenizer, search: Search, lines: Sequence[str], **settings: int) -> list[str]:
@@ -70,8 +69,8 @@ def test_one_line_comes_out_for_each_line_in_its_order(
     assert texts(model, tokenizer, Echo(), LINES, **settings) == [" ".join(line.split()) for line in LINES]
 
 
-def test_a_batch_holds_at_most_so_many_padded_subwords_the_longest_first(model: Seq2Seq, tokenizer: Tokenizer) -> None:
-    lines, echo = sentences(50, 9), Echo()
+def test_a_batch_is_bounded_and_the_longest_come_first(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+    lines, echo = draw_lines(50, 9), Echo()
     texts(model, tokenizer, echo, lines, batch_tokens=30)
     assert sum(rows for rows, _ in echo.shapes) == 50
     assert max(rows * width for rows, width in echo.shapes) <= 30
@@ -123,7 +122,7 @@ def test_results_come_before_the_next_window_is_read(model: Seq2Seq, tokenizer: 
 
 @pytest.mark.parametrize("search", [Greedy(), Beam(3, 1.0), Sampling(seed=4)], ids=["greedy", "beam", "sampling"])
 def test_a_line_translates_the_same_in_any_batch(model: Seq2Seq, tokenizer: Tokenizer, search: Search) -> None:
-    lines = sentences(12, 5)
+    lines = draw_lines(12, 5)
     together = texts(model, tokenizer, search, lines)
     assert len(set(together)) > 3
     assert texts(model, tokenizer, search, lines, batch_tokens=1) == together
@@ -197,10 +196,12 @@ def test_a_long_line_is_truncated_or_an_error_if_wanted(model: Seq2Seq, tokenize
         next(windows)
 
 
-def test_each_part_of_a_long_line_draws_a_sample_of_its_own(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+def test_parts_of_a_long_line_draw_different_samples(model: Seq2Seq, tokenizer: Tokenizer) -> None:
     search = Sampling(temperature=2.0)
     twice, single, _ = long(model, tokenizer, search, ["ka mi ra tu. ka mi ra tu.", "ka mi ra tu."])
     assert twice[0].text != f"{single[0].text} {single[0].text}"
+    halves = twice[0].text.split()
+    assert halves[: len(halves) // 2] != halves[len(halves) // 2 :]
     alone, together = (long(model, tokenizer, search, [LONG] * 2, batch_tokens=tokens)[:2] for tokens in (1, 4000))
     assert [hypotheses[0].text for hypotheses in alone] == [hypotheses[0].text for hypotheses in together]
     assert alone[0][0].text != alone[1][0].text
@@ -217,13 +218,17 @@ def test_a_window_is_translated_before_the_next_one_is_read(model: Seq2Seq, toke
         next(found)
 
 
-def test_scores_that_are_no_numbers_are_an_error(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+@pytest.mark.parametrize("search", [Greedy(), Beam(3), Sampling(), Sampling(top_k=2)], ids=str)
+@pytest.mark.parametrize("tokens", [slice(None), slice(7, 8)], ids=["all", "one"])
+def test_scores_that_are_not_numbers_are_refused(
+    model: Seq2Seq, tokenizer: Tokenizer, search: Search, tokens: slice
+) -> None:
     bias = model.bias.detach().clone()
     try:
         with torch.no_grad():
-            model.bias.fill_(float("nan"))
+            model.bias[tokens] = float("nan")
         with pytest.raises(DataError, match="not numbers"):
-            texts(model, tokenizer, Beam(3), ["ka"])
+            texts(model, tokenizer, search, ["ka", "mi lo"])
     finally:
         with torch.no_grad():
             model.bias.copy_(bias)

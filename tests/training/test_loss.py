@@ -69,7 +69,7 @@ def test_large_logits_do_not_overflow() -> None:
     torch.testing.assert_close(loss.smoothed, expected)
 
 
-def test_bf16_autocast_is_close_to_fp32_and_keeps_the_weights_gradient_in_fp32() -> None:
+def test_bf16_autocast_is_near_fp32_and_keeps_fp32_gradients() -> None:
     features, weight, bias, target = problem(torch.float32)
     exact = cross_entropy(features, weight, bias, target, smoothing=0.1).smoothed
     with torch.autocast("cpu", torch.bfloat16):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2attn.attention import Additive, Attention, Choice, Global, expectation, softmax
+from seq2attn.attention import Additive, Aggregated, Attention, Choice, Global, expectation, softmax
 from seq2attn.attention.aggregation import Gumbel, Reinforce
 from seq2attn.attention.marginal import Marginal
 from seq2attn.models.bahdanau_decoder import BahdanauDecoder
@@ -16,6 +16,7 @@ from seq2attn.models.lstm_encoder import LstmEncoder
 from seq2attn.models.luong_decoder import LuongDecoder
 from seq2attn.models.seq2seq import Drawn, Seq2Seq
 from seq2attn.search.hypothesis import next_logits
+from seq2attn.tensors import Tree, take
 from seq2attn.tokens import PAD
 from seq2attn.training.loss import Loss, sequence_loss
 from seq2attn.training.policy import policy_loss, rewards
@@ -125,19 +126,20 @@ class Scripted:
     def __init__(self, policy: Reinforce, places: Tensor) -> None:
         self.policy, self.places, self.step = policy, places, 0
 
-    def __call__(self, weights: Tensor, training: bool) -> tuple[Tensor, Choice | None]:
+    def __call__(self, weights: Tensor, training: bool, past: Tree = ()) -> Aggregated:
         steps = weights.shape[2]
         place = self.places[self.step : self.step + steps].view(1, 1, steps, 1)
         self.step += steps
         log_p = weights.log().gather(3, place)[:, 0, :, 0]
         entropy = -(weights * weights.log()).sum(3)[:, 0]
         drawn = torch.ones_like(log_p, dtype=torch.bool)
-        return torch.zeros_like(weights).scatter(3, place, 1.0), Choice(log_p, entropy, drawn, self.policy)
+        choice = Choice(log_p, entropy, drawn, self.policy)
+        return Aggregated(torch.zeros_like(weights).scatter(3, place, 1.0), choice)
 
 
 @pytest.mark.parametrize("decoder", ["luong", "luong, fed", "bahdanau"])
 @pytest.mark.parametrize("baseline", [0.0, -3.0])
-def test_over_all_draws_of_a_sentence_the_policy_follows_the_expected_likelihood(decoder: str, baseline: float) -> None:
+def test_over_all_draws_the_policy_follows_the_expected_likelihood(decoder: str, baseline: float) -> None:
     source, target = torch.tensor([[4, 5]]), torch.tensor([[6, 7, 3]])
     objective, truth = fp64(0.0), fp64(0.0)
     whole = model(expectation, decoder)
@@ -176,7 +178,7 @@ def test_the_bound_is_what_the_policy_expects_over_all_draws() -> None:
 
 
 @pytest.mark.parametrize("decoder", ["luong", "luong, fed", "bahdanau"])
-def test_the_loss_is_the_tokens_likelihood_with_the_policys_loss_beside_it(decoder: str) -> None:
+def test_the_loss_is_the_likelihood_plus_the_policys_loss(decoder: str) -> None:
     policy, real = Reinforce(), TARGET != PAD
     whole = model(policy, decoder)
     drawn = whole(SOURCE, TARGET)
@@ -201,6 +203,31 @@ def test_soft_sentences_are_trained_as_soft_attention_is(decoder: str) -> None:
         found.append((own.smoothed, own.nll, *torch.autograd.grad(own.smoothed, list(whole.parameters()))))
     torch.testing.assert_close(found[0], found[1], **EXACT)
     assert mixed.decoder.attention.aggregation.baseline == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("decoder", ["luong", "luong, fed", "bahdanau"])
+def test_a_pass_that_is_given_up_leaves_nothing_to_the_next(decoder: str) -> None:
+    torch.manual_seed(1)
+    whole = model(Reinforce(soft_mix=0.5), decoder)
+    source, target = SOURCE[:1].expand(200, -1), TARGET[:1].expand(200, -1)
+    first, second = (whole(source, target).choice.drawn[:, 0] for _ in range(2))  # without a loss in between
+    assert 60 < (first != second).sum() < 140
+
+
+@pytest.mark.parametrize("decoder", ["luong, fed", "bahdanau"])
+def test_soft_sentences_are_part_of_the_decoders_state(decoder: str) -> None:
+    torch.manual_seed(1)
+    whole = model(Reinforce(soft_mix=0.5), decoder).decoder
+    encoded = model(expectation, decoder).encoder(SOURCE)
+    memory, state = whole.remember(encoded), whole.start(encoded, 2)
+    token = torch.full((len(SOURCE), 2), 4)
+    _, first = whole.step(token, state, memory)
+    rows = torch.arange(len(SOURCE)).flip(0)
+    _, second = whole.step(token, take(first, rows), take(memory, rows))
+    assert first.history.drawn.shape == (len(SOURCE), 2)
+    assert first.history.drawn.any()
+    assert not first.history.drawn.all()
+    assert torch.equal(second.history.drawn, first.history.drawn.flip(0))
 
 
 @pytest.mark.parametrize("aggregation", ["reinforce", "gumbel", "marginal"])
@@ -251,7 +278,7 @@ def test_the_exact_marginal_is_never_below_the_expected_likelihood() -> None:
     assert (whole.logits(mixture) > elbo + 0.01).any()
 
 
-def test_a_model_trained_by_the_bound_is_never_above_the_mixture_and_translates_from_the_likeliest_position() -> None:
+def test_the_bound_is_below_the_mixture_and_translates_from_the_likeliest_position() -> None:
     whole, mixed, hard = model("elbo"), model("marginal"), model(Reinforce())
     assert loss(mixed, SOURCE, TARGET).nll < loss(whole, SOURCE, TARGET).nll - 0.01
     assert torch.equal(whole.eval()(SOURCE, TARGET), hard.eval()(SOURCE, TARGET))

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from seq2attn.attention import Request
 from seq2attn.build.attention import build_attention
 from seq2attn.config.attention import TransformerAttentionConfig
 from seq2attn.probes.cost.curves import LONG, Curve, curves_text, longer_half
@@ -124,7 +125,7 @@ def passes(name: str, length: int, where: torch.device, seed: int) -> Work:
     real, positions = torch.ones(1, length, dtype=torch.bool, device=where), torch.arange(length, device=where)
 
     def work() -> None:
-        context = module(states, module.remember(states, real), positions, trace=stores).context
+        context = module(Request(states, positions, trace=stores), module.remember(states, real)).context
         torch.autograd.grad(context.sum(), inputs)
 
     return work

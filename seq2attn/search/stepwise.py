@@ -1,0 +1,53 @@
+"""One hypothesis for each sentence, token by token: the loop of greedy search and of sampling."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.search.hypothesis import Hypothesis, Sentences, next_logits, refuse_nan
+from seq2attn.tensors import take
+from seq2attn.tokens import BOS, EOS
+
+Choose = Callable[[Float[Tensor, "B V"], list[int]], Int[Tensor, " B"]]
+
+
+@torch.inference_mode()
+def write_stepwise(
+    model: Seq2Seq, sentences: Sentences, banned: Int[Tensor, " N"], choose: Choose
+) -> list[list[Hypothesis]]:
+    """Write the tokens that `choose` picks; the score is log p(y | x). Finished sentences leave the batch.
+
+    choose: from log p "B V" of the next token, and the places in the batch of the B sentences that are still being written, to
+        a token for each of them.
+    """
+    source, limits = sentences.source, sentences.limits
+    encoded = model.encoder(source)
+    memory, state = model.decoder.remember(encoded), model.decoder.start(encoded, 1)
+    places = list(range(len(source)))
+    token = torch.full((len(source), 1), BOS, device=source.device)
+    score = torch.zeros(len(source), device=source.device, dtype=model.output.dtype)
+    written = torch.empty(len(source), 0, dtype=torch.long, device=source.device)
+    results: list[list[Hypothesis]] = [[] for _ in places]
+    for length in range(1, int(limits.max()) + 1):
+        features, state = model.decoder.step(token, state, memory)
+        log_p = next_logits(model, features, banned)[:, 0].log_softmax(-1)
+        token = choose(log_p, places)[:, None]
+        score = score + log_p.gather(1, token)[:, 0]
+        written = torch.cat([written, token], 1)
+        ended = token[:, 0] == EOS
+        finished = ended | (limits <= length)
+        if not finished.any():
+            continue
+        refuse_nan(score.tolist())
+        for row in finished.nonzero()[:, 0].tolist():
+            tokens = written[row, : length - int(ended[row])].tolist()
+            results[places[row]] = [Hypothesis(tokens, float(score[row]))]
+        rows = (~finished).nonzero()[:, 0]
+        if not len(rows):
+            break
+        places = [places[row] for row in rows.tolist()]
+        token, score, written, limits, state, memory = take((token, score, written, limits, state, memory), rows)
+    return results
