@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seq2attn import grammar
 from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.sources import Pair, TextFiles
-from seq2attn.resources import resource
+from seq2attn.grammar.version import grammar_version
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class GrammarSplit:
 
     def _files(self) -> TextFiles:
         key = hashlib.sha256(
-            f"{self.size} {self.max_words} {self.seed} {self.shares} {_version()}".encode()
+            f"{self.size} {self.max_words} {self.seed} {self.shares} {grammar_version()}".encode()
         ).hexdigest()
         folder = build_once(cache_folder() / "grammar" / key, self._write)
         return TextFiles(str(folder / self.role), "en", "de")
@@ -50,13 +49,3 @@ class GrammarSplit:
             for language, lines in (("en", [pair.source for pair in pairs]), ("de", [pair.target for pair in pairs])):
                 text = "".join(f"{line}\n" for line in lines)
                 (folder / f"{role}.{language}").write_text(text, encoding="utf-8", newline="\n")
-
-
-def _version() -> str:
-    """SHA-256 of the grammar's own files: a changed rule or lexicon makes another corpus."""
-    digest = hashlib.sha256()
-    rules = sorted(Path(grammar.__file__).parent.glob("*.py"))
-    lexicon = sorted(path for path in resource("data/grammar").rglob("*") if path.is_file())
-    for path in (*rules, *lexicon):
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
