@@ -66,8 +66,8 @@ class AttentionStatistics:
         if self.quality.learned:
             return ""
         return (
-            f"This model has not learned to translate yet: BLEU {self.quality.bleu:.1f} on these sentences. "
-            "Its weights show its random start, not what attention learns; train it longer first."
+            f"This model has not learned to translate yet (BLEU {self.quality.bleu:.1f} on these sentences), "
+            "so its figures say nothing about what attention learns."
         )
 
     def to_json(self) -> dict[str, Any]:

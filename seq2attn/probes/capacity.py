@@ -92,8 +92,8 @@ class Capacity:
             return ""
         have = f"{names[0]} has" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} have"
         return (
-            f"{have} not learned to translate yet: BLEU is below {LEARNED_BLEU:g} at every length. That is a matter of too "
-            "little training, not of capacity: raise training.max_updates."
+            f"{have} not learned to translate yet (BLEU below {LEARNED_BLEU:g} at every length), which says nothing about "
+            "capacity: raise training.max_updates."
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -69,8 +69,8 @@ class HeadImportance:
         """How many heads do little alone; of a model that has not learned yet, that nothing can be said."""
         if not self.quality.learned:
             return (
-                f"This model has not learned to translate yet: BLEU {self.quality.bleu:.1f} with all heads. Masking a head "
-                "can cost nothing where there is nothing to lose, so this says nothing about its heads; train it longer first."
+                f"This model has not learned to translate yet (BLEU {self.quality.bleu:.1f} with all heads): "
+                "where there is nothing to lose, no head can be missed."
             )
         idle = sum(self.quality.bleu - head.bleu < LITTLE for head in self.heads)
         return f"{idle} of {len(self.heads)} heads, each masked alone, cost less than {LITTLE:g} BLEU."

@@ -97,4 +97,7 @@ def test_seeds_that_are_none_are_refused(text: str) -> None:
 def test_the_commands_load_nothing_heavy_to_be_described() -> None:
     heavy = "{'torch', 'sacrebleu', 'datasets'}"
     code = f"import sys, seq2attn.cli.compare, seq2attn.cli.demo; print({heavy} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120).stdout
+        == "set()\n"
+    )

@@ -45,5 +45,7 @@ def test_reading_a_config_imports_no_heavy_library() -> None:
         "import sys, seq2attn.cli.config; assert 'pydantic' not in sys.modules; import seq2attn.config.load; "
         "print(*({'torch', 'datasets', 'sacrebleu', 'numpy'} & set(sys.modules)))"
     )
-    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
+    ).stdout
     assert printed.strip() == ""

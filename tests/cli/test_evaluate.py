@@ -40,9 +40,12 @@ def test_settings_of_the_command_line_come_before_the_configs(
 ) -> None:
     asked: list[dict[str, Any]] = []
     translate = Model.translate
-    monkeypatch.setattr(
-        Model, "translate", lambda self, lines, **options: asked.append(options) or translate(self, lines, **options)
-    )
+
+    def record(self: Model, lines: Any, **options: Any) -> list[str]:
+        asked.append(options)
+        return translate(self, lines, **options)
+
+    monkeypatch.setattr(Model, "translate", record)
     arguments = ["evaluate", trained, "--test", corpus / "test", "--json"]
     plain = json.loads(command(*arguments).out)
     settings = ["--beam", 2, "--length-penalty", 0, "--lowercase", "--tokenize", "char"]
@@ -118,5 +121,5 @@ def test_noise_that_makes_no_sense_is_refused_before_the_model_is_read(
 
 def test_the_file_is_written_though_nobody_reads_the_figures(trained: Path, corpus: Path, tmp_path: Path) -> None:
     command = f"{sys.executable} -m seq2attn evaluate {trained} --test {corpus}/test -o {tmp_path}/out | true"
-    subprocess.run(command, shell=True, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(command, shell=True, check=True, stderr=subprocess.DEVNULL, timeout=120)
     assert (tmp_path / "out").read_text().count("\n") == 8

@@ -137,9 +137,9 @@ def test_in_the_default_precision_nearly_every_line_does(trained: Path, tmp_path
             "--threads",
             "1",
         ]
-        return subprocess.run(arguments, input=stdin, capture_output=True, check=True, text=True).stdout.split("\n")[
-            :-1
-        ]
+        return subprocess.run(
+            arguments, input=stdin, capture_output=True, check=True, text=True, timeout=120
+        ).stdout.split("\n")[:-1]
 
     file = translated(str(tmp_path / "text"))
     pipe = translated("--batch-tokens", "50", stdin=text)

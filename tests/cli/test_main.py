@@ -80,10 +80,10 @@ def test_help_and_version_are_results(command: Command) -> None:
 
 def test_python_m_is_the_command_and_debug_may_stand_anywhere(tmp_path: Path) -> None:
     start = [sys.executable, "-m", "seq2attn"]
-    version = subprocess.run([*start, "--version"], capture_output=True, text=True, check=True)
+    version = subprocess.run([*start, "--version"], capture_output=True, text=True, check=True, timeout=120)
     assert (version.stdout, version.stderr) == (f"seq2attn {seq2attn.__version__}\n", "")
     failed = subprocess.run(
-        [*start, "config", "show", "no.yaml", "--debug"], capture_output=True, text=True, cwd=tmp_path
+        [*start, "config", "show", "no.yaml", "--debug"], capture_output=True, text=True, cwd=tmp_path, timeout=120
     )
     assert (failed.returncode, failed.stdout) == (2, "")
     assert failed.stderr.startswith("Traceback")

@@ -10,7 +10,7 @@ import pytest
 Command = Callable[..., Any]
 
 
-def test_attention_of_a_run_says_the_same_as_text_and_as_json(command: Command, trained: Path, corpus: Path) -> None:
+def test_attention_says_the_same_as_text_and_as_json(command: Command, trained: Path, corpus: Path) -> None:
     arguments = ["probe", "attention", trained, "--test", corpus / "test", "--sentences", 4]
     text, figures = command(*arguments).out, json.loads(command(*arguments, "--json").out)
     (row,) = figures["rows"]

@@ -175,7 +175,7 @@ def test_a_full_disk_is_one_line(trained: Path) -> None:
         pytest.skip("no /dev/full here")
     with Path("/dev/full").open("wb") as full:
         arguments = [sys.executable, "-m", "seq2attn", "translate", trained, "--beam", "1"]
-        done = subprocess.run(arguments, input=b"ka\n", stdout=full, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(arguments, input=b"ka\n", stdout=full, stderr=subprocess.PIPE, check=False, timeout=120)
     assert done.returncode == 2
     assert done.stderr.decode().startswith("seq2attn: error: standard output: cannot be written: No space left")
     assert done.stderr.count(b"\n") == 2
@@ -208,7 +208,7 @@ def test_a_pipe_with_a_name_is_written_directly(command: Command, trained: Path,
 
 def test_a_pipe_without_a_name_is_written_directly(trained: Path, tmp_path: Path) -> None:
     arguments = [sys.executable, "-m", "seq2attn", "translate", str(trained), "-o", "/dev/stdout", "--beam", "1"]
-    done = subprocess.run(arguments, input=b"ka\n\n", capture_output=True, check=True)
+    done = subprocess.run(arguments, input=b"ka\n\n", capture_output=True, check=True, timeout=120)
     assert done.stdout.count(b"\n") == 2
 
 
@@ -223,10 +223,12 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
 @pytest.mark.parametrize("closed", [">&-", "2>&-"])
 def test_a_closed_stream_is_no_error_where_nothing_is_written_to_it(trained: Path, tmp_path: Path, closed: str) -> None:
     command = f"echo ka | {sys.executable} -m seq2attn translate {trained} -o {tmp_path}/out {closed}"
-    assert subprocess.run(command, shell=True, capture_output=True).returncode == 0
+    assert subprocess.run(command, shell=True, capture_output=True, timeout=120).returncode == 0
     assert (tmp_path / "out").read_text().count("\n") == 1
 
 
 def test_an_error_without_a_place_to_tell_it_is_an_exit_code() -> None:
-    done = subprocess.run(f"{sys.executable} -m seq2attn translate nowhere 2>&-", shell=True, capture_output=True)
+    done = subprocess.run(
+        f"{sys.executable} -m seq2attn translate nowhere 2>&-", shell=True, capture_output=True, timeout=120
+    )
     assert (done.returncode, done.stdout) == (2, b"")

@@ -8,47 +8,23 @@ import yaml
 
 from seq2attn.config.load import load_config
 from seq2attn.errors import ConfigError
+from tests.config.texts import BASE, refuse
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text(encoding="utf-8"))
-
-BASE = """\
-data:
-  source: en
-  target: de
-  train: data/train
-  validation: data/val
-model:
-  encoder: lstm
-  decoder:
-    type: bahdanau
-    attention: {score: additive}
-training:
-  max_updates: 100
-"""
-
-
-def wrong(folder: Path, text: str, *overrides: str, **others: str) -> ConfigError:
-    """The error of a config file with that text, beside the `others`."""
-    for name, content in {"exp": text, **others}.items():
-        (folder / f"{name}.yaml").write_text(content, encoding="utf-8")
-    with pytest.raises(ConfigError) as error:
-        load_config(folder / "exp.yaml", overrides)
-    assert "\n" not in error.value.message + error.value.hint
-    return error.value
 
 
 @pytest.mark.parametrize("name", CASES["keys"])
 def test_a_wrong_key_or_value_is_named_with_its_line(tmp_path: Path, name: str) -> None:
     case = CASES["keys"][name]
     assert BASE.count(case["replace"]) == 1
-    error = wrong(tmp_path, BASE.replace(case["replace"], case["by"]))
+    error = refuse(tmp_path, BASE.replace(case["replace"], case["by"]))
     assert (error.message, error.hint) == (f"{tmp_path}/{case['message']}", case["hint"])
 
 
 @pytest.mark.parametrize("name", CASES["combinations"])
 def test_values_that_do_not_go_together_are_refused_with_the_nearest_legal_choice(tmp_path: Path, name: str) -> None:
     case = CASES["combinations"][name]
-    error = wrong(tmp_path, BASE, *case["overrides"])
+    error = refuse(tmp_path, BASE, *case["overrides"])
     places = [f"--set {override}" for override in case["overrides"]]
     assert error.message in [f"{place}: {case['message']}" for place in places]
     assert error.hint == case["hint"]
@@ -63,34 +39,34 @@ def test_values_that_go_together_are_accepted(tmp_path: Path, name: str) -> None
 @pytest.mark.parametrize("override", CASES["overrides"])
 def test_a_wrong_override_is_named_itself(tmp_path: Path, override: str) -> None:
     case = CASES["overrides"][override]
-    error = wrong(tmp_path, BASE, override)
+    error = refuse(tmp_path, BASE, override)
     assert (error.message, error.hint) == (f"--set {override}: {case['message']}", case["hint"])
 
 
 @pytest.mark.parametrize("name", CASES["files"])
 def test_a_file_that_is_no_config_is_named_with_the_line(tmp_path: Path, name: str) -> None:
     case = CASES["files"][name]
-    error = wrong(tmp_path, case["text"])
+    error = refuse(tmp_path, case["text"])
     assert (error.message, error.hint) == (f"{tmp_path}/{case['message']}", case["hint"])
 
 
 def test_an_illegal_combination_is_reported_where_it_was_written(tmp_path: Path) -> None:
-    error = wrong(tmp_path, BASE.replace("score: additive", "heads: 7"))
+    error = refuse(tmp_path, BASE.replace("score: additive", "heads: 7"))
     assert error.message.startswith(f"{tmp_path}/exp.yaml:10: key `model.decoder.attention.heads` is 7")
 
 
 def test_an_illegal_combination_with_a_default_is_reported_at_its_section(tmp_path: Path) -> None:
-    error = wrong(tmp_path, BASE.replace("  max_updates", "  select: average\n  max_updates"))
+    error = refuse(tmp_path, BASE.replace("  max_updates", "  select: average\n  max_updates"))
     assert error.message.startswith(f"{tmp_path}/exp.yaml:11: key `training.keep_last` is 1, which is less")
 
 
 def test_an_error_names_the_extended_file_that_holds_it(tmp_path: Path) -> None:
-    error = wrong(tmp_path, "extends: base.yaml\nseed: 5\n", base=BASE + "  clip_nrom: 1\n")
+    error = refuse(tmp_path, "extends: base.yaml\nseed: 5\n", base=BASE + "  clip_nrom: 1\n")
     assert error.message == f"{tmp_path}/base.yaml:13: key `training.clip_nrom` is not known"
 
 
 def test_errors_of_the_file_itself_come_first(tmp_path: Path) -> None:
-    error = wrong(tmp_path, "extends: base.yaml\n\nseed: x\n", base="sead: 3\n" + BASE)
+    error = refuse(tmp_path, "extends: base.yaml\n\nseed: x\n", base="sead: 3\n" + BASE)
     message = "key `seed` is x, but must be a whole number (and 1 more error)"
     assert error.message == f"{tmp_path}/exp.yaml:3: {message}"
 
@@ -154,11 +130,11 @@ def test_message_of_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_message_of_a_file_that_is_extended_but_not_there(tmp_path: Path) -> None:
-    error = wrong(tmp_path, "seed: 1\nextends: bsae.yaml\n", base=BASE)
+    error = refuse(tmp_path, "seed: 1\nextends: bsae.yaml\n", base=BASE)
     assert error.message == f"{tmp_path}/exp.yaml:2: {tmp_path}/bsae.yaml: no such file"
     assert error.hint == f"did you mean {tmp_path}/base.yaml?"
 
 
 def test_message_of_files_that_extend_each_other(tmp_path: Path) -> None:
-    error = wrong(tmp_path, "extends: a.yaml\n", a="extends: b.yaml\n", b="seed: 1\nextends: a.yaml\n")
+    error = refuse(tmp_path, "extends: a.yaml\n", a="extends: b.yaml\n", b="seed: 1\nextends: a.yaml\n")
     assert error.message == f"{tmp_path}/b.yaml:2: `extends` runs in a circle: a.yaml → b.yaml → a.yaml"

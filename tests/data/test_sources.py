@@ -177,7 +177,7 @@ class TestJsonLines:
 def test_reading_text_imports_neither_datasets_nor_torch() -> None:
     modules = "seq2attn.data.sources, seq2attn.data.sources_huggingface, seq2attn.data.sources_grammar"
     script = f"import sys, {modules}; assert not {{'datasets', 'torch'}} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", script], check=True)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
 def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

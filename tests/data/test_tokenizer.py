@@ -211,7 +211,9 @@ def test_sampling_is_the_same_in_every_process(tmp_path: Path) -> None:
         "print(Tokenizer.load(Path(sys.argv[1])).sample(['a small dog runs'] * 20, [], seed=1, alpha=0.1))"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
-    first, second = (subprocess.run(command, capture_output=True, check=True, text=True).stdout for _ in range(2))
+    first, second = (
+        subprocess.run(command, capture_output=True, check=True, text=True, timeout=120).stdout for _ in range(2)
+    )
     assert first == second
     assert len(set(map(str, ast.literal_eval(first)[0]))) > 1
 

@@ -32,7 +32,7 @@ def sacrebleu_command(folder: Path, *options: str) -> dict[str, tuple[float, str
     (folder / "hypotheses.de").write_text("".join(line + "\n" for line in HYPOTHESES), encoding="utf-8")
     arguments = ["reference.de", "-i", "hypotheses.de", "-m", "bleu", "chrf", "ter", "-w", "6"]
     command = [sys.executable, "-m", "sacrebleu", *arguments, *options]
-    printed = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=120).stdout
     return {metric["name"].split("|")[0]: (metric["score"], metric["signature"]) for metric in json.loads(printed)}
 
 

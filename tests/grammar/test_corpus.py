@@ -154,7 +154,11 @@ def test_the_same_seed_gives_the_same_corpus_whatever_the_hash_seed() -> None:
     )
     found = {
         subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            timeout=120,
         ).stdout
         for seed in ("1", "2")
     }
@@ -178,7 +182,7 @@ def test_lemmas_and_their_frequencies_are_those_of_a_small_language(made: Gramma
 def test_hunspell_knows_the_words(made: GrammarCorpus, side: int, dictionary: str) -> None:
     forms = "\n".join(sorted({word.strip(".,") for pair in made.train for word in pair[side].split()}))
     done = subprocess.run(
-        ["hunspell", "-i", "utf-8", "-d", dictionary, "-l"], input=forms.encode(), capture_output=True
+        ["hunspell", "-i", "utf-8", "-d", dictionary, "-l"], input=forms.encode(), capture_output=True, timeout=120
     )
     if done.returncode:
         pytest.skip(f"no dictionary {dictionary}")

@@ -38,7 +38,7 @@ def test_the_figures_are_those_of_the_sacrebleu_command(trained: Path, corpus: P
         "chrf",
         "ter",
     ]
-    printed = subprocess.run([*command, "-w", "6"], check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run([*command, "-w", "6"], check=True, capture_output=True, text=True, timeout=120).stdout
     bleu, chrf, ter = json.loads(printed)
     own = found.to_json()
     assert chrf["score"] > 0

@@ -139,7 +139,7 @@ def test_the_text_shows_every_system() -> None:
     assert result.verdict == ""
 
 
-def test_a_system_that_has_not_learned_is_no_measure_of_capacity() -> None:
+def test_a_system_that_has_not_learned_is_named() -> None:
     result = Capacity((make_system("vector_64", 0), make_system("vector_512", 8), make_system("uniform", 0)))
     assert result.verdict.startswith("`vector_64` and `uniform` have not learned to translate yet")
     assert result.verdict in result.to_text()

@@ -201,7 +201,7 @@ def test_heads_need_a_model_with_heads(trained: Path, corpus: Path) -> None:
         measure_heads(load(trained), pairs_of(corpus))
 
 
-def test_every_head_is_masked_and_the_model_stays_as_it_was(trained: Path, corpus: Path) -> None:
+def test_masking_heads_leaves_the_model_as_it_was(trained: Path, corpus: Path) -> None:
     model = untrained("transformer", trained)
     model.network.float()
     before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
@@ -219,7 +219,7 @@ def test_no_verdict_on_a_model_that_has_not_learned(trained: Path, corpus: Path)
     heads = HeadImportance("run", 8, Quality(0.5, 0.0, "signature"), (head,))
     for result in (attention, heads):
         assert not result.to_json()["learned"]
-        assert result.verdict.startswith(f"This model has not learned to translate yet: BLEU {result.quality.bleu:.1f}")
+        assert result.verdict.startswith(f"This model has not learned to translate yet (BLEU {result.quality.bleu:.1f}")
         assert result.verdict in result.to_text()
     assert "cost less than" not in heads.to_text()
 

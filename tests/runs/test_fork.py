@@ -9,9 +9,9 @@ import torch
 
 from seq2attn.errors import Seq2attnError, UsageError
 from seq2attn.runs import fork as module
+from seq2attn.runs.directory import Run
 from seq2attn.runs.fork import fork
 from seq2attn.runs.train import train
-from seq2attn.runs.directory import Run
 from seq2attn.training.checkpoint import MODEL, Checkpoints, read_tensors
 from tests.tiny import TRAINED, tiny, write_corpus
 
@@ -40,7 +40,7 @@ def test_a_fork_begins_with_the_last_weights_and_nothing_else(
     assert run.events()[0]["loss"] < trained_loss + 0.3  # it knows already what an untrained model does not
 
 
-def test_a_fork_is_the_same_run_whether_or_not_it_was_killed(trained: Path, corpus: Path, tmp_path: Path) -> None:
+def test_a_killed_fork_resumes_to_the_same_run(trained: Path, corpus: Path, tmp_path: Path) -> None:
     for name in ("once", "twice"):
         config = tiny(corpus, *CHANGED)
         fork(config, trained, tmp_path / name, device="cpu")
@@ -86,7 +86,7 @@ def test_a_run_without_a_checkpoint_has_nothing_to_fork(trained: Path, corpus: P
         fork(tiny(corpus, *CHANGED), old, tmp_path / "new", device="cpu")
 
 
-def test_a_fork_goes_on_whatever_the_old_run_is_called_now_and_begins_in_what_another_left(
+def test_a_fork_resumes_though_its_origin_has_another_name(
     trained: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = Path(shutil.copytree(trained, tmp_path / "old")), tmp_path / "new"
@@ -99,7 +99,7 @@ def test_a_fork_goes_on_whatever_the_old_run_is_called_now_and_begins_in_what_an
     assert Run.open(new).finished
 
 
-def test_a_fork_changes_nothing_in_the_run_that_it_comes_from(trained: Path, corpus: Path, tmp_path: Path) -> None:
+def test_a_fork_leaves_its_origin_unchanged(trained: Path, corpus: Path, tmp_path: Path) -> None:
     old = Path(shutil.copytree(trained, tmp_path / "old"))
     (old / "checkpoints/update-00000060").rename(old / "checkpoints/.update-00000060.old")  # it is just being replaced
     before = sorted(old.rglob("*"))
