@@ -5,14 +5,15 @@ from matplotlib.figure import Figure
 
 from seq2attn.probes.attention import AttentionStatistics
 from seq2attn.probes.capacity import RIGHT, Capacity
-from seq2attn.probes.heads import HeadImportance
+from seq2attn.probes.heads import LITTLE, HeadImportance
 from seq2attn.probes.plots import STYLE
+from seq2attn.probes.sentences import Quality
 
 
 @rc_context(STYLE)
 def draw_attention(result: AttentionStatistics) -> Figure:
     """Entropy and exact zeros of every head, trained beside random."""
-    names = [f"{row.place}, layer {row.layer} {row.part}".strip() for row in result.rows]
+    names = [f"{row.place}, layer {row.layer}{row.part and f', {row.part}'}" for row in result.rows]
     figure = Figure((11, 1.8 + 0.32 * len(names)), layout="constrained")
     entropy, zeros = figure.subplots(1, 2, sharey=True)
     heights = range(len(names))
@@ -26,6 +27,7 @@ def draw_attention(result: AttentionStatistics) -> Figure:
     entropy.set(xlabel="entropy H / ln n (0: one key alone, 1: all keys alike)", ylim=(len(names) - 0.5, -0.5))
     zeros.set(xlabel="share of weights that are exactly 0")
     figure.legend(*entropy.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    _warn(figure, result.quality)
     return figure
 
 
@@ -40,6 +42,9 @@ def draw_heads(result: HeadImportance) -> Figure:
     axes.set(
         xlabel=f"BLEU lost without the head ({result.quality.bleu:.1f} with all heads)", ylim=(len(names) - 0.5, -0.5)
     )
+    left, right = axes.get_xlim()
+    axes.set_xlim(min(left, -LITTLE), max(right, LITTLE))  # so that a loss of nothing looks like nothing
+    _warn(figure, result.quality)
     return figure
 
 
@@ -58,3 +63,8 @@ def draw_capacity(result: Capacity) -> Figure:
     by_bits.set(xlabel="information of the source in bits")
     figure.legend(*by_words.get_legend_handles_labels(), loc="outside right center")
     return figure
+
+
+def _warn(figure: Figure, quality: Quality) -> None:
+    if not quality.learned:
+        figure.suptitle(f"This model has not learned to translate yet (BLEU {quality.bleu:.1f})", color="tab:red")

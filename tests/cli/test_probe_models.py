@@ -66,6 +66,8 @@ def test_lost_bleu_is_drawn_head_by_head() -> None:
         "source to source, layer 1, head 2",
     ]
     assert axes.get_xlabel() == "BLEU lost without the head (21.0 with all heads)"
+    unlearned = draw(HeadImportance("run", 3, Quality(0.5, 0.0, "signature"), heads))
+    assert unlearned.get_suptitle() == "This model has not learned to translate yet (BLEU 0.5)"
 
 
 def test_a_tiny_experiment_goes_on_but_not_on_other_text(
