@@ -12,11 +12,11 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from marian import NAME, marian
+from systems import CONFIGS, PEER_CONFIG, load_systems
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -31,18 +31,16 @@ from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tokens import EOS, PAD
 from seq2attn.training.trainer import Trainer
 
-CONFIGS = [f"configs/multi30k/{system}.yaml" for system in ("lstm", "bahdanau", "luong", "transformer")]
-PEER = "configs/multi30k/transformer.yaml"
 CPU = torch.device("cpu")
 WARM_UP = 3  # turns that do not count
-PAIRS = 4000
+PAIRS = 4000  # drawn for an epoch
 # Multi30k in 6,000 subwords: mean and spread of log(source length), and of log(target length / source length)
 SOURCE, RATIO = (2.73, 0.31), (0.04, 0.19)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One system in one precision."""
+    """The speed of one system in one precision; shares are of the ceiling's and the peer's speed."""
 
     system: str
     precision: machine.Precision
@@ -53,8 +51,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """Something that trains on a batch; `work` gives the batch's floating-point operations, where they are known."""
+class Competitor:
+    """Something that trains on a batch; `work` counts the floating-point operations of a batch, if that is known."""
 
     name: str
     parameters: int
@@ -62,7 +60,7 @@ class Contestant:
     work: Callable[[Batch], float] | None
 
 
-def random_batches(config: Config, vocabulary: int) -> list[Batch]:
+def draw_batches(config: Config, vocabulary: int) -> list[Batch]:
     """The batches of one epoch of random sentences whose lengths are distributed as Multi30k's."""
     random = np.random.default_rng(config.seed)
     logarithms = random.normal(*SOURCE, PAIRS)
@@ -81,7 +79,7 @@ def random_batches(config: Config, vocabulary: int) -> list[Batch]:
     return [Batch(sentences(source[indices]), sentences(target[indices]), indices) for indices in planned]
 
 
-def ours(config: Config, vocabulary: int, precision: machine.Precision) -> Contestant:
+def make_ours(name: str, config: Config, vocabulary: int, precision: machine.Precision) -> Competitor:
     """The system of `config`, trained as `seq2attn train` does."""
     torch.manual_seed(config.seed)
     model = build_seq2seq(
@@ -104,10 +102,10 @@ def ours(config: Config, vocabulary: int, precision: machine.Precision) -> Conte
         batches[:] = [batch]
         trainer.update()
 
-    return Contestant(_name(config), model.parameter_count, update, lambda batch: operations(model, batch))
+    return Competitor(name, model.parameter_count, update, lambda batch: count_operations(model, batch))
 
 
-def operations(model: Seq2Seq, batch: Batch) -> float:
+def count_operations(model: Seq2Seq, batch: Batch) -> float:
     """6 for each weight of a matrix and real token of its side; attention's own products are not counted."""
     source, target = float((batch.source != PAD).sum()), float((batch.target != PAD).sum())
     total = model.output.numel() * target
@@ -118,7 +116,7 @@ def operations(model: Seq2Seq, batch: Batch) -> float:
     return 6 * total
 
 
-def peer(config: Config, vocabulary: int, precision: machine.Precision) -> Contestant:
+def make_peer(config: Config, vocabulary: int, precision: machine.Precision) -> Competitor:
     """MarianMT of the size of `config`, in a plain loop."""
     torch.manual_seed(config.seed)
     model = marian(config.model, vocabulary).train()
@@ -133,18 +131,20 @@ def peer(config: Config, vocabulary: int, precision: machine.Precision) -> Conte
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    return Contestant(NAME, sum(p.numel() for p in model.parameters()), update, None)
+    return Competitor(NAME, sum(p.numel() for p in model.parameters()), update, None)
 
 
-def measure(contestants: Sequence[Contestant], batches: Sequence[Batch], precision: machine.Precision) -> list[Row]:
+def measure_speeds(
+    competitors: Sequence[Competitor], batches: Sequence[Batch], precision: machine.Precision
+) -> list[Row]:
     """Let all train on each batch in turn."""
     matrix = torch.randn(2048, 2048).to(torch.bfloat16 if precision == "bf16" else torch.float32)
     products: list[float] = []
-    seconds: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
+    seconds: dict[str, list[float]] = {competitor.name: [] for competitor in competitors}
     for batch in batches:
-        products.append(_seconds(lambda: matrix @ matrix))
-        for contestant in contestants:
-            seconds[contestant.name].append(_seconds(lambda c=contestant, b=batch: c.update(b)))  # type: ignore[misc]
+        products.append(_time(lambda: matrix @ matrix))
+        for competitor in competitors:
+            seconds[competitor.name].append(_time(lambda c=competitor, b=batch: c.update(b)))  # type: ignore[misc]
     rate = 2 * 2048**3 / statistics.median(products[WARM_UP:])
     tokens = [int((batch.target != PAD).sum()) for batch in batches]
 
@@ -153,32 +153,31 @@ def measure(contestants: Sequence[Contestant], batches: Sequence[Batch], precisi
 
     speeds = {name: median(tokens, name) for name in seconds}
     rows = []
-    for contestant in contestants:
-        name, work = contestant.name, contestant.work
+    for competitor in competitors:
+        name, work = competitor.name, competitor.work
         of_ceiling = None if work is None else median([work(batch) for batch in batches], name) / rate
         of_peer = speeds[name] / speeds[NAME] if NAME in speeds else None
-        rows.append(Row(name, precision, contestant.parameters, speeds[name], of_ceiling, of_peer))
+        rows.append(Row(name, precision, competitor.parameters, speeds[name], of_ceiling, of_peer))
     return rows
 
 
-def _seconds(function: Callable[[], object]) -> float:
+def _time(function: Callable[[], object]) -> float:
     started = time.perf_counter()
     function()
     return time.perf_counter() - started
 
 
-def _name(config: Config) -> str:
-    return config.model.decoder.type
-
-
-def table(rows: Sequence[Row]) -> str:
-    """The rows for a terminal."""
-    lines = [f"{'system':<12} {'precision':<9} {'parameters':>10} {'tokens/s':>9} {'of ceiling':>10} {'of peer':>8}"]
+def format_table(rows: Sequence[Row]) -> str:
+    """A line for each row, under a header."""
+    width = max(len("system"), *(len(row.system) for row in rows))
+    lines = [
+        f"{'system':<{width}} {'precision':<9} {'parameters':>10} {'tokens/s':>9} {'of ceiling':>10} {'of peer':>8}"
+    ]
     for row in rows:
         ceiling = "" if row.of_ceiling is None else f"{row.of_ceiling:.0%}"
         of_peer = "" if row.of_peer is None else f"{row.of_peer:.2f} ×"
         speed = f"{row.target_tokens_per_second:,.0f}"
-        name = f"{row.system:<12} {row.precision:<9} {row.parameters:>10,}"
+        name = f"{row.system:<{width}} {row.precision:<9} {row.parameters:>10,}"
         lines.append(f"{name} {speed:>9} {ceiling:>10} {of_peer:>8}")
     return "\n".join(lines)
 
@@ -186,7 +185,7 @@ def table(rows: Sequence[Row]) -> str:
 def main() -> None:
     """Parse the command line, measure, print."""
     parser = argparse.ArgumentParser(description="Training speed of each system on random sentences.")
-    parser.add_argument("--config", nargs="+", default=CONFIGS, metavar="FILE", help="systems to train")
+    parser.add_argument("--config", nargs="+", action="extend", metavar="FILE", help="systems to train")
     parser.add_argument("--precision", nargs="+", choices=["fp32", "bf16"], help="default: fp32, and bf16 if native")
     parser.add_argument("--updates", type=int, default=20, metavar="N", help="updates that count, for each system")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's choice)")
@@ -194,20 +193,21 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     machine.set_up_torch(arguments.threads)
-    configs = [load_config(Path(file)) for file in arguments.config]
+    systems = load_systems(arguments.config or CONFIGS)
     precisions = arguments.precision or list(dict.fromkeys(["fp32", machine.resolve_precision("auto", CPU)]))
-    vocabulary = configs[0].data.vocab_size
-    batches = random_batches(configs[0], vocabulary)[: WARM_UP + arguments.updates]
+    first = next(iter(systems.values()))
+    vocabulary = first.data.vocab_size
+    batches = draw_batches(first, vocabulary)[: WARM_UP + arguments.updates]
     rows = []
     for precision in precisions:
-        contestants = [ours(config, vocabulary, precision) for config in configs]
+        competitors = [make_ours(name, config, vocabulary, precision) for name, config in systems.items()]
         if arguments.peer:
-            contestants.append(peer(load_config(PEER), vocabulary, precision))
-        rows += measure(contestants, batches, precision)
+            competitors.append(make_peer(load_config(PEER_CONFIG), vocabulary, precision))
+        rows += measure_speeds(competitors, batches, precision)
     if arguments.json:
         print(json.dumps({"machine": machine.describe_hardware(CPU), "rows": [asdict(row) for row in rows]}, indent=1))
     else:
-        print(table(rows))
+        print(format_table(rows))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 from marian import NAME, marian
+from systems import CONFIGS, PEER_CONFIG, load_systems
 from torch import Tensor
 
 from seq2attn import machine
@@ -22,17 +22,15 @@ from seq2attn.build.model import build_seq2seq
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_config
 from seq2attn.errors import Seq2attnError
-from seq2attn.search import Search, Sentences, choose_search
+from seq2attn.search import Search
 from seq2attn.tokens import EOS
 
-CONFIGS = [f"configs/multi30k/{system}.yaml" for system in ("lstm", "bahdanau", "luong", "transformer")]
-PEER = "configs/multi30k/transformer.yaml"
 BEAMS = (1, 5)  # 1 is greedy search
 
 
 @dataclass(frozen=True)
 class Row:
-    """One system with one beam."""
+    """The speed of one system with one beam width; 1 is greedy search."""
 
     system: str
     beam: int
@@ -41,7 +39,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Competitor:
     """Something that translates the batch with a beam."""
 
     name: str
@@ -49,7 +47,7 @@ class Contestant:
     translate: Callable[[], object]
 
 
-def ours(config: Config, source: Tensor, length: int) -> list[Contestant]:
+def make_ours(name: str, config: Config, source: Tensor, length: int) -> list[Competitor]:
     """The system of `config`, searched as `seq2attn translate` does."""
     torch.manual_seed(config.seed)
     size = config.data.vocab_size
@@ -61,10 +59,10 @@ def ours(config: Config, source: Tensor, length: int) -> list[Contestant]:
     def translate(search: Search) -> Callable[[], object]:
         return lambda: search(model, sentences, torch.arange(EOS))
 
-    return [Contestant(config.model.decoder.type, beam, translate(choose_search(beam, 1.0))) for beam in BEAMS]
+    return [Competitor(name, beam, translate(choose_search(beam, 1.0))) for beam in BEAMS]
 
 
-def peer(config: Config, source: Tensor, length: int) -> list[Contestant]:
+def make_peer(config: Config, source: Tensor, length: int) -> list[Competitor]:
     """MarianMT of the size of `config`."""
     torch.manual_seed(config.seed)
     model = marian(config.model, config.data.vocab_size).eval()
@@ -82,17 +80,17 @@ def peer(config: Config, source: Tensor, length: int) -> list[Contestant]:
             )
         )
 
-    return [Contestant(NAME, beam, translate(beam)) for beam in BEAMS]
+    return [Competitor(NAME, beam, translate(beam)) for beam in BEAMS]
 
 
-def measure(contestants: Sequence[Contestant], sentences: int, repeats: int) -> list[Row]:
+def measure_speeds(competitors: Sequence[Competitor], sentences: int, repeats: int) -> list[Row]:
     """Let all translate in turn, once to warm up and `repeats` times."""
-    seconds: dict[Contestant, list[float]] = {contestant: [] for contestant in contestants}
+    seconds: dict[Competitor, list[float]] = {competitor: [] for competitor in competitors}
     for _ in range(1 + repeats):
-        for contestant in contestants:
+        for competitor in competitors:
             started = time.perf_counter()
-            contestant.translate()
-            seconds[contestant].append(time.perf_counter() - started)
+            competitor.translate()
+            seconds[competitor].append(time.perf_counter() - started)
     speeds = {(c.name, c.beam): sentences / statistics.median(times[1:]) for c, times in seconds.items()}
     return [
         Row(name, beam, speed, speed / speeds[NAME, beam] if (NAME, beam) in speeds else None)
@@ -100,20 +98,21 @@ def measure(contestants: Sequence[Contestant], sentences: int, repeats: int) -> 
     ]
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows for a terminal."""
-    lines = [f"{'system':<12} {'search':<7} {'sentences/s':>11} {'of peer':>8}"]
+def format_table(rows: Sequence[Row]) -> str:
+    """A line for each row, under a header."""
+    width = max(len("system"), *(len(row.system) for row in rows))
+    lines = [f"{'system':<{width}} {'search':<7} {'sentences/s':>11} {'of peer':>8}"]
     for row in rows:
         search = "greedy" if row.beam == 1 else f"beam {row.beam}"
         of_peer = "" if row.of_peer is None else f"{row.of_peer:.2f} ×"
-        lines.append(f"{row.system:<12} {search:<7} {row.sentences_per_second:>11,.1f} {of_peer:>8}")
+        lines.append(f"{row.system:<{width}} {search:<7} {row.sentences_per_second:>11,.1f} {of_peer:>8}")
     return "\n".join(lines)
 
 
 def main() -> None:
     """Parse the command line, measure, print."""
     parser = argparse.ArgumentParser(description="Translation speed of each system, with random weights.")
-    parser.add_argument("--config", nargs="+", default=CONFIGS, metavar="FILE", help="systems that translate")
+    parser.add_argument("--config", nargs="+", action="extend", metavar="FILE", help="systems that translate")
     parser.add_argument("--sentences", type=int, default=100, metavar="N", help="source sentences of the one batch")
     parser.add_argument("--length", type=int, default=16, metavar="N", help="tokens of each source and translation")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="searches that count, for each figure")
@@ -122,19 +121,23 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     machine.set_up_torch(arguments.threads)
-    configs = [load_config(Path(file)) for file in arguments.config]
+    systems = load_systems(arguments.config or CONFIGS)
     torch.manual_seed(1)
-    vocabulary = min(config.data.vocab_size for config in configs)
+    vocabulary = min(config.data.vocab_size for config in systems.values())
     source = torch.randint(EOS + 1, vocabulary, (arguments.sentences, arguments.length))
-    contestants = [contestant for config in configs for contestant in ours(config, source, arguments.length)]
+    competitors = [
+        competitor
+        for name, config in systems.items()
+        for competitor in make_ours(name, config, source, arguments.length)
+    ]
     if arguments.peer:
-        contestants += peer(load_config(PEER), source, arguments.length)
-    rows = measure(contestants, arguments.sentences, arguments.repeats)
+        competitors += make_peer(load_config(PEER_CONFIG), source, arguments.length)
+    rows = measure_speeds(competitors, arguments.sentences, arguments.repeats)
     if arguments.json:
-        where = machine.describe_hardware(torch.device("cpu"))
-        print(json.dumps({"machine": where, "rows": [asdict(row) for row in rows]}, indent=1))
+        hardware = machine.describe_hardware(torch.device("cpu"))
+        print(json.dumps({"machine": hardware, "rows": [asdict(row) for row in rows]}, indent=1))
     else:
-        print(table(rows))
+        print(format_table(rows))
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def number_of_changes(folder: Path, update: int, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("update", [20, 30])
 @pytest.mark.parametrize("fault", ["ENOSPC", "EIO", "crash", "crash after", "short write"])
-def test_whichever_change_of_a_save_fails_the_newest_whole_checkpoint_is_found(
+def test_a_failed_save_leaves_the_newest_whole_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, update: int
 ) -> None:
     changes = number_of_changes(tmp_path / "counted", update, monkeypatch)
@@ -114,9 +114,7 @@ def test_whichever_change_of_a_save_fails_the_newest_whole_checkpoint_is_found(
 
 
 @pytest.mark.parametrize("when", range(6))
-def test_a_file_that_is_replaced_is_the_old_one_or_the_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
-) -> None:
+def test_a_replaced_file_is_whole_old_or_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int) -> None:
     file = tmp_path / "manifest.json"
     durable.write_whole(file, "old")
     with monkeypatch.context() as patch:

@@ -1,9 +1,9 @@
-"""`seq2attn probe`: small experiments that show how attention works, in seconds or a minute; of models, see probe_models."""
+"""`seq2attn probe`: small experiments that show how attention works. Those on trained models are in probe_models."""
 
 import importlib.util
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,75 +11,70 @@ from seq2attn.cli.options import AsJson, Threads
 from seq2attn.cli.output import check_output
 from seq2attn.errors import UsageError
 
+if TYPE_CHECKING:
+    from seq2attn.probes.pictures import Result
+
 app = typer.Typer(no_args_is_help=True, help="Small experiments that show how attention works.")
 
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a picture: FILE.png, .svg or .pdf.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another seed draws other numbers.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the random numbers.")]
 Vector = tuple[float, ...]
 
-_LONGEST = 8192  # positions of a sentence, whose full attention takes about 5 GB
-_LONGEST_SENTENCE = 2048  # tokens in a batch of the cost probe
-_LARGEST = 1e6  # of numbers on the command line, so that every score stays finite
+_MOST_POSITIONS = 8192  # the full attention of as many takes about 5 GB
+_MOST_WORDS = 2048  # as many as there are tokens in a batch of the cost probe
+_LARGEST_NUMBER = 1e6  # so that every score stays finite
+_ONE_THREAD = 1  # for computations so small that threads would only wait for each other
 
 
 @app.command()
 def worked(
-    query: Annotated[str, typer.Option(metavar="NUMBERS", help="A query of your own, such as 0.5,0.5.")] = "",
-    keys: Annotated[str, typer.Option(metavar="ROWS", help="Keys of your own, such as '1,2;3,4'.")] = "",
-    values: Annotated[str, typer.Option(metavar="ROWS", help="Values of your own; else the keys.")] = "",
+    query: Annotated[str, typer.Option(metavar="NUMBERS", help="Your query, such as 0.5,0.5.")] = "",
+    keys: Annotated[str, typer.Option(metavar="ROWS", help="Your keys, such as '1,2;3,4'.")] = "",
+    values: Annotated[str, typer.Option(metavar="ROWS", help="Your values; by default, the keys.")] = "",
     as_json: AsJson = False,
     plot: Plot = None,
 ) -> None:
-    """Work two examples, or vectors of your own, step by step: scores, weights, weighted sum, entropy."""
+    """Work two examples, or your own vectors, step by step: scores, weights, weighted sum, entropy."""
     check_plot(plot)
-    from seq2attn.probes.worked import PAIRS, STATES, Example, work
+    from seq2attn import machine
+    from seq2attn.probes.worked import PAIRS, STATES, VectorExample, work_examples
 
     examples = [STATES, PAIRS]
     if query or keys or values:
-        own_query = _vector("--query", query) if query else STATES.query
-        own_keys = _vectors("--keys", keys) if keys else STATES.keys
-        own_values = _vectors("--values", values) if values else own_keys
-        _check_shapes(own_query, own_keys, own_values)
-        examples = [Example("Your vectors", own_query, own_keys, own_values)]
-    found = [work(example) for example in examples]
-    tell("\n\n\n".join(each.to_text() for each in found), {"examples": [each.to_json() for each in found]}, as_json)
-    if plot is not None:
-        from seq2attn.probes import plots
-
-        plots.write(plots.weights(found), plot)
+        given_query = _read_vector("--query", query) if query else STATES.query
+        given_keys = _read_rows("--keys", keys) if keys else STATES.keys
+        given_values = _read_rows("--values", values) if values else given_keys
+        _check_shapes(given_query, given_keys, given_values)
+        examples = [VectorExample("Your vectors", given_query, given_keys, given_values)]
+    machine.set_up_torch(_ONE_THREAD)
+    report(work_examples(examples), as_json, plot)
 
 
 @app.command()
 def scaling(
-    draws: Annotated[int, typer.Option(min=1, help="Queries at each width, each with keys of its own.")] = 2000,
+    draws: Annotated[int, typer.Option(min=1, help="How many queries to draw at each width.")] = 2000,
     seed: Seed = 1,
     as_json: AsJson = False,
     plot: Plot = None,
 ) -> None:
     """Show why scores are divided by √d: what the width d of query and key does to scores, weights and gradient."""
     check_plot(plot)
-    from seq2attn.probes.scaling import measure
+    from seq2attn import machine
+    from seq2attn.probes.scaling import measure_scaling
 
-    found = measure(draws=draws, seed=seed)
-    tell(found.to_text(), found.to_json(), as_json)
-    if plot is not None:
-        from seq2attn.probes import plots
-
-        plots.write(plots.scaling(found), plot)
+    machine.set_up_torch(_ONE_THREAD)
+    report(measure_scaling(draws=draws, seed=seed), as_json, plot)
 
 
 @app.command()
 def permutation(seed: Seed = 1, as_json: AsJson = False, plot: Plot = None) -> None:
     """Show which encoders know the order of their words: permute the words, and see what changes."""
     check_plot(plot)
-    from seq2attn.probes.permutation import measure
+    from seq2attn import machine
+    from seq2attn.probes.permutation import measure_permutation
 
-    found = measure(seed=seed)
-    tell(found.to_text(), found.to_json(), as_json)
-    if plot is not None:
-        from seq2attn.probes import plots
-
-        plots.write(plots.permutation(found), plot)
+    machine.set_up_torch(_ONE_THREAD)
+    report(measure_permutation(seed=seed), as_json, plot)
 
 
 @app.command()
@@ -97,24 +92,24 @@ def cost(
     plot: Plot = None,
 ) -> None:
     """Count and measure what attention costs: pairs, memory in search, time and memory by length, speed of training."""
-    positions = _lengths("--lengths", lengths, _LONGEST)
-    words = _lengths("--sentence-lengths", sentence_lengths, _LONGEST_SENTENCE)
+    positions = _read_lengths("--lengths", lengths, _MOST_POSITIONS)
+    words = _read_lengths("--sentence-lengths", sentence_lengths, _MOST_WORDS)
     check_plot(plot)
     from seq2attn import machine
-    from seq2attn.probes.cost.cost import measure
+    from seq2attn.probes.cost.cost import measure_cost
 
     machine.set_up_torch(threads)
-    found = measure(lengths=positions, sentence_lengths=words, device=device, seed=seed)
-    tell(found.to_text(), found.to_json(), as_json)
+    result = measure_cost(lengths=positions, sentence_lengths=words, device=machine.choose_device(device), seed=seed)
+    report(result, as_json, plot)
+
+
+def report(result: "Result", as_json: bool, plot: Path | None) -> None:
+    """Print what a probe measured, as text or as one JSON object, and draw it into the file `plot`."""
+    typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False) if as_json else result.to_text())
     if plot is not None:
-        from seq2attn.probes import plots
+        from seq2attn.probes.pictures import draw, write_picture
 
-        plots.write(plots.cost(found), plot)
-
-
-def tell(text: str, figures: dict[str, Any], as_json: bool) -> None:
-    """Print the figures as text or as one JSON object."""
-    typer.echo(json.dumps(figures, indent=2, ensure_ascii=False) if as_json else text)
+        write_picture(draw(result), plot)
 
 
 def check_plot(plot: Path | None) -> None:
@@ -131,7 +126,7 @@ def check_plot(plot: Path | None) -> None:
         raise UsageError(f"--plot {error.message}", "choose another file") from error
 
 
-def _lengths(option: str, text: str, most: int) -> tuple[int, ...]:
+def _read_lengths(option: str, text: str, most: int) -> tuple[int, ...]:
     """The numbers of "64,128", in ascending order, each once."""
     for part in text.split(","):
         if not (part.strip().isdecimal() and 1 <= int(part) <= most):
@@ -140,22 +135,22 @@ def _lengths(option: str, text: str, most: int) -> tuple[int, ...]:
     return tuple(sorted({int(part) for part in text.split(",")}))
 
 
-def _vectors(option: str, text: str) -> tuple[Vector, ...]:
+def _read_rows(option: str, text: str) -> tuple[Vector, ...]:
     """The rows of "1,2;3,4", all of one length."""
-    rows = tuple(_vector(option, row) for row in text.split(";"))
+    rows = tuple(_read_vector(option, row) for row in text.split(";"))
     if len({len(row) for row in rows}) > 1:
         raise UsageError(f"{option} {text}: rows of different lengths", f"for example {option} '1,2;3,4'")
     return rows
 
 
-def _vector(option: str, text: str) -> Vector:
+def _read_vector(option: str, text: str) -> Vector:
     """The numbers of "0.5,0.5"."""
     for part in text.split(","):
         try:
-            fine = abs(float(part)) <= _LARGEST
+            legal = abs(float(part)) <= _LARGEST_NUMBER
         except ValueError:
-            fine = False
-        if not fine:
+            legal = False
+        if not legal:
             example = "0.5,0.5" if option == "--query" else "'1,2;3,4'"
             raise UsageError(f"{option}: `{part}` is not a number from -1e6 to 1e6", f"for example {option} {example}")
     return tuple(float(part) for part in text.split(","))

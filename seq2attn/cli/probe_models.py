@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seq2attn.cli.options import AsJson, Device, Jobs, Overrides, RunOrModel, Test, Threads
-from seq2attn.cli.probe import Plot, Seed, check_plot, tell
+from seq2attn.cli.probe import Plot, Seed, check_plot, report
 
 if TYPE_CHECKING:
     from seq2attn.inference.model import Model
 
-Sentences = Annotated[int, typer.Option(min=1, help="How many, spread evenly over the test set.")]
+Sentences = Annotated[int, typer.Option(min=1, help="How many sentences, spread evenly over the test set.")]
 
 
 def attention(
@@ -26,14 +26,10 @@ def attention(
 ) -> None:
     """Show how sharp a trained model's attention is: zeros, entropy and effective support, beside random scores."""
     check_plot(plot)
-    from seq2attn.probes.attention import measure
+    from seq2attn.probes.attention import measure_attention
 
-    found = measure(*_watched(run, test, sentences, device, threads), seed=seed)
-    tell(found.to_text(), found.to_json(), as_json)
-    if plot is not None:
-        from seq2attn.probes import plots, plots_models
-
-        plots.write(plots_models.attention(found), plot)
+    model, pairs = _load(run, test, sentences, device, threads)
+    report(measure_attention(model, pairs, seed=seed), as_json, plot)
 
 
 def heads(
@@ -47,21 +43,17 @@ def heads(
 ) -> None:
     """Mask each head of a trained model in turn: how much BLEU is lost without it, and where it looks."""
     check_plot(plot)
-    from seq2attn.probes.heads import measure
+    from seq2attn.probes.heads import measure_heads
 
-    found = measure(*_watched(run, test, sentences, device, threads))
-    tell(found.to_text(), found.to_json(), as_json)
-    if plot is not None:
-        from seq2attn.probes import plots, plots_models
-
-        plots.write(plots_models.heads(found), plot)
+    model, pairs = _load(run, test, sentences, device, threads)
+    report(measure_heads(model, pairs), as_json, plot)
 
 
 def capacity(
     out: Annotated[Path, typer.Option("--out", help="Folder of the runs and the translations.")] = Path(
         "runs/capacity"
     ),
-    sentences: Annotated[int, typer.Option(min=10, help="New sentences to test on.")] = 2000,
+    sentences: Annotated[int, typer.Option(min=10, help="How many new sentences to test on.")] = 2000,
     overrides: Overrides = None,
     jobs: Jobs = 2,
     device: Device = "auto",
@@ -69,28 +61,27 @@ def capacity(
     as_json: AsJson = False,
     plot: Plot = None,
 ) -> None:
-    """Train fixed vectors of several widths, attention and controls: at what length and information does each give in?
+    """Train fixed vectors of several widths, attention and controls: at what length, and how much information, does each give in?
 
     Trains eight systems. Run again to go on where it stopped.
     """
     check_plot(plot)
-    from seq2attn.probes.capacity_runs import measure
+    from seq2attn.probes.capacity_runs import measure_capacity
 
-    found = measure(out, sentences=sentences, overrides=overrides or (), device=device, threads=threads, jobs=jobs)
-    tell(found.to_text(), found.to_json(), as_json)
-    if plot is not None:
-        from seq2attn.probes import plots, plots_models
-
-        plots.write(plots_models.capacity(found), plot)
+    result = measure_capacity(
+        out, sentences=sentences, overrides=overrides or (), device=device, threads=threads, jobs=jobs
+    )
+    report(result, as_json, plot)
 
 
-def _watched(
+def _load(
     run: Path, test: str | None, sentences: int, device: str, threads: int | None
 ) -> tuple["Model", list[tuple[str, str]]]:
+    """The model, and the pairs of source and reference to probe it on."""
     from seq2attn import machine
     from seq2attn.inference.model import load
-    from seq2attn.probes.sites import chosen_pairs
+    from seq2attn.probes.sentences import choose_pairs
 
     machine.set_up_torch(threads)
     model = load(run, device)
-    return model, chosen_pairs(model.config, test, sentences)
+    return model, choose_pairs(model.config, test, sentences)

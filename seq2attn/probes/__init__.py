@@ -1,1 +1,1 @@
-"""Small experiments on attention that need no training: each a function that measures, and figures that print themselves."""
+"""Experiments on attention. Each measures something and returns a result with `to_text` and `to_json`; `pictures` draws it."""

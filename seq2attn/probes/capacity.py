@@ -6,16 +6,17 @@ from itertools import pairwise
 from typing import Any
 
 from seq2attn.evaluation.bleu import Bleu
+from seq2attn.probes.sentences import LEARNED_BLEU, has_learned
 from seq2attn.tables import Table, text_table
 
-WORDS = (0, 4, 8, 12, 16, 20)  # lengths above one and up to the next make a group
+WORDS = (0, 4, 8, 12, 16, 20)  # sentences longer than one number and up to the next make a group
 BITS = (0, 25, 40, 55, 70, 130)
-RIGHT = 0.5
+RIGHT = 0.5  # a system gives in where a smaller share of the sentences is translated without any fault
 
 
 @dataclass(frozen=True)
-class Translated:
-    """A test sentence: its words, its information in bits (−log2 of its probability in the grammar), and its two translations."""
+class TranslatedSentence:
+    """A test sentence: its words, its information in bits (−log2 of its probability in the grammar), and two translations."""
 
     words: int
     bits: float
@@ -24,14 +25,15 @@ class Translated:
 
     @property
     def exact(self) -> bool:
-        """Every sentence has exactly one right translation."""
+        """True if it is right: every sentence of the grammar has exactly one right translation."""
         return self.hypothesis == self.reference
 
 
 @dataclass(frozen=True)
-class Group:
-    """The sentences of more than `low` and up to `high` words or bits: the mean of these, the share translated without any
-    fault, and BLEU; None where there are no sentences.
+class SentenceGroup:
+    """The sentences of more than `low` and up to `high` words or bits.
+
+    `mean`: of their words or bits; `exact`: the share translated without any fault; `bleu`. All None without sentences.
     """
 
     low: int
@@ -48,51 +50,77 @@ class Group:
 
 
 @dataclass(frozen=True)
-class System:
-    """One trained system on its test sentences, in groups of words and of bits."""
+class MeasuredSystem:
+    """One trained system on its test sentences, in groups by words and by bits."""
 
     name: str
     parameters: int
-    by_words: tuple[Group, ...]
-    by_bits: tuple[Group, ...]
+    by_words: tuple[SentenceGroup, ...]
+    by_bits: tuple[SentenceGroup, ...]
+
+    @property
+    def learned(self) -> bool:
+        """False if it translates no group of sentences better than chance."""
+        return any(
+            has_learned(group.bleu, group.exact)
+            for group in self.by_words
+            if group.bleu is not None and group.exact is not None
+        )
 
     @property
     def words(self) -> float | None:
-        """The length at which half of the sentences are right, between groups by straight lines; None: at every length."""
-        return gives_in(self.by_words)
+        """The words from which on fewer than half of the sentences are right, as `find_limit` says."""
+        return find_limit(self.by_words)
 
     @property
     def bits(self) -> float | None:
-        """The information at which half of the sentences are right."""
-        return gives_in(self.by_bits)
+        """The bits from which on fewer than half of the sentences are right, as `find_limit` says."""
+        return find_limit(self.by_bits)
 
 
 @dataclass(frozen=True)
 class Capacity:
     """All systems of the experiment."""
 
-    systems: tuple[System, ...]
+    systems: tuple[MeasuredSystem, ...]
+
+    @property
+    def verdict(self) -> str:
+        """Names the systems that have not learned yet, whose figures say nothing about capacity; empty if there are none."""
+        names = [f"`{system.name}`" for system in self.systems if not system.learned]
+        if not names:
+            return ""
+        have = f"{names[0]} has" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} have"
+        return (
+            f"{have} not learned to translate yet (BLEU below {LEARNED_BLEU:g} at every length), which says nothing about "
+            "capacity: raise training.max_updates."
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """All figures."""
-        return {"systems": [asdict(s) | {"gives_in": {"words": s.words, "bits": s.bits}} for s in self.systems]}
+        """`systems` with their groups; `gives_in` is null where a system never gives in, 0 where it does from the start."""
+        systems = [
+            asdict(system) | {"gives_in": {"words": system.words, "bits": system.bits}, "learned": system.learned}
+            for system in self.systems
+        ]
+        return {"systems": systems, "verdict": self.verdict}
 
     def to_text(self) -> str:
-        """For a terminal."""
+        """Where each system gives in, then tables with a row for each group and a column for each system."""
         first = ("system", "parameters", "gives in at words", "at bits")
-        rows = tuple((s.name, f"{s.parameters:,}", _point(s.words, WORDS), _point(s.bits, BITS)) for s in self.systems)
+        rows = tuple((system.name, f"{system.parameters:,}", *_format_limits(system)) for system in self.systems)
+        verdict = f"\n\n{self.verdict}" if self.verdict else ""
         tables = [
-            self._by("words", lambda system: system.by_words, exact=True),
-            self._by("bits", lambda system: system.by_bits, exact=True),
-            self._by("words", lambda system: system.by_words, exact=False),
-            self._by("bits", lambda system: system.by_bits, exact=False),
+            self._tabulate("words", lambda system: system.by_words, exact=True),
+            self._tabulate("bits", lambda system: system.by_bits, exact=True),
+            self._tabulate("words", lambda system: system.by_words, exact=False),
+            self._tabulate("bits", lambda system: system.by_bits, exact=False),
         ]
         return f"""\
 A system gives in where fewer than half of the sentences are translated without any fault.
 
-{text_table(Table(first, rows))}
+{text_table(Table(first, rows))}{verdict}
 
-Sentences translated without any fault, by the words of the source and by its information:
+Sentences translated without any fault, by the words of the source and by its information in bits:
 
 {tables[0]}
 
@@ -104,7 +132,9 @@ BLEU:
 
 {tables[3]}"""
 
-    def _by(self, unit: str, groups: Callable[[System], tuple[Group, ...]], *, exact: bool) -> str:
+    def _tabulate(
+        self, unit: str, groups: Callable[[MeasuredSystem], tuple[SentenceGroup, ...]], *, exact: bool
+    ) -> str:
         header = (unit, *(system.name for system in self.systems))
         rows = []
         for same in zip(*map(groups, self.systems), strict=True):
@@ -114,27 +144,29 @@ BLEU:
         return text_table(Table(header, tuple(rows)))
 
 
-def grouped(
-    tested: Sequence[Translated], edges: Sequence[int], key: Callable[[Translated], int | float]
-) -> tuple[Group, ...]:
-    """The sentences in the ranges between `edges` of their `key`."""
+def group_sentences(
+    sentences: Sequence[TranslatedSentence], edges: Sequence[int], key: Callable[[TranslatedSentence], int | float]
+) -> tuple[SentenceGroup, ...]:
+    """Groups by `key` (words or bits), one between each pair of neighboring `edges`, of which the upper one belongs to it."""
     metric = Bleu("de").metric()
     groups = []
     for low, high in pairwise(edges):
-        own = [each for each in tested if low < key(each) <= high]
-        if not own:
-            groups.append(Group(low, high, 0, None, None, None))
+        members = [sentence for sentence in sentences if low < key(sentence) <= high]
+        if not members:
+            groups.append(SentenceGroup(low, high, 0, None, None, None))
             continue
-        mean, exact = (sum(map(figure, own)) / len(own) for figure in (key, lambda each: each.exact))
-        bleu = metric.corpus_score([each.hypothesis for each in own], [[each.reference for each in own]]).score
-        groups.append(Group(low, high, len(own), mean, exact, bleu))
+        mean = sum(map(key, members)) / len(members)
+        exact = sum(sentence.exact for sentence in members) / len(members)
+        hypotheses, references = [s.hypothesis for s in members], [s.reference for s in members]
+        bleu = metric.corpus_score(hypotheses, [references]).score
+        groups.append(SentenceGroup(low, high, len(members), mean, exact, bleu))
     return tuple(groups)
 
 
-def gives_in(groups: Sequence[Group]) -> float | None:
+def find_limit(groups: Sequence[SentenceGroup]) -> float | None:
     """Where the share of faultless translations first falls below RIGHT, by straight lines between the groups' means.
 
-    0 where it never reaches RIGHT; None where it never falls below.
+    0 if it is below RIGHT from the first group on; None if it never falls below.
     """
     known = [(group.mean, group.exact) for group in groups if group.mean is not None and group.exact is not None]
     if known and known[0][1] < RIGHT:
@@ -145,7 +177,13 @@ def gives_in(groups: Sequence[Group]) -> float | None:
     return None
 
 
-def _point(point: float | None, edges: Sequence[int]) -> str:
-    if point is None:
+def _format_limits(system: MeasuredSystem) -> tuple[str, str]:
+    if not system.learned:
+        return "not learned yet", "not learned yet"
+    return _format_limit(system.words, WORDS), _format_limit(system.bits, BITS)
+
+
+def _format_limit(limit: float | None, edges: Sequence[int]) -> str:
+    if limit is None:
         return f"beyond {edges[-1]:g}"
-    return f"{point:.0f}" if point else "from the start"
+    return f"{limit:.0f}" if limit else "from the start"

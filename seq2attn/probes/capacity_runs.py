@@ -14,13 +14,13 @@ from seq2attn.config.config import Config
 from seq2attn.config.data import GrammarConfig
 from seq2attn.config.load import load_config
 from seq2attn.data.cache import build_once
-from seq2attn.errors import UsageError
+from seq2attn.errors import DataError, UsageError
 from seq2attn.grammar.corpus import GrammarPair, generate
-from seq2attn.probes.capacity import BITS, WORDS, Capacity, System, Translated, grouped
+from seq2attn.grammar.version import grammar_version
+from seq2attn.probes.capacity import BITS, WORDS, Capacity, MeasuredSystem, TranslatedSentence, group_sentences
 from seq2attn.resources import resource
 from seq2attn.runs.directory import Run
 from seq2attn.runs.hypotheses import translate_once
-from seq2attn.runs.opening import check_run
 from seq2attn.runs.parallel import start_trainings
 from seq2attn.runs.progress import say
 
@@ -29,7 +29,7 @@ REPEATED = "vector_64, repeated"  # the config vector_64, on phrases that are sa
 PHRASE_WORDS, REPEATS = 5, 4
 
 
-def measure(
+def measure_capacity(
     out: Path,
     *,
     sentences: int,
@@ -40,7 +40,8 @@ def measure(
 ) -> Capacity:
     """Train what is missing in `out`/runs, `jobs` at a time, and test every system on about `sentences` new sentences.
 
-    Raises UsageError, before anything is trained, if a run of another config is in the way.
+    Raises UsageError, before anything is trained, if `out` cannot be written, or if a run in it has another config or was
+    trained on other text.
     """
     machine.set_up_torch(threads)
     plain = {name: load_config(resource("configs/capacity") / f"{name}.yaml", overrides) for name in SYSTEMS}
@@ -50,28 +51,38 @@ def measure(
         raise UsageError(
             f"--set: data.train is {grammar.type}", "only the grammar knows how much information a sentence has"
         )
-    phrases = build_once(out / "phrases" / f"{grammar.pairs}-{grammar.seed}", partial(_write_phrases, grammar))
-    own_data = [f"data.{role}={phrases / role}" for role in ("train", "validation")]
-    repeated = load_config(resource(f"configs/capacity/{SYSTEMS[0]}.yaml"), [*overrides, *own_data, "data.test=null"])
+    phrases = _prepare_phrases(out, grammar)
+    data = [f"data.{role}={phrases / role}" for role in ("train", "validation")]
+    repeated = load_config(resource(f"configs/capacity/{SYSTEMS[0]}.yaml"), [*overrides, *data, "data.test=null"])
     configs = plain | {REPEATED: repeated}
     paths = {name: out / "runs" / name.replace(", ", "_") for name in configs}
     for name, config in configs.items():
-        check_run(config, paths[name], machine.choose_device(device))
-    new, new_repeated = _new_sentences(first, grammar, sentences), _new_phrases(phrases, grammar, sentences)
-    systems: list[System] = []
+        _check_run(config, paths[name], device)
+    plain_test = _draw_new_sentences(first, grammar, sentences)
+    repeated_test = _draw_new_phrases(phrases, grammar, sentences)
+    systems: list[MeasuredSystem] = []
     share = max(1, torch.get_num_threads() // jobs)
     with start_trainings(
         {paths[name]: config for name, config in configs.items()}, jobs=jobs, device=device, threads=share
     ) as trained:
         for name, config in configs.items():
             trained(paths[name])
-            pairs = new_repeated if name == REPEATED else new
-            systems.append(_tested(name, config, paths[name], pairs, out, device))
+            pairs = repeated_test if name == REPEATED else plain_test
+            systems.append(_test(name, config, paths[name], pairs, out, device))
             say(f"{name}: tested; {len(systems)} of {len(configs)} systems")
     return Capacity(tuple(systems))
 
 
-def _tested(name: str, config: Config, run: Path, pairs: Sequence[GrammarPair], out: Path, device: str) -> System:
+def _check_run(config: Config, run: Path, device: str) -> None:
+    """Raises UsageError, with a hint that fits this probe, if something else than a run of `config` is in the folder `run`."""
+    try:
+        check_run(config, run, machine.choose_device(device))
+    except UsageError as error:
+        hint = f"choose another --out, or remove {run} to train it again"
+        raise UsageError(error.message, hint if run.exists() else error.hint) from error
+
+
+def _test(name: str, config: Config, run: Path, pairs: Sequence[GrammarPair], out: Path, device: str) -> MeasuredSystem:
     sources = [pair.source for pair in pairs]
     hypotheses = translate_once(
         run,
@@ -81,33 +92,33 @@ def _tested(name: str, config: Config, run: Path, pairs: Sequence[GrammarPair], 
         file=out / "hypotheses" / f"{run.name}.txt",
         device=device,
     )
-    tested = [
-        Translated(len(pair.source.split()), pair.bits, hypothesis, pair.target)
+    translations = [
+        TranslatedSentence(len(pair.source.split()), pair.bits, hypothesis, pair.target)
         for pair, hypothesis in zip(pairs, hypotheses, strict=True)
     ]
-    return System(
+    return MeasuredSystem(
         name,
         Run.open(run).manifest.parameters,
-        by_words=grouped(tested, WORDS, lambda each: each.words),
-        by_bits=grouped(tested, BITS, lambda each: each.bits),
+        by_words=group_sentences(translations, WORDS, lambda sentence: sentence.words),
+        by_bits=group_sentences(translations, BITS, lambda sentence: sentence.bits),
     )
 
 
-def _new_sentences(config: Config, grammar: GrammarConfig, count: int) -> list[GrammarPair]:
-    """As many long as short ones, none of them in the training set."""
+def _draw_new_sentences(config: Config, grammar: GrammarConfig, count: int) -> list[GrammarPair]:
+    """`count` sentences, as many long as short ones, less those that are in the training set."""
     known = {pair.source for pair in build_source(config, "train").pairs()}
     drawn = generate(pairs=count, max_words=grammar.max_words, seed=grammar.seed + 1, shares=grammar.shares).train
     return [pair for pair in drawn if pair.source not in known]
 
 
-def _phrases(count: int, seed: int) -> list[GrammarPair]:
-    """Sentences of up to PHRASE_WORDS words: a third of the `count` that are drawn."""
+def _draw_phrases(count: int, seed: int) -> list[GrammarPair]:
+    """Those of `count` sentences that have at most PHRASE_WORDS words, about a third."""
     drawn = generate(pairs=count, max_words=2 * PHRASE_WORDS, seed=seed).train
     return [pair for pair in drawn if len(pair.source.split()) <= PHRASE_WORDS]
 
 
-def _repetitions(phrases: Sequence[GrammarPair]) -> list[GrammarPair]:
-    """Each phrase one to REPEATS times in a row: longer, with hardly more information."""
+def _repeat(phrases: Sequence[GrammarPair]) -> list[GrammarPair]:
+    """Each phrase once, twice, … up to REPEATS times in a row: longer, but with only log2(REPEATS) bits more."""
     return [
         GrammarPair(" ".join([p.source] * times), " ".join([p.target] * times), (), p.bits + log2(REPEATS))
         for p in phrases
@@ -115,19 +126,45 @@ def _repetitions(phrases: Sequence[GrammarPair]) -> list[GrammarPair]:
     ]
 
 
+def _prepare_phrases(out: Path, grammar: GrammarConfig) -> Path:
+    """The folder with the repeated phrases of the training and the validation set, made on first use.
+
+    Its name is a digest of all that the phrases depend on, so that another grammar or another setting writes others.
+    Raises UsageError if `out` cannot be written.
+    """
+    settings = (
+        grammar_version(),
+        grammar.pairs,
+        grammar.seed,
+        grammar.max_words,
+        grammar.shares,
+        PHRASE_WORDS,
+        REPEATS,
+    )
+    key = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
+    try:
+        return build_once(out / "phrases" / key, partial(_write_phrases, grammar))
+    except DataError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        reason = error.__cause__.strerror or str(error.__cause__)
+        raise UsageError(f"--out {out}: cannot be written: {reason}", "choose another --out") from error
+
+
 def _write_phrases(grammar: GrammarConfig, folder: Path) -> None:
-    phrases = _phrases(grammar.pairs, grammar.seed)[: grammar.pairs // REPEATS]
+    """{train,validation}.{en,de} in `folder`."""
+    phrases = _draw_phrases(grammar.pairs, grammar.seed)[: grammar.pairs // REPEATS]
     held_out = max(1, min(50, len(phrases) // 10))
-    for role, own in (("validation", phrases[:held_out]), ("train", phrases[held_out:])):
-        pairs = _repetitions(own)
+    for role, members in (("validation", phrases[:held_out]), ("train", phrases[held_out:])):
+        pairs = _repeat(members)
         for language, lines in (("en", [pair.source for pair in pairs]), ("de", [pair.target for pair in pairs])):
             (folder / f"{role}.{language}").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _new_phrases(folder: Path, grammar: GrammarConfig, count: int) -> list[GrammarPair]:
-    """Phrases that are neither in the training nor in the validation set, repeated."""
+def _draw_new_phrases(folder: Path, grammar: GrammarConfig, count: int) -> list[GrammarPair]:
+    """`count` pairs of repeated phrases that are neither in the training nor in the validation set."""
     known = {
         line for role in ("train", "validation") for line in (folder / f"{role}.en").read_text("utf-8").split("\n")
     }
-    phrases = [pair for pair in _phrases(count, grammar.seed + 1) if pair.source not in known]
-    return _repetitions(phrases)[:count]
+    phrases = [pair for pair in _draw_phrases(count, grammar.seed + 1) if pair.source not in known]
+    return _repeat(phrases)[:count]

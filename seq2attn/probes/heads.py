@@ -1,31 +1,33 @@
 """What is each head of a trained model good for? Each is masked in turn, and BLEU is measured without it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch import Tensor
 
 from seq2attn.attention import AttentionOutput, Latent, MultiHead
-from seq2attn.build.evaluation import build_bleu
 from seq2attn.errors import UsageError
 from seq2attn.inference.model import Model
-from seq2attn.probes.sites import Site, encoded_pair, sites
+from seq2attn.probes.sentences import Quality, encode_pair, measure_quality
+from seq2attn.probes.sites import AttentionSite, find_attentions
 from seq2attn.tables import Table, format_signed, text_table
 
-LITTLE = 0.5  # BLEU
-_MUCH = 0.4  # a share of the weight that is worth a name
+LITTLE = 0.5  # BLEU; a head that costs less does little alone
+_NAMED = 0.4  # a share of the weight from which on a pattern has a name
 
 
 @dataclass(frozen=True)
-class Look:
-    """A head's weights, on average over queries: the largest one; that on the sentence's mark (the end of the source, the
-    start of the target); and, where a sequence attends to itself, the distance in subwords from query to key that gets most,
-    marks left out, with its share.
+class AttentionPattern:
+    """Where a head looks, on average over queries.
+
+    `largest`: the largest weight. `mark`: the weight on the sentence's mark (the end of the source, the start of the target).
+    `distance`: where a sequence attends to itself, the distance in subwords from query to key that gets most weight, marks
+    left out, and None elsewhere; `at_distance`: the share of the weight at that distance.
     """
 
     largest: float
@@ -35,148 +37,182 @@ class Look:
 
     def __str__(self) -> str:
         names = {0: "itself", -1: "the subword before", 1: "the subword after"}
-        if self.mark > max(self.at_distance, _MUCH):
+        if self.mark > max(self.at_distance, _NAMED):
             return f"the sentence mark ({self.mark:.2f})"
-        if self.distance is not None and self.at_distance > _MUCH:
+        if self.distance is not None and self.at_distance > _NAMED:
             return f"{names.get(self.distance, f'{self.distance:+d} subwords')} ({self.at_distance:.2f})"
         return "one place at a time" if self.largest > 0.6 else "many places"
 
 
 @dataclass(frozen=True)
-class Head:
-    """One head, and BLEU without it."""
+class MaskedHead:
+    """A head, numbered from 1 as layers are, the BLEU of the model without it, and where it looks when it is there."""
 
     place: str
     layer: int
     head: int
     bleu: float
-    look: Look
+    look: AttentionPattern
 
 
 @dataclass(frozen=True)
-class Heads:
-    """All heads of a model: BLEU of greedy translations of some sentences, with all heads and without each."""
+class HeadImportance:
+    """All heads of the model in folder `model`; `quality` is that of its translations of `sentences` sentences with all heads."""
 
     model: str
     sentences: int
-    signature: str
-    bleu: float
-    heads: tuple[Head, ...]
+    quality: Quality
+    heads: tuple[MaskedHead, ...]
 
     @property
     def verdict(self) -> str:
-        """How many heads do little alone."""
-        idle = sum(self.bleu - head.bleu < LITTLE for head in self.heads)
+        """How many heads do little alone; of a model that has not learned yet, that nothing can be said."""
+        if not self.quality.learned:
+            return (
+                f"This model has not learned to translate yet (BLEU {self.quality.bleu:.1f} with all heads): "
+                "where there is nothing to lose, no head can be missed."
+            )
+        idle = sum(self.quality.bleu - head.bleu < LITTLE for head in self.heads)
         return f"{idle} of {len(self.heads)} heads, each masked alone, cost less than {LITTLE:g} BLEU."
 
     def to_json(self) -> dict[str, Any]:
-        """All figures."""
-        heads = [asdict(head) | {"lost": self.bleu - head.bleu, "looks_at": str(head.look)} for head in self.heads]
-        return asdict(self) | {"heads": heads, "verdict": self.verdict}
+        """`bleu` is that with all heads, and within `heads` that without the head; `lost` is their difference."""
+        heads = [
+            asdict(head) | {"lost": self.quality.bleu - head.bleu, "looks_at": str(head.look)} for head in self.heads
+        ]
+        return {
+            "model": self.model,
+            "sentences": self.sentences,
+            "signature": self.quality.signature,
+            "bleu": self.quality.bleu,
+            "learned": self.quality.learned,
+            "heads": heads,
+            "verdict": self.verdict,
+        }
 
     def to_text(self) -> str:
-        """For a terminal."""
+        """A table with a row for each head, what its columns mean above it, and the verdict below."""
+        bleu = self.quality.bleu
         header = ("attention", "layer", "head", "BLEU", "lost", "largest", "looks at")
         rows = tuple(
             (
-                h.place,
-                f"{h.layer}",
-                f"{h.head}",
-                f"{h.bleu:.1f}",
-                format_signed(self.bleu - h.bleu),
-                f"{h.look.largest:.2f}",
-                f"{h.look}",
+                head.place,
+                f"{head.layer}",
+                f"{head.head}",
+                f"{head.bleu:.1f}",
+                format_signed(bleu - head.bleu),
+                f"{head.look.largest:.2f}",
+                f"{head.look}",
             )
-            for h in self.heads
+            for head in self.heads
         )
         return f"""\
-{self.model}: each head masked in turn; BLEU of greedy translations of {self.sentences} sentences, {self.bleu:.1f} with all heads.
+{self.model}: each head masked in turn; BLEU of greedy translations of {self.sentences} sentences, {bleu:.1f} with all heads.
 lost: BLEU with all heads minus BLEU without this one. largest: the largest weight of a query, on average.
 looks at: where most of the weight is, with its share; the sentence mark is the end of the source or the start of the target.
 
 {text_table(Table(header, rows))}
 
 {self.verdict}
-{self.signature}"""
+{self.quality.signature}"""
 
 
 @torch.no_grad()
-def measure(model: Model, pairs: list[tuple[str, str]]) -> Heads:
-    """Raises UsageError if the model has no attention with heads."""
-    with_heads = {site: site.around for site in sites(model.network) if isinstance(site.around, MultiHead | Latent)}
-    if not with_heads:
+def measure_heads(model: Model, pairs: Sequence[tuple[str, str]]) -> HeadImportance:
+    """Translate with each head masked in turn, and trace where it looks. The model is afterwards as it was before.
+
+    Raises UsageError if the model has no attention with heads.
+    """
+    holders = {
+        site: site.holder for site in find_attentions(model.network) if isinstance(site.holder, MultiHead | Latent)
+    }
+    if not holders:
         raise UsageError(f"{model.path}: none of its attentions has heads", "try a Transformer, or set attention.heads")
-    sources, references = [source for source, _ in pairs], [target for _, target in pairs]
-    metric = build_bleu(model.config).metric()
-
-    def bleu() -> float:
-        return float(metric.corpus_score(model.translate(sources, beam=1), [references]).score)
-
-    whole = bleu()
-    looks = _looks(model, list(with_heads), pairs)
-    heads = tuple(
-        Head(site.place, site.layer, head + 1, without, look)
-        for site, attention in with_heads.items()
-        for head, (without, look) in enumerate(zip(_masked(attention, bleu), looks[site], strict=True))
-    )
-    return Heads(str(model.path), len(pairs), str(metric.get_signature()), whole, heads)
+    quality = measure_quality(model, pairs)
+    patterns = trace_patterns(model, list(holders), pairs)
+    heads = []
+    for site, holder in holders.items():
+        for head, pattern in enumerate(patterns[site]):
+            with mask_head(holder, head):
+                bleu = measure_quality(model, pairs).bleu
+            heads.append(MaskedHead(site.place, site.layer, head + 1, bleu, pattern))
+    return HeadImportance(str(model.path), len(pairs), quality, tuple(heads))
 
 
-def _masked(attention: MultiHead | Latent, bleu: Callable[[], float]) -> Iterator[float]:
-    """BLEU without each head: its part of the output projection is 0 for so long."""
-    for part in attention.output.weight.chunk(attention.heads, 1):
-        kept = part.clone()
+@contextmanager
+def mask_head(attention: MultiHead | Latent, head: int) -> Iterator[None]:
+    """For so long, the head's part of the output projection is 0, so the head has no part in the sum of all heads."""
+    with torch.no_grad():
+        part = attention.output.weight.chunk(attention.heads, 1)[head]
+        original = part.clone()
         part.zero_()
-        yield bleu()
-        part.copy_(kept)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            part.copy_(original)
 
 
-def _looks(model: Model, with_heads: Sequence[Site], pairs: Sequence[tuple[str, str]]) -> dict[Site, list[Look]]:
-    """Teacher forcing over each pair alone, with a trace of every attention."""
-    totals = {site: _Total(site) for site in with_heads}
-    hooks = [hook for site, total in totals.items() for hook in total.hooks(site.around)]
+def trace_patterns(
+    model: Model, sites: Sequence[AttentionSite], pairs: Sequence[tuple[str, str]]
+) -> dict[AttentionSite, list[AttentionPattern]]:
+    """Where each head of `sites` looks: teacher forcing over each pair alone, with a trace of every attention."""
     device = model.network.output.device
-    for pair in pairs:
-        source, target = encoded_pair(model.tokenizer, pair)
-        model.network(source.to(device), target.to(device))
-    for hook in hooks:
-        hook.remove()
-    return {site: total.looks() for site, total in totals.items()}
+    with ExitStack() as stack:
+        totals = {site: stack.enter_context(_collect_weights(site)) for site in sites}
+        for pair in pairs:
+            source, target = encode_pair(model.tokenizer, pair)
+            model.network(source.to(device), target.to(device))
+    return {site: total.summarize() for site, total in totals.items()}
 
 
-class _Total:
-    """Sums over the queries of one attention, by head."""
+@contextmanager
+def _collect_weights(site: AttentionSite) -> Iterator["WeightTotals"]:
+    """For so long, every call of the site's attention is asked for a trace, and its weights are added up."""
+    totals = WeightTotals(site)
+    hooks = (
+        site.holder.register_forward_pre_hook(lambda _, call: (call[0]._replace(trace=True), *call[1:])),
+        site.holder.register_forward_hook(lambda _, arguments, output: totals.add(output)),
+    )
+    try:
+        yield totals
+    finally:
+        for hook in hooks:
+            hook.remove()
 
-    def __init__(self, site: Site) -> None:
+
+class WeightTotals:
+    """Sums over the queries of one attention, for each head, in fp64 on the CPU."""
+
+    def __init__(self, site: AttentionSite) -> None:
         self.mark = 0 if site.place.startswith("target to target") else -1
-        self.own = site.place in ("source to source", "target to target")
+        self.within_one_sequence = site.place in ("source to source", "target to target")
         self.queries = 0
         self.largest = self.marked = torch.zeros(len(site.parts), dtype=torch.float64)
-        self.at: list[Counter[int]] = [Counter() for _ in site.parts]
-
-    def hooks(self, attention: nn.Module) -> list[RemovableHandle]:
-        """Ask for a trace in every call, and count what it shows."""
-        ask = attention.register_forward_pre_hook(lambda _, call: (call[0]._replace(trace=True), *call[1:]))
-        return [ask, attention.register_forward_hook(lambda _, args, output: self.add(output))]
+        self.by_distance: list[Counter[int]] = [Counter() for _ in site.parts]
 
     def add(self, output: AttentionOutput) -> None:
-        """Count one call: all queries of a sentence, or the next one."""
+        """Add the weights of one call: of all queries of a sentence, or of the next one."""
         assert output.weights is not None
-        weights: Float[Tensor, "H Q S"] = output.weights[0].double().cpu()
+        weights: Float[Tensor, "H Q S"] = output.weights[0].cpu().double()
         self.queries += weights.shape[1]
         self.largest = self.largest + weights.amax(2).sum(1)
         self.marked = self.marked + weights[:, :, self.mark].sum(1)
-        if self.own:
+        if self.within_one_sequence:
             words = weights.clone()
             words[:, :, self.mark] = 0
             for distance in range(1 - words.shape[1], words.shape[2]):
                 for head, share in enumerate(words.diagonal(distance, 1, 2).sum(1).tolist()):
-                    self.at[head][distance] += share
+                    self.by_distance[head][distance] += share
 
-    def looks(self) -> list[Look]:
-        """The means."""
-        found = []
-        for at, largest, marked in zip(self.at, self.largest.tolist(), self.marked.tolist(), strict=True):
-            distance, share = at.most_common(1)[0] if at else (None, 0.0)
-            found.append(Look(largest / self.queries, marked / self.queries, distance, share / self.queries))
-        return found
+    def summarize(self) -> list[AttentionPattern]:
+        """The pattern of each head."""
+        patterns = []
+        for by_distance, largest, marked in zip(
+            self.by_distance, self.largest.tolist(), self.marked.tolist(), strict=True
+        ):
+            distance, share = by_distance.most_common(1)[0] if by_distance else (None, 0.0)
+            patterns.append(
+                AttentionPattern(largest / self.queries, marked / self.queries, distance, share / self.queries)
+            )
+        return patterns

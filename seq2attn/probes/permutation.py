@@ -26,9 +26,9 @@ ENCODERS: dict[str, dict[str, object]] = {
 
 
 @dataclass(frozen=True)
-class Difference:
-    """The largest differences that permuting the words made: of the state of a word to the state that it had before, and
-    of the context that a query finds to the one that it found before."""
+class PermutationEffect:
+    """The largest absolute change of any component, in fp64, when the words are permuted: of a word's state, and of the
+    context vector of a query that attends to the states."""
 
     encoder: str
     states: float
@@ -36,7 +36,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """What the two numbers say."""
+        """Whether the states move with their words (equivariant), the context stays (invariant), and what that means."""
         equivariant, invariant = self.states <= TOLERANCE, self.context <= TOLERANCE
         return (
             f"states {'' if equivariant else 'not '}equivariant, context {'' if invariant else 'not '}invariant: "
@@ -46,57 +46,60 @@ class Difference:
 
 @dataclass(frozen=True)
 class Permutation:
-    """What every encoder did."""
+    """The effect on every encoder."""
 
     seed: int
-    encoders: tuple[Difference, ...]
+    encoders: tuple[PermutationEffect, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """All figures, and their verdicts."""
-        found = [asdict(each) | {"verdict": each.verdict} for each in self.encoders]
-        return {"seed": self.seed, "tolerance": TOLERANCE, "encoders": found}
+        """`encoders` has the two changes and the verdict of each; changes up to `tolerance` are rounding."""
+        encoders = [asdict(effect) | {"verdict": effect.verdict} for effect in self.encoders]
+        return {"seed": self.seed, "tolerance": TOLERANCE, "encoders": encoders}
 
     def to_text(self) -> str:
-        """For a terminal."""
+        """A table with a row for each encoder, what its columns mean above it, and the verdicts below."""
         header = ("encoder", "states", "context")
-        rows = tuple((e.encoder, f"{e.states:.1e}", f"{e.context:.1e}") for e in self.encoders)
-        verdicts = "\n".join(f"{each.encoder}: {each.verdict}." for each in self.encoders)
+        rows = tuple((effect.encoder, f"{effect.states:.1e}", f"{effect.context:.1e}") for effect in self.encoders)
+        verdicts = "\n".join(f"{effect.encoder}: {effect.verdict}." for effect in self.encoders)
         return f"""\
 Encoders with random weights read {SENTENCES} sentences of {WORDS} words, and the same words in another order (fp64).
-States: the largest change of any word's state. Context: the largest change of what a query from outside finds.
+States: the largest change of a word's state. Context: the largest change of the context vector of a query.
+Changes up to {TOLERANCE:g} are rounding.
 
 {text_table(Table(header, rows))}
 
 {verdicts}"""
 
 
-def measure(*, seed: int) -> Permutation:
-    """Random sentences, weights and queries, all from `seed`."""
-    return Permutation(seed, tuple(_difference(name, seed) for name in ENCODERS))
+def measure_permutation(*, seed: int) -> Permutation:
+    """Draw sentences, weights and queries from `seed`, and permute the words for every encoder."""
+    return Permutation(seed, tuple(_permute_words(name, seed) for name in ENCODERS))
 
 
 @torch.no_grad()
-def _difference(name: str, seed: int) -> Difference:
+def _permute_words(name: str, seed: int) -> PermutationEffect:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         words = torch.randint(4, VOCABULARY, (SENTENCES, WORDS))
         orders = torch.rand(SENTENCES, WORDS).argsort(1)
         query = torch.randn(SENTENCES, 1, WIDTH, dtype=torch.float64)
-        encoder = _encoder(name)
+        encoder = _build_encoder(name)
     before, after = encoder(words), encoder(words.gather(1, orders))
     attention = Attention(score=Dot(scale=WIDTH**-0.5), span=Global(), normalizer=softmax, context_width=WIDTH)
-    found, again = (
-        attention(Request(query), attention.remember(e.states, e.mask, e.values)).context for e in (before, after)
+    context, permuted_context = (
+        attention(Request(query), attention.remember(encoded.states, encoded.mask, encoded.values)).context
+        for encoded in (before, after)
     )
-    return Difference(name, _largest(after.states - reorder(before.states, orders)), _largest(again - found))
+    states_change = after.states - reorder(before.states, orders)
+    return PermutationEffect(name, _largest(states_change), _largest(permuted_context - context))
 
 
-def _encoder(name: str) -> Encoder:
+def _build_encoder(name: str) -> Encoder:
     model = ModelConfig.model_validate(
         {"embedding": {"width": WIDTH}, "encoder": ENCODERS[name], "decoder": {"type": "luong"}}
     )
-    whole = build_seq2seq(model, source_size=VOCABULARY, target_size=VOCABULARY, max_length=WORDS)
-    return whole.double().eval().encoder
+    network = build_seq2seq(model, source_size=VOCABULARY, target_size=VOCABULARY, max_length=WORDS)
+    return network.double().eval().encoder
 
 
 def _largest(difference: Tensor) -> float:

@@ -3,56 +3,68 @@
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from seq2attn.probes.attention import Attentions
+from seq2attn.probes.attention import AttentionStatistics
 from seq2attn.probes.capacity import RIGHT, Capacity
-from seq2attn.probes.heads import Heads
+from seq2attn.probes.heads import LITTLE, HeadImportance
 from seq2attn.probes.plots import STYLE
+from seq2attn.probes.sentences import Quality
 
 
 @rc_context(STYLE)
-def attention(found: Attentions) -> Figure:
+def draw_attention(result: AttentionStatistics) -> Figure:
     """Entropy and exact zeros of every head, trained beside random."""
-    names = [f"{row.place}, layer {row.layer} {row.part}".strip() for row in found.rows]
+    names = [f"{row.place}, layer {row.layer}{row.part and f', {row.part}'}" for row in result.rows]
     figure = Figure((11, 1.8 + 0.32 * len(names)), layout="constrained")
     entropy, zeros = figure.subplots(1, 2, sharey=True)
-    places = range(len(names))
+    heights = range(len(names))
     for axes, quantity in ((entropy, "entropy"), (zeros, "zeros")):
-        axes.plot([getattr(row.trained, quantity) for row in found.rows], places, "o", markersize=8, label="trained")
-        random = [getattr(row.random, quantity) for row in found.rows]
-        axes.plot(random, places, "D", fillstyle="none", markersize=8, label="random scores")
+        axes.plot([getattr(row.trained, quantity) for row in result.rows], heights, "o", markersize=8, label="trained")
+        random = [getattr(row.random, quantity) for row in result.rows]
+        axes.plot(random, heights, "D", fillstyle="none", markersize=8, label="random scores")
         axes.set(xlim=(-0.03, 1.03))
         axes.grid(axis="y", alpha=0.3)
-    entropy.set_yticks(places, names)
-    entropy.set(xlabel="H / ln n: 0 one key, 1 all alike", ylim=(len(names) - 0.5, -0.5))
+    entropy.set_yticks(heights, names)
+    entropy.set(xlabel="entropy H / ln n (0: one key alone, 1: all keys alike)", ylim=(len(names) - 0.5, -0.5))
     zeros.set(xlabel="share of weights that are exactly 0")
     figure.legend(*entropy.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    _warn(figure, result.quality)
     return figure
 
 
 @rc_context(STYLE)
-def heads(found: Heads) -> Figure:
+def draw_heads(result: HeadImportance) -> Figure:
     """BLEU lost without each head, by attention and layer."""
-    names = [f"{head.place}, layer {head.layer}, head {head.head}" for head in found.heads]
+    names = [f"{head.place}, layer {head.layer}, head {head.head}" for head in result.heads]
     figure = Figure((9, 1.4 + 0.32 * len(names)), layout="constrained")
     axes = figure.subplots()
-    axes.barh(names, [found.bleu - head.bleu for head in found.heads], height=0.65)
+    axes.barh(names, [result.quality.bleu - head.bleu for head in result.heads], height=0.65)
     axes.axvline(0, color="gray", linewidth=1)
-    axes.set(xlabel=f"BLEU lost without the head ({found.bleu:.1f} with all)", ylim=(len(names) - 0.5, -0.5))
+    axes.set(
+        xlabel=f"BLEU lost without the head ({result.quality.bleu:.1f} with all heads)", ylim=(len(names) - 0.5, -0.5)
+    )
+    left, right = axes.get_xlim()
+    axes.set_xlim(min(left, -LITTLE), max(right, LITTLE))  # so that a loss of nothing looks like nothing
+    _warn(figure, result.quality)
     return figure
 
 
 @rc_context(STYLE)
-def capacity(found: Capacity) -> Figure:
+def draw_capacity(result: Capacity) -> Figure:
     """The share of faultless translations of every system, by words and by bits."""
     figure = Figure((13, 5), layout="constrained")
     by_words, by_bits = figure.subplots(1, 2, sharey=True)
-    for system, marker in zip(found.systems, "osD^vP*X", strict=False):
+    for system, marker in zip(result.systems, "osD^vP*X", strict=False):
         for axes, groups in ((by_words, system.by_words), (by_bits, system.by_bits)):
             points = [(group.mean, group.exact) for group in groups if group.sentences]
             style = "-" if system.name.startswith("vector") and "," not in system.name else "--"
             axes.plot(*zip(*points, strict=True), style, marker=marker, label=system.name)
             axes.axhline(RIGHT, color="gray", linestyle=":", linewidth=1)
-    by_words.set(xlabel="words of the source", ylabel="translated without any fault", ylim=(-0.02, 1.02))
+    by_words.set(xlabel="words of the source", ylabel="share translated without any fault", ylim=(-0.02, 1.02))
     by_bits.set(xlabel="information of the source in bits")
     figure.legend(*by_words.get_legend_handles_labels(), loc="outside right center")
     return figure
+
+
+def _warn(figure: Figure, quality: Quality) -> None:
+    if not quality.learned:
+        figure.suptitle(f"This model has not learned to translate yet (BLEU {quality.bleu:.1f})", color="tab:red")

@@ -1,5 +1,6 @@
-"""Attention worked by hand: every step of one query, with its formula and its numbers."""
+"""Attention as one works it by hand: every step for one query, with its formula and its numbers."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ _NORMALIZERS: dict[str, Normalizer] = {"softmax": softmax, "sparsemax": sparsema
 
 
 @dataclass(frozen=True)
-class Example:
+class VectorExample:
     """One query, S keys as wide as it, and S values of any one width."""
 
     name: str
@@ -24,14 +25,14 @@ class Example:
     values: tuple[Vector, ...]
 
 
-STATES = Example(
+STATES = VectorExample(
     "Two encoder states, which are keys and values",
     (0.5, 0.5),
     ((1.0, 2.0), (3.0, 4.0)),
     ((1.0, 2.0), (3.0, 4.0)),
 )
-PAIRS = Example(
-    "Keys with values of their own",
+PAIRS = VectorExample(
+    "Keys with other vectors as values",
     (1.0, 0.0, 1.0),
     ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0)),
     ((0.5, 0.5), (0.1, 0.9)),
@@ -39,8 +40,8 @@ PAIRS = Example(
 
 
 @dataclass(frozen=True)
-class Step:
-    """What is computed, how, and the numbers that come out: one for each key, each component, or one."""
+class Calculation:
+    """What is computed, by which formula, and the numbers that come out: one for each key, one for each component, or one."""
 
     name: str
     formula: str
@@ -48,35 +49,37 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One way to attend, step by step."""
+class WorkedMechanism:
+    """One score with one normalizer, worked step by step: "dot, softmax"."""
 
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[Calculation, ...]
 
-    def __getitem__(self, step: str) -> Vector:
-        """The numbers of the step of that name."""
-        return next(each.numbers for each in self.steps if each.name == step)
+    def __getitem__(self, name: str) -> Vector:
+        """The numbers of the step of that name, such as "weights"."""
+        return next(step.numbers for step in self.steps if step.name == name)
 
 
 @dataclass(frozen=True)
-class Worked:
-    """An example, worked in every variant."""
+class WorkedExample:
+    """An example, worked with every mechanism."""
 
-    example: Example
-    variants: tuple[Variant, ...]
+    example: VectorExample
+    variants: tuple[WorkedMechanism, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The example, and the numbers of every variant by step."""
-        variants = [{"name": each.name} | {step.name: step.numbers for step in each.steps} for each in self.variants]
+        """The example's vectors, and in `variants` the numbers of every mechanism under the names of its steps."""
+        variants = [
+            {"name": variant.name} | {step.name: step.numbers for step in variant.steps} for variant in self.variants
+        ]
         return asdict(self.example) | {"variants": variants}
 
     def to_text(self) -> str:
-        """For a terminal."""
+        """The vectors, then a block for each mechanism with a line for each step: name, formula, numbers."""
         example = self.example
-        lines = [example.name, "", f"  q  = {_vector(example.query)}"]
-        for place, (key, value) in enumerate(zip(example.keys, example.values, strict=True), 1):
-            lines.append(f"  k{place} = {_vector(key)}   v{place} = {_vector(value)}")
+        lines = [example.name, "", f"  q  = {_format(example.query)}"]
+        for number, (key, value) in enumerate(zip(example.keys, example.values, strict=True), 1):
+            lines.append(f"  k{number} = {_format(key)}   v{number} = {_format(value)}")
         steps = [step for variant in self.variants for step in variant.steps]
         name, formula = max(len(step.name) for step in steps), max(len(step.formula) for step in steps)
         for variant in self.variants:
@@ -87,26 +90,46 @@ class Worked:
         return "\n".join(lines)
 
 
-def _vector(numbers: Vector) -> str:
-    return f"({', '.join(f'{number:g}' for number in numbers)})"
+def _format(vector: Vector) -> str:
+    return f"({', '.join(f'{number:g}' for number in vector)})"
+
+
+@dataclass(frozen=True)
+class WorkedExamples:
+    """What `probe worked` shows."""
+
+    examples: tuple[WorkedExample, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The examples in order, each as `WorkedExample.to_json` gives it."""
+        return {"examples": [example.to_json() for example in self.examples]}
+
+    def to_text(self) -> str:
+        """One example under the other."""
+        return "\n\n\n".join(example.to_text() for example in self.examples)
 
 
 class _Scoring(NamedTuple):
-    """A score, the steps that lead to it, and the symbol of what the last of them gives."""
+    """A score, the steps that lead to its result, and the symbol of that result in formulas."""
 
     name: str
     score: Score
-    steps: tuple[Step, ...]
+    steps: tuple[Calculation, ...]
     symbol: str
 
 
+def work_examples(examples: Sequence[VectorExample]) -> WorkedExamples:
+    """Work every example with every mechanism."""
+    return WorkedExamples(tuple(work_example(example) for example in examples))
+
+
 @torch.no_grad()
-def work(example: Example) -> Worked:
-    """Three scores (dot, scaled dot, additive with W = U = I and v = 1) and three normalizers, not in every combination."""
+def work_example(example: VectorExample) -> WorkedExample:
+    """Three scores (dot, scaled dot, additive with W = U = I and v = 1) with softmax, two with a sparse normalizer."""
     query, keys, values = (
         torch.tensor([rows], dtype=torch.float64) for rows in ([example.query], example.keys, example.values)
     )
-    dot, scaled_dot, additive = _dot(query, keys), _scaled_dot(query, keys), _additive(query, keys)
+    dot, scaled_dot, additive = _score_dot(query, keys), _score_scaled_dot(query, keys), _score_additive(query, keys)
     variants = []
     for scoring, name in (
         (dot, "softmax"),
@@ -118,30 +141,30 @@ def work(example: Example) -> Worked:
         normalizer, width = _NORMALIZERS[name], values.shape[2]
         attention = Attention(score=scoring.score, span=Global(), normalizer=normalizer, context_width=width)
         mask = torch.ones(keys.shape[:2], dtype=torch.bool)
-        found = attention(Request(query, trace=True), attention.remember(keys, mask, values))
+        output = attention(Request(query, trace=True), attention.remember(keys, mask, values))
         steps = (
             *scoring.steps,
-            *_normalization(name, scoring, found.weights),
-            _step("context", "c = Σ_i w_i v_i", found.context),
-            _step("entropy", "H = −Σ_i w_i ln w_i", entropy(found.weights)),
+            *_normalize(name, scoring, output.weights),
+            _step("context", "c = Σ_i w_i v_i", output.context),
+            _step("entropy", "H = −Σ_i w_i ln w_i", entropy(output.weights)),
         )
-        variants.append(Variant(f"{scoring.name}, {name}", steps))
-    return Worked(example, tuple(variants))
+        variants.append(WorkedMechanism(f"{scoring.name}, {name}", steps))
+    return WorkedExample(example, tuple(variants))
 
 
-def _dot(query: Float[Tensor, "1 1 D"], keys: Float[Tensor, "1 S D"]) -> _Scoring:
+def _score_dot(query: Float[Tensor, "1 1 D"], keys: Float[Tensor, "1 S D"]) -> _Scoring:
     score = Dot()
     return _Scoring("dot", score, (_step("scores", "e_i = q · k_i", score(query, keys)),), "e")
 
 
-def _scaled_dot(query: Float[Tensor, "1 1 D"], keys: Float[Tensor, "1 S D"]) -> _Scoring:
+def _score_scaled_dot(query: Float[Tensor, "1 1 D"], keys: Float[Tensor, "1 S D"]) -> _Scoring:
     width = query.shape[2]
     score = Dot(scale=width**-0.5)
     scaled = _step("scaled", f"z_i = e_i / √{width}", score(query, keys))
-    return _Scoring("scaled dot", score, (*_dot(query, keys).steps, scaled), "z")
+    return _Scoring("scaled dot", score, (*_score_dot(query, keys).steps, scaled), "z")
 
 
-def _additive(query: Float[Tensor, "1 1 D"], keys: Float[Tensor, "1 S D"]) -> _Scoring:
+def _score_additive(query: Float[Tensor, "1 1 D"], keys: Float[Tensor, "1 S D"]) -> _Scoring:
     width = query.shape[2]
     score = Additive(query_width=width, key_width=width, width=width).double()
     nn.init.eye_(score.query.weight)
@@ -149,15 +172,15 @@ def _additive(query: Float[Tensor, "1 1 D"], keys: Float[Tensor, "1 S D"]) -> _S
     nn.init.ones_(score.vector)
     hidden = torch.tanh(score.query(query) + score.keys(keys))[0]
     steps = [
-        _step(f"hidden {place}", f"h_{place} = tanh(W q + U k_{place}), W = U = I", row)
-        for place, row in enumerate(hidden, 1)
+        _step(f"hidden {number}", f"h_{number} = tanh(W q + U k_{number}), W = U = I", row)
+        for number, row in enumerate(hidden, 1)
     ]
     scores = _step("scores", "e_i = vᵀ h_i, v = (1, …, 1)", score(query, score.keys(keys)))
     return _Scoring("additive", score, (*steps, scores), "e")
 
 
-def _normalization(name: str, scoring: _Scoring, weights: Tensor) -> tuple[Step, ...]:
-    """The weights; before them, where there is one, the threshold, read off the highest score and the highest weight."""
+def _normalize(name: str, scoring: _Scoring, weights: Tensor) -> tuple[Calculation, ...]:
+    """The weights; before them the threshold τ, if the normalizer has one: it follows from the highest score and its weight."""
     e, score, weight = scoring.symbol, max(scoring.steps[-1].numbers), weights.max()
     match name:
         case "softmax":
@@ -169,8 +192,8 @@ def _normalization(name: str, scoring: _Scoring, weights: Tensor) -> tuple[Step,
     return _step("threshold", f"τ with Σ_i {inside} = 1", threshold), _step("weights", f"w_i = {inside}", weights)
 
 
-def _step(name: str, formula: str, numbers: Tensor) -> Step:
-    return Step(name, formula, tuple(numbers.flatten().tolist()))
+def _step(name: str, formula: str, numbers: Tensor) -> Calculation:
+    return Calculation(name, formula, tuple(numbers.flatten().tolist()))
 
 
 def entropy(weights: Float[Tensor, "*R S"]) -> Float[Tensor, "*R"]:

@@ -262,10 +262,10 @@ def test_message_of_a_dataset_of_the_hub_that_is_nothing(
 
 def test_message_of_a_picture_on_a_full_disk(tmp_path: Path) -> None:
     figure = pytest.importorskip("matplotlib.figure")
-    from seq2attn.probes.plots import write
+    from seq2attn.probes.pictures import write_picture
 
     (tmp_path / "picture.png").symlink_to("/dev/full")
     with pytest.raises(UsageError) as caught:
-        write(figure.Figure(), tmp_path / "picture.png")
+        write_picture(figure.Figure(), tmp_path / "picture.png")
     assert caught.value.message == f"--plot {tmp_path}/picture.png: cannot be written: No space left on device"
     assert caught.value.hint == "choose another file"

@@ -12,14 +12,14 @@ import pytest
 Command = Callable[..., Any]
 
 
-def test_worked_shows_two_examples_or_vectors_of_ones_own(command: Command) -> None:
+def test_worked_shows_two_examples_or_given_vectors(command: Command) -> None:
     done = command("probe", "worked")
     assert (done.code, done.err) == (0, "")
     assert "0.119203    0.880797" in done.out
     assert "0.404147    0.595853" in done.out
     vectors = ["--query", "0.5,0.5", "--keys", "1,2;3,4;0,0", "--values", "1;0;0"]
-    own = command("probe", "worked", *vectors, "--json")
-    (example,) = json.loads(own.out)["examples"]
+    given = command("probe", "worked", *vectors, "--json")
+    (example,) = json.loads(given.out)["examples"]
     assert (example["query"], example["keys"], example["values"]) == (
         [0.5, 0.5],
         [[1, 2], [3, 4], [0, 0]],
@@ -33,11 +33,11 @@ def test_worked_shows_two_examples_or_vectors_of_ones_own(command: Command) -> N
 def test_what_is_not_given_is_the_first_examples(command: Command) -> None:
     first, _ = json.loads(command("probe", "worked", "--json").out)["examples"]
     for option, text in (("--query", "0.5, 0.5"), ("--keys", "1,2;3,4"), ("--values", "1,2;3,4")):
-        (own,) = json.loads(command("probe", "worked", option, text, "--json").out)["examples"]
-        assert own["name"] == "Your vectors"
-        assert {**own, "name": first["name"]} == first
-    (own,) = json.loads(command("probe", "worked", "--keys", "0,1;1,0", "--json").out)["examples"]
-    assert own["values"] == own["keys"] == [[0, 1], [1, 0]]
+        (given,) = json.loads(command("probe", "worked", option, text, "--json").out)["examples"]
+        assert given["name"] == "Your vectors"
+        assert {**given, "name": first["name"]} == first
+    (given,) = json.loads(command("probe", "worked", "--keys", "0,1;1,0", "--json").out)["examples"]
+    assert given["values"] == given["keys"] == [[0, 1], [1, 0]]
 
 
 def test_scaling_says_the_same_as_text_and_as_json(command: Command) -> None:
@@ -55,10 +55,10 @@ def test_scaling_says_the_same_as_text_and_as_json(command: Command) -> None:
 def test_permutation_says_the_same_as_text_and_as_json(command: Command) -> None:
     text = command("probe", "permutation").out
     figures = json.loads(command("probe", "permutation", "--json").out)
-    for found in figures["encoders"]:
-        (row,) = [line for line in text.splitlines() if line.startswith(f"{found['encoder']}  ")]
-        assert row.split()[-2:] == [f"{found['states']:.1e}", f"{found['context']:.1e}"]
-        assert f"{found['encoder']}: {found['verdict']}." in text.splitlines()
+    for effect in figures["encoders"]:
+        (row,) = [line for line in text.splitlines() if line.startswith(f"{effect['encoder']}  ")]
+        assert row.split()[-2:] == [f"{effect['states']:.1e}", f"{effect['context']:.1e}"]
+        assert f"{effect['encoder']}: {effect['verdict']}." in text.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_picture_is_drawn_in_the_format_of_its_name(
     assert file.read_bytes().startswith(begins)
 
 
-def test_a_picture_that_cannot_be_written_is_an_error_before_any_work(command: Command, tmp_path: Path) -> None:
+def test_an_unwritable_picture_is_an_error_before_any_work(command: Command, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     done = command("probe", "scaling", "--plot", tmp_path / "nowhere" / "picture.png")
     assert (done.code, done.out) == (2, "")
@@ -133,5 +133,7 @@ def test_help_imports_neither_torch_nor_matplotlib() -> None:
         "for arguments in (['--help'], ['probe', '--help'], ['probe', 'worked', '--help']): assert _run(arguments, False) == 0\n"
         "print({'torch', 'matplotlib', 'numpy'} & set(sys.modules))"
     )
-    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
+    ).stdout
     assert printed.splitlines()[-1] == "set()"

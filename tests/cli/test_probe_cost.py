@@ -80,11 +80,11 @@ def test_a_device_whose_memory_nobody_records_is_refused(command: Command, monke
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     done = command("probe", "cost", "--device", "mps")
     assert (done.code, done.out) == (2, "")
-    assert "--device mps: peak memory cannot be measured on mps" in done.err
+    assert "--device mps: its peak memory cannot be measured" in done.err
 
 
 def test_the_longest_sentence_still_fits_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     from seq2attn.probes.cost import training
 
-    assert probe._LONGEST_SENTENCE == training.BATCH_TOKENS
+    assert probe._MOST_WORDS == training.BATCH_TOKENS

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import config_file, sentences, translation, write_corpus
+from tests.waiting import wait_until
 
 EXPORTING = """
 import sys, time
@@ -61,8 +62,7 @@ def test_a_signal_while_a_vocabulary_is_learned_ends_cleanly_and_leaves_nothing(
             target.write(f"{translation(line)} {index * 7:x}\n")
     command = ["-m", "seq2attn", "train", str(config_file(corpus)), "--out", str(tmp_path / "run")]
     with started(*command, "--set", "data.vocab_size=9000", cache=cache) as process:
-        while process.poll() is None and not any((cache / "tokenizers").glob("*.*")):
-            time.sleep(0.01)
+        wait_until(lambda: process.poll() is not None or any((cache / "tokenizers").glob("*.*")))
         time.sleep(0.2)
         process.send_signal(number)
         printed, errors = process.communicate(timeout=300)

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from seq2attn.runs.directory import Run
 from seq2attn.training.checkpoint import Checkpoints
 from seq2attn.training.trainer import Step, Trainer
 from tests.tiny import TRAINED, config_file
+from tests.waiting import wait_until
 
 Command = Callable[..., Any]
 
@@ -134,8 +134,7 @@ def test_sigterm_from_outside_ends_a_process_with_143_after_a_checkpoint(corpus:
     command = [sys.executable, "-m", "seq2attn", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            while process.poll() is None and not (out / "metrics.jsonl").exists():
-                time.sleep(0.1)
+            wait_until(lambda: process.poll() is not None or (out / "metrics.jsonl").exists())
             process.terminate()
             printed, errors = process.communicate(timeout=120)
         finally:

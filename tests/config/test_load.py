@@ -5,7 +5,6 @@ import pytest
 from seq2attn.config.attention import AdditiveConfig, DotConfig
 from seq2attn.config.config import Config, to_yaml
 from seq2attn.config.data import GrammarConfig, TextConfig
-from seq2attn.config.load import load_config
 from seq2attn.config.model import (
     BahdanauDecoderConfig,
     LSTMDecoderConfig,
@@ -15,28 +14,7 @@ from seq2attn.config.model import (
     TransformerEncoderConfig,
 )
 from seq2attn.config.training import AdamWConfig, SGDConfig
-from seq2attn.errors import ConfigError
-
-BASE = """\
-data:
-  source: en
-  target: de
-  train: data/train
-  validation: data/val
-model:
-  encoder: lstm
-  decoder:
-    type: bahdanau
-    attention: {score: additive}
-training:
-  max_updates: 100
-"""
-
-
-def load(folder: Path, text: str, *overrides: str, **others: str) -> Config:
-    for name, content in {"exp": text, **others}.items():
-        (folder / f"{name}.yaml").write_text(content, encoding="utf-8")
-    return load_config(folder / "exp.yaml", overrides)
+from tests.config.texts import BASE, load
 
 
 def attention(config: Config) -> object:

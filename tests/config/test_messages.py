@@ -11,33 +11,9 @@ from seq2attn.config.explain import list_keys
 from seq2attn.config.load import load_config
 from seq2attn.config.near_misses import NEAR_MISSES
 from seq2attn.errors import ConfigError
+from tests.config.texts import BASE, refuse
 
 CASES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text(encoding="utf-8"))
-
-BASE = """\
-data:
-  source: en
-  target: de
-  train: data/train
-  validation: data/val
-model:
-  encoder: lstm
-  decoder:
-    type: bahdanau
-    attention: {score: additive}
-training:
-  max_updates: 100
-"""
-
-
-def refuse(folder: Path, text: str, *overrides: str, **others: str) -> ConfigError:
-    """The error of a config file with that text, beside the `others`."""
-    for name, content in {"exp": text, **others}.items():
-        (folder / f"{name}.yaml").write_text(content, encoding="utf-8")
-    with pytest.raises(ConfigError) as error:
-        load_config(folder / "exp.yaml", overrides)
-    assert "\n" not in "".join(part for one in (error.value, *error.value.others) for part in (one.message, one.hint))
-    return error.value
 
 
 def described(case: dict[str, Any]) -> list[tuple[str, str]]:

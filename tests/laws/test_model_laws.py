@@ -186,6 +186,11 @@ def test_accumulated_batches_equal_one_large_batch(name: str) -> None:
 
 def leaves(tree: Tree) -> list[Tensor]:
     """The tensors of a tree."""
-    found: list[Tensor] = []
-    map_tree(lambda leaf: found.append(leaf) or leaf, tree)
-    return found
+    tensors: list[Tensor] = []
+
+    def collect(leaf: Tensor) -> Tensor:
+        tensors.append(leaf)
+        return leaf
+
+    map_tree(collect, tree)
+    return tensors

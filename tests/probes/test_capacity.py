@@ -9,15 +9,33 @@ import pytest
 
 from seq2attn.config.data import GrammarConfig
 from seq2attn.config.load import load_config
+from seq2attn.errors import UsageError
 from seq2attn.grammar.corpus import generate, translate
 from seq2attn.probes import capacity_runs
-from seq2attn.probes.capacity import BITS, WORDS, Capacity, Group, System, Translated, gives_in, grouped
+from seq2attn.probes.capacity import (
+    BITS,
+    WORDS,
+    Capacity,
+    MeasuredSystem,
+    SentenceGroup,
+    TranslatedSentence,
+    find_limit,
+    group_sentences,
+)
 
 GRAMMAR = GrammarConfig(pairs=400, max_words=10, seed=3)
 
 
-def group(mean: float | None, exact: float | None) -> Group:
-    return Group(0, 1, 0 if mean is None else 5, mean, exact, None)
+def group(mean: float | None, exact: float | None) -> SentenceGroup:
+    return SentenceGroup(0, 1, 0 if mean is None else 5, mean, exact, None)
+
+
+def words(sentence: TranslatedSentence) -> int:
+    return sentence.words
+
+
+def bits(sentence: TranslatedSentence) -> float:
+    return sentence.bits
 
 
 @pytest.mark.parametrize(
@@ -31,34 +49,34 @@ def group(mean: float | None, exact: float | None) -> Group:
         ([(None, None)], None),
     ],
 )
-def test_a_system_gives_in_where_half_of_the_sentences_are_right(
+def test_a_system_gives_in_where_half_are_right(
     groups: list[tuple[float | None, float | None]], point: float | None
 ) -> None:
-    assert gives_in([group(*each) for each in groups]) == (None if point is None else pytest.approx(point))
+    assert find_limit([group(mean, exact) for mean, exact in groups]) == (
+        None if point is None else pytest.approx(point)
+    )
 
 
-def test_sentences_are_grouped_by_words_and_by_bits_upper_ends_inclusive() -> None:
-    tested = [
-        Translated(4, 25.0, "ein Hund schläft hier .", "ein Hund schläft hier ."),
-        Translated(5, 25.1, "eine Katze schläft hier .", "ein Hund schläft hier ."),
-        Translated(8, 60.0, "ein Hund schläft hier .", "ein Hund schläft hier ."),
+def test_groups_include_their_upper_edge() -> None:
+    sentences = [
+        TranslatedSentence(4, 25.0, "ein Hund schläft hier .", "ein Hund schläft hier ."),
+        TranslatedSentence(5, 25.1, "eine Katze schläft hier .", "ein Hund schläft hier ."),
+        TranslatedSentence(8, 60.0, "ein Hund schläft hier .", "ein Hund schläft hier ."),
     ]
-    words = grouped(tested, WORDS, lambda each: each.words)
-    assert [(each.label, each.sentences, each.exact, each.mean) for each in words[:2]] == [
+    by_words = group_sentences(sentences, WORDS, words)
+    assert [(g.label, g.sentences, g.exact, g.mean) for g in by_words[:2]] == [
         ("1–4", 1, 1.0, 4.0),
         ("5–8", 2, 0.5, 6.5),
     ]
-    assert words[0].bleu == pytest.approx(100)
-    assert 50 < (words[1].bleu or 0) < 100
-    assert [each.sentences for each in grouped(tested, BITS, lambda each: each.bits)] == [1, 1, 0, 1, 0][
-        : len(BITS) - 1
-    ]
-    assert words[2].exact is words[2].bleu is words[2].mean is None
+    assert by_words[0].bleu == pytest.approx(100)
+    assert 50 < (by_words[1].bleu or 0) < 100
+    assert [g.sentences for g in group_sentences(sentences, BITS, bits)] == [1, 1, 0, 1, 0]
+    assert by_words[2].exact is by_words[2].bleu is by_words[2].mean is None
 
 
 def test_repeated_phrases_grow_longer_with_hardly_more_information(tmp_path: Path) -> None:
     capacity_runs._write_phrases(GRAMMAR, tmp_path)
-    new = capacity_runs._new_phrases(tmp_path, GRAMMAR, 100)
+    new = capacity_runs._draw_new_phrases(tmp_path, GRAMMAR, 100)
     assert len(new) == 100
     for start in range(0, 100, 4):
         once, *more = new[start : start + 4]
@@ -68,14 +86,14 @@ def test_repeated_phrases_grow_longer_with_hardly_more_information(tmp_path: Pat
             assert pair.source == " ".join([once.source] * times)
             assert pair.target == " ".join([once.target] * times)
             assert pair.bits == once.bits
-    (phrase,) = [p for p in capacity_runs._phrases(100, GRAMMAR.seed + 1) if p.source == new[0].source]
+    (phrase,) = [p for p in capacity_runs._draw_phrases(100, GRAMMAR.seed + 1) if p.source == new[0].source]
     assert new[0].bits == phrase.bits + log2(4)
 
 
 def test_no_phrase_is_in_two_of_the_three_sets(tmp_path: Path) -> None:
     capacity_runs._write_phrases(GRAMMAR, tmp_path)
     train, validation = (set((tmp_path / f"{role}.en").read_text().splitlines()) for role in ("train", "validation"))
-    test = {pair.source for pair in capacity_runs._new_phrases(tmp_path, GRAMMAR, 1000)}
+    test = {pair.source for pair in capacity_runs._draw_new_phrases(tmp_path, GRAMMAR, 1000)}
     assert train.isdisjoint(validation | test)
     assert validation.isdisjoint(test)
     assert len(train) > 200
@@ -89,9 +107,9 @@ def test_sentences_that_training_has_seen_are_left_out(tmp_path: Path, monkeypat
     ]
     capacity_runs._write_phrases(GRAMMAR, tmp_path)
     monkeypatch.setattr(capacity_runs, "generate", lambda **_: SimpleNamespace(train=[*known, *new]))
-    assert capacity_runs._new_sentences(config, GRAMMAR, 500) == new
+    assert capacity_runs._draw_new_sentences(config, GRAMMAR, 500) == new
     trained = set((tmp_path / "train.en").read_text().splitlines())
-    phrases = {pair.source for pair in capacity_runs._new_phrases(tmp_path, GRAMMAR, 10_000)}
+    phrases = {pair.source for pair in capacity_runs._draw_new_phrases(tmp_path, GRAMMAR, 10_000)}
     assert phrases
     assert phrases.isdisjoint(trained)
 
@@ -103,20 +121,76 @@ def test_the_widths_differ_in_their_vector_alone() -> None:
     assert dumps == [dumps[0]] * 4
 
 
-def test_the_text_shows_every_system(tmp_path: Path) -> None:
-    from seq2attn.probes import plots, plots_models
+def make_system(name: str, faultless_up_to: int, hypothesis: str = "y") -> MeasuredSystem:
+    """A system that translates sentences of up to so many words without a fault, and longer ones as `hypothesis`."""
+    sentences = [
+        TranslatedSentence(length, 8.0 * length, "x" if length <= faultless_up_to else hypothesis, "x")
+        for length in range(1, 21)
+    ]
+    return MeasuredSystem(name, 1000, group_sentences(sentences, WORDS, words), group_sentences(sentences, BITS, bits))
 
-    tested = [Translated(words, 8.0 * words, "x", "x" if words < 9 else "y") for words in range(1, 21)]
-    by_words, by_bits = (grouped(tested, WORDS, lambda e: e.words), grouped(tested, BITS, lambda e: e.bits))
-    right = [Translated(each.words, each.bits, "x", "x") for each in tested]
-    systems = (
-        System("vector_64", 1000, by_words, by_bits),
-        System("attention", 900, grouped(right, WORDS, lambda e: e.words), grouped(right, BITS, lambda e: e.bits)),
-    )
-    text = Capacity(systems).to_text()
-    lines = [line.split() for line in text.splitlines()]
+
+def test_the_text_shows_every_system() -> None:
+    result = Capacity((make_system("vector_64", 8), make_system("attention", 20)))
+    lines = [line.split() for line in result.to_text().splitlines()]
     assert ["vector_64", "1,000", "8", "80"] in lines
-    assert ["attention", "900", "beyond", "20", "beyond", "130"] in lines
+    assert ["attention", "1,000", "beyond", "20", "beyond", "130"] in lines
     assert ["5–8", "100%", "100%"] in lines
-    plots.write(plots_models.capacity(Capacity(systems)), tmp_path / "capacity.svg")
-    assert (tmp_path / "capacity.svg").stat().st_size > 5000
+    assert result.verdict == ""
+
+
+def test_a_system_that_has_not_learned_is_named() -> None:
+    result = Capacity((make_system("vector_64", 0), make_system("vector_512", 8), make_system("uniform", 0)))
+    assert result.verdict.startswith("`vector_64` and `uniform` have not learned to translate yet")
+    assert result.verdict in result.to_text()
+    assert ["uniform", "1,000", "not", "learned", "yet", "not", "learned", "yet"] in [
+        line.split() for line in result.to_text().splitlines()
+    ]
+    assert [system["learned"] for system in result.to_json()["systems"]] == [False, True, False]
+    one = Capacity((make_system("attention", 0),))
+    assert one.verdict.startswith("`attention` has not learned to translate yet")
+
+
+def test_every_system_is_drawn_by_words_and_by_bits() -> None:
+    pytest.importorskip("matplotlib")
+    from seq2attn.probes.pictures import draw
+
+    systems = (make_system("vector_64", 8), make_system("attention", 20))
+    figure = draw(Capacity(systems))
+    by_words, by_bits = figure.get_axes()
+    for axes, groups in ((by_words, [s.by_words for s in systems]), (by_bits, [s.by_bits for s in systems])):
+        curves = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+        assert [line.get_label() for line in curves] == ["vector_64", "attention"]
+        for line, filled in zip(curves, groups, strict=True):
+            assert list(line.get_xdata()) == [g.mean for g in filled if g.sentences]
+            assert list(line.get_ydata()) == [g.exact for g in filled if g.sentences]
+    assert by_words.get_xlabel() == "words of the source"
+    assert by_bits.get_xlabel() == "information of the source in bits"
+    assert by_words.get_ylabel() == "share translated without any fault"
+
+
+# ---- the folder of the experiment
+
+
+@pytest.mark.parametrize(
+    "changed", [{"pairs": 300}, {"seed": 4}, {"max_words": 12}, {"shares": (1, 2)}, {"grammar": "another lexicon"}]
+)
+def test_other_phrases_have_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
+) -> None:
+    small = GrammarConfig(pairs=200, max_words=10, seed=3)
+    first = capacity_runs._prepare_phrases(tmp_path, small)
+    assert capacity_runs._prepare_phrases(tmp_path, small) == first
+    version = changed.pop("grammar", None)
+    if version:
+        monkeypatch.setattr(capacity_runs, "grammar_version", lambda: version)
+    assert capacity_runs._prepare_phrases(tmp_path, small.model_copy(update=changed)) != first
+
+
+def test_an_unwritable_folder_is_blamed_on_out(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "out"
+    with pytest.raises(UsageError) as error:
+        capacity_runs._prepare_phrases(out, GrammarConfig(pairs=200, max_words=10))
+    assert error.value.message == f"--out {out}: cannot be written: Not a directory"
+    assert error.value.hint == "choose another --out"

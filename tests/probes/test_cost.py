@@ -3,15 +3,14 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
 from seq2attn.attention import Memory
-from seq2attn.probes.cost import cache, cost, meter, pairs, self_attention, training
-from seq2attn.probes.cost.cost import Cost
-from seq2attn.probes.cost.curves import Curve, curves_text
+from seq2attn.probes.cost import cache, meter, pairs, self_attention, training
+from seq2attn.probes.cost.cost import Cost, measure_cost
+from seq2attn.probes.cost.curves import LengthCurve, format_curves
 
 CPU = torch.device("cpu")
 MIB = 2**20
@@ -19,12 +18,12 @@ LENGTHS, SENTENCES = (4, 9, 32), (3, 8)
 
 
 @pytest.fixture(scope="module")
-def found() -> Iterator[Cost]:
-    """Everything, over lengths that are too short to show anything."""
+def measured() -> Iterator[Cost]:
+    """All measurements, over lengths that are too short to show anything."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "BATCH_TOKENS", 64)
         patch.setattr(self_attention, "_SECONDS", 0.0)
-        yield cost.measure(lengths=LENGTHS, sentence_lengths=SENTENCES, device="cpu", seed=1)
+        yield measure_cost(lengths=LENGTHS, sentence_lengths=SENTENCES, device=CPU, seed=1)
 
 
 # ---- curves
@@ -33,36 +32,36 @@ def found() -> Iterator[Cost]:
 @pytest.mark.parametrize("power", [0, 1, 1.5, 2])
 def test_the_slope_of_a_power_law_is_its_exponent(power: float) -> None:
     lengths = (64, 100, 128, 1000, 4096)
-    curve = Curve("law", lengths, tuple(3.0 * length**power for length in lengths))
+    curve = LengthCurve("law", lengths, tuple(3.0 * length**power for length in lengths))
     assert curve.slope == pytest.approx(power, abs=1e-12)
 
 
 def test_the_slope_is_that_of_the_longer_half() -> None:
     lengths = (1, 2, 4, 8, 16)
-    assert Curve("bent", lengths, (99, 7, 16, 64, 256)).slope == pytest.approx(2, abs=1e-12)
-    assert Curve("bent", lengths[1:], (99, 7, 64, 256)).slope == pytest.approx(2, abs=1e-12)
-    assert Curve("two", (3, 6), (1, 8)).slope == pytest.approx(3, abs=1e-12)
-    assert Curve("one", (3,), (1,)).slope is None
+    assert LengthCurve("bent", lengths, (99, 7, 16, 64, 256)).slope == pytest.approx(2, abs=1e-12)
+    assert LengthCurve("bent", lengths[1:], (99, 7, 64, 256)).slope == pytest.approx(2, abs=1e-12)
+    assert LengthCurve("two", (3, 6), (1, 8)).slope == pytest.approx(3, abs=1e-12)
+    assert LengthCurve("one", (3,), (1,)).slope is None
 
 
 def test_a_curve_is_lower_from_where_it_stays_below() -> None:
-    lengths, level = (1, 2, 4, 8), Curve("level", (1, 2, 4, 8), (5, 5, 5, 5))
+    lengths, level = (1, 2, 4, 8), LengthCurve("level", (1, 2, 4, 8), (5, 5, 5, 5))
     starts = {(1, 6, 4, 3): 4, (4, 4, 4, 4): 1, (1, 1, 1, 5): None, (6, 6, 6, 4): 8}
     for figures, length in starts.items():
-        assert Curve("own", lengths, figures).lower_from(level) == length
+        assert LengthCurve("lower", lengths, figures).lower_from(level) == length
 
 
 def test_a_row_of_figures_ends_in_its_slope() -> None:
-    square = Curve("square", (10, 1000), (100, 1_000_000))
-    one = Curve("one", (10,), (2,))
-    assert curves_text("n", [square], "{:,.0f}".format).splitlines()[1].split() == [
+    square = LengthCurve("square", (10, 1000), (100, 1_000_000))
+    one = LengthCurve("one", (10,), (2,))
+    assert format_curves("n", [square], "{:,.0f}".format).splitlines()[1].split() == [
         "square",
         "100",
         "1,000,000",
         "2.00",
     ]
-    assert curves_text("n", [one], "{:.1f}".format).splitlines()[1].split() == ["one", "2.0", "–"]
-    assert curves_text("n", [one], "{:.1f}".format, slopes=False).split() == ["n", "10", "one", "2.0"]
+    assert format_curves("n", [one], "{:.1f}".format).splitlines()[1].split() == ["one", "2.0", "–"]
+    assert format_curves("n", [one], "{:.1f}".format, slopes=False).split() == ["n", "10", "one", "2.0"]
 
 
 # ---- the meter
@@ -80,29 +79,31 @@ def test_peak_memory_is_the_most_that_exists_at_once(capfd: pytest.CaptureFixtur
         third = torch.empty(3 * MIB, dtype=torch.uint8)
         del second, third
 
-    assert meter.peak_memory(after_one_another, CPU) == 4 * MIB
-    assert meter.peak_memory(together, CPU) == 6 * MIB
+    assert meter.measure_peak_memory(after_one_another, CPU) == 4 * MIB
+    assert meter.measure_peak_memory(together, CPU) == 6 * MIB
     assert capfd.readouterr() == ("", "")
 
 
-def test_peak_memory_counts_what_backward_needs_but_not_what_was_there() -> None:
+def test_peak_memory_leaves_out_what_existed_before() -> None:
     inputs = torch.zeros(MIB, requires_grad=True)
     root = torch.tensor(1.0)
 
     def passes() -> None:
         torch.autograd.grad(inputs.exp(), inputs, root.expand(MIB))
 
-    assert meter.peak_memory(passes, CPU) == 2 * inputs.nbytes  # the result, which backward reads, and the gradient
+    assert (
+        meter.measure_peak_memory(passes, CPU) == 2 * inputs.nbytes
+    )  # the result, which backward reads, and the gradient
 
 
 def test_works_take_turns_and_the_first_turn_does_not_count() -> None:
     done: list[str] = []
-    seconds = meter.median_seconds([lambda: done.append("a"), lambda: done.append("b")], CPU)
+    seconds = meter.measure_seconds([lambda: done.append("a"), lambda: done.append("b")], CPU)
     assert done == ["a", "b"] * 6
     assert len(seconds) == 2
     assert min(seconds) > 0
     done.clear()
-    meter.median_seconds([lambda: done.append("a")], CPU, at_least=3600.0)
+    meter.measure_seconds([lambda: done.append("a")], CPU, at_least=3600.0)
     assert len(done) == 51
 
 
@@ -124,7 +125,7 @@ def strided_causal(length: int) -> int:
 
 @pytest.mark.parametrize("length", [1, 2, 5, 16, 64, 100, 777, 1024])
 def test_every_count_follows_its_formula(length: int) -> None:
-    counted = pairs.measure((length,))
+    counted = pairs.measure_pairs((length,))
     causal = strided_causal(length)
     assert {curve.name: curve.figures[0] for curve in counted.scored} == {
         "full": length**2,
@@ -144,57 +145,57 @@ def test_every_count_follows_its_formula(length: int) -> None:
     }
 
 
-def test_at_1024_strided_attention_scores_as_many_pairs_as_published() -> None:
-    counted = pairs.measure((64, 1024))
+def test_strided_pairs_at_1024_are_as_published() -> None:
+    counted = pairs.measure_pairs((64, 1024))
     figures = {curve.name: curve.figures[1] for curve in counted.scored}
     assert (figures["strided, causal"], figures["causal"], figures["strided"]) == (48_144, 524_800, 95_264)
     assert counted.verdict.endswith("48,144 of 524,800 causal pairs: 90.8% fewer.")
 
 
-def test_gathered_and_masked_spans_allow_the_same_pairs_and_masked_ones_compute_all() -> None:
-    hiding, picking = (pairs._spans(50, gathered=gathered) for gathered in (False, True))
-    for name, span in hiding.items():
-        allowed, computed = pairs.count(span, 50)
+def test_gathered_and_masked_spans_allow_the_same_pairs() -> None:
+    masked, gathered = (pairs._spans(50, gathered=gathered) for gathered in (False, True))
+    for name, span in masked.items():
+        allowed, computed = pairs.count_pairs(span, 50)
         assert computed == 2500
-        assert pairs.count(picking[name], 50)[0] == allowed
+        assert pairs.count_pairs(gathered[name], 50)[0] == allowed
 
 
-def test_counts_do_not_depend_on_how_many_queries_are_counted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = pairs.measure((37,))
+def test_counting_in_pieces_changes_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = pairs.measure_pairs((37,))
     monkeypatch.setattr(pairs, "_AT_ONCE", 100)
-    assert pairs.measure((37,)) == whole
+    assert pairs.measure_pairs((37,)) == whole
 
 
 # ---- what the decoder keeps
 
 
-def test_every_cache_is_as_large_as_its_formula_says(found: Cost) -> None:
-    kept = {each.attention: each.measured for each in found.cache.variants}
+def test_every_cache_is_as_large_as_its_formula_says(measured: Cost) -> None:
+    kept = {kind.attention: kind.measured for kind in measured.cache.variants}
     assert kept == {
         "multi-head": 24_576,
         "grouped (2 groups)": 6_144,
         "multi-query (1 group)": 3_072,
         "latent": 6_912,
     }
-    assert [each.formula for each in found.cache.variants] == list(kept.values())
-    assert "28.1%" in found.cache.to_text()
+    assert [kind.formula for kind in measured.cache.variants] == list(kept.values())
+    assert "28.1%" in measured.cache.to_text()
 
 
 def test_storage_counts_in_full_and_once() -> None:
     keys = torch.zeros(1, 2, 3, 4)
     mask = torch.ones(1, 3, dtype=torch.bool)
-    assert cache.stored((Memory(keys[..., :1], keys[..., :0], mask),)) == keys.nbytes
-    assert cache.stored((Memory(keys, keys.clone(), mask), Memory(keys, keys, mask))) == 2 * keys.nbytes
+    assert cache.count_bytes((Memory(keys[..., :1], keys[..., :0], mask),)) == keys.nbytes
+    assert cache.count_bytes((Memory(keys, keys.clone(), mask), Memory(keys, keys, mask))) == 2 * keys.nbytes
 
 
 # ---- time and memory of self-attention
 
 
 def peak(name: str, length: int) -> int:
-    return meter.peak_memory(self_attention.passes(name, length, CPU, 1), CPU)
+    return meter.measure_peak_memory(self_attention.make_pass(name, length, CPU, 1), CPU)
 
 
-def test_memory_grows_with_the_pairs_that_a_form_stores() -> None:
+def test_memory_grows_with_the_stored_pairs() -> None:
     short, long = 256, 1024
     growth = {name: math.log(peak(name, long) / peak(name, short), 4) for name in self_attention.FORMS}
     assert growth == {
@@ -210,12 +211,12 @@ def test_memory_grows_with_the_pairs_that_a_form_stores() -> None:
     assert 2 * weights < peak("full", long) < 6 * weights
 
 
-def test_slopes_of_short_sequences_are_called_so(found: Cost) -> None:
-    assert "too short for slopes" in found.self_attention.verdict
+def test_slopes_of_short_sequences_are_called_so(measured: Cost) -> None:
+    assert "too short for slopes" in measured.self_attention.verdict
     lengths = (256, 512, 1024)
-    long = self_attention.SelfAttention(
-        tuple(Curve(name, lengths, tuple(n**2.0 for n in lengths)) for name in self_attention.FORMS),
-        tuple(Curve(name, lengths, tuple(n**2.0 for n in lengths)) for name in self_attention.FORMS),
+    long = self_attention.SelfAttentionCost(
+        tuple(LengthCurve(name, lengths, tuple(n**2.0 for n in lengths)) for name in self_attention.FORMS),
+        tuple(LengthCurve(name, lengths, tuple(n**2.0 for n in lengths)) for name in self_attention.FORMS),
     )
     assert "too short" not in long.verdict
     assert "Slopes to expect: full 2" in long.verdict
@@ -226,8 +227,8 @@ def test_the_verdict_says_from_where_gathering_gains() -> None:
     lengths = (512, 1024, 2048)
     seconds = {"full": (4.0, 5.0, 6.0), "window, gathered": (5.0, 4.0, 4.0), "strided, gathered": (7.0, 8.0, 9.0)}
     numbers = {"full": (4.0, 5.0, 6.0), "window, gathered": (1.0, 1.0, 1.0), "strided, gathered": (9.0, 9.0, 5.0)}
-    curves = [tuple(Curve(name, lengths, row) for name, row in each.items()) for each in (seconds, numbers)]
-    window, strided, _ = self_attention.SelfAttention(*curves).verdict.splitlines()
+    curves = [tuple(LengthCurve(name, lengths, row) for name, row in rows.items()) for rows in (seconds, numbers)]
+    window, strided, _ = self_attention.SelfAttentionCost(*curves).verdict.splitlines()
     assert window == ("Window, gathered: faster than full from length 1,024 on, less memory at every length measured.")
     assert strided == ("Strided, gathered: faster than full at no length measured, less memory from length 2,048 on.")
 
@@ -236,32 +237,32 @@ def test_the_verdict_says_from_where_gathering_gains() -> None:
 
 
 def test_the_models_are_of_one_size() -> None:
-    sizes = [training.model(name, 9).parameter_count for name in training.MODELS]
+    sizes = [training.build_model(name, 9).parameter_count for name in training.MODELS]
     assert max(sizes) < 1.01 * min(sizes)
 
 
 def test_speed_counts_the_tokens_that_are_in_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "BATCH_TOKENS", 64)
-    monkeypatch.setattr(training, "median_seconds", lambda works, where: [1.0, 0.5] * len(training.MODELS))
-    for speed in training.measure((3, 10), where=CPU, seed=1).speeds:
+    monkeypatch.setattr(training, "measure_seconds", lambda works, device: [1.0, 0.5] * len(training.MODELS))
+    for speed in training.measure_training((3, 10), device=CPU, seed=1).speeds:
         assert speed.figures == (63, 120)
 
 
 def test_shares_are_of_the_speed_at_the_shortest_length() -> None:
     lengths = (8, 64)
-    speeds = (Curve("steps", lengths, (1000.0, 250.0)), Curve("fused", lengths, (500.0, 600.0)))
-    result = training.Training(speeds, (5, 5))
+    speeds = (LengthCurve("steps", lengths, (1000.0, 250.0)), LengthCurve("fused", lengths, (500.0, 600.0)))
+    result = training.TrainingSpeed(speeds, (5, 5))
     assert [share.figures for share in result.shares] == [(1, 0.25), (1, 1.2)]
     assert result.verdict == "At length 64, what is left of the speed at length 8: steps 25%; fused 120%."
-    one = replace(result, speeds=(Curve("steps", (8,), (1000.0,)),))
+    one = replace(result, speeds=(LengthCurve("steps", (8,), (1000.0,)),))
     assert one.verdict.startswith("One length does not show")
 
 
 # ---- the whole
 
 
-def test_everything_has_a_figure_for_every_length(found: Cost) -> None:
-    figures = found.to_json()
+def test_everything_has_a_figure_for_every_length(measured: Cost) -> None:
+    figures = measured.to_json()
     assert list(figures) == [
         "lengths",
         "sentence_lengths",
@@ -273,30 +274,30 @@ def test_everything_has_a_figure_for_every_length(found: Cost) -> None:
         "training",
     ]
     assert (figures["lengths"], figures["sentence_lengths"], figures["seed"]) == ([4, 9, 32], [3, 8], 1)
-    measured = figures["self_attention"]
+    attention = figures["self_attention"]
     for curves in (
         figures["pairs"]["scored"],
         figures["pairs"]["computed"],
-        measured["seconds"],
-        measured["peak_bytes"],
+        attention["seconds"],
+        attention["peak_bytes"],
     ):
         assert all(len(curve["figures"]) == 3 and min(curve["figures"]) > 0 for curve in curves)
-    assert [curve["name"] for curve in measured["seconds"]] == list(self_attention.FORMS)
+    assert [curve["name"] for curve in attention["seconds"]] == list(self_attention.FORMS)
     for model in figures["training"]["models"]:
         assert len(model["tokens_per_second"]) == len(model["share"]) == 2
         assert min(model["tokens_per_second"]) > 0
 
 
-def test_every_table_says_what_is_measured_and_where(found: Cost) -> None:
+def test_every_table_says_what_is_measured_and_where(measured: Cost) -> None:
     machines = {
         "on Ryzen (cpu, 1 thread)": {"device": "cpu", "name": "Ryzen", "threads": 1},
         "on Ryzen (cpu, 2 threads)": {"device": "cpu", "name": "Ryzen", "threads": 2},
         "on H100 (cuda)": {"device": "cuda", "name": "H100", "threads": 2},
     }
-    for where, hardware in machines.items():
-        text = replace(found, hardware=hardware).to_text()
-        assert text.count(where) == 4
-        assert text.count("depend on no machine") == 2
+    for place, hardware in machines.items():
+        text = replace(measured, hardware=hardware).to_text()
+        assert text.count(place) == 4
+        assert text.count("the same on every machine") == 2
 
 
 def test_the_random_state_of_others_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,26 +305,29 @@ def test_the_random_state_of_others_stays_as_it_was(monkeypatch: pytest.MonkeyPa
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    cache.measure(seed=1)
-    self_attention.passes("full", 4, CPU, 1)()
-    training.measure((4,), where=CPU, seed=1)
+    cache.measure_cache(seed=1)
+    self_attention.make_pass("full", 4, CPU, 1)()
+    training.measure_training((4,), device=CPU, seed=1)
     assert torch.equal(torch.rand(2), expected)
 
 
-def test_costs_are_drawn_over_length(tmp_path: Path, found: Cost) -> None:
+def test_costs_are_drawn_over_length(measured: Cost) -> None:
     pytest.importorskip("matplotlib")
-    from seq2attn.probes import plots
+    from seq2attn.probes.pictures import draw
 
-    figure = plots.cost(found)
+    figure = draw(measured)
     drawn = [[(line.get_label(), tuple(line.get_ydata())) for line in axes.lines] for axes in figure.get_axes()]
-    measured = found.self_attention
-    panels = (found.pairs.scored, measured.seconds, measured.peak_bytes, found.training.speeds)
+    attention = measured.self_attention
+    panels = (measured.pairs.scored, attention.seconds, attention.peak_bytes, measured.training.speeds)
     assert drawn == [[(curve.name, curve.figures) for curve in curves] for curves in panels]
     assert [axes.get_yscale() for axes in figure.get_axes()] == ["log", "log", "log", "linear"]
     for axes in figure.get_axes():
         styles = [(line.get_color(), line.get_linestyle()) for line in axes.lines]
         assert len(set(styles)) == len(styles)
-        assert axes.get_xlabel()
-        assert axes.get_ylabel()
-    plots.write(figure, tmp_path / "cost.png")
-    assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == [line.get_label() for line in axes.lines]
+    assert [(axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) for axes in figure.get_axes()] == [
+        ("Pairs scored", "length n", "pairs of query and key"),
+        ("Time, forward and backward", "length n", "seconds"),
+        ("Peak memory, forward and backward", "length n", "bytes"),
+        ("Speed of training", "words of a sentence", "target tokens per second"),
+    ]

@@ -1,8 +1,7 @@
-"""The probes: numbers worked by hand, the laws that they show, and pictures of them."""
+"""The probes without a trained model: numbers worked by hand, the laws that they show, and their pictures."""
 
 import math
 import re
-import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import torch
 
 from seq2attn.attention import softmax
 from seq2attn.probes import permutation, scaling
-from seq2attn.probes.worked import PAIRS, STATES, Example, Variant, Worked, entropy, work
+from seq2attn.probes.worked import PAIRS, STATES, VectorExample, WorkedMechanism, entropy, work_example, work_examples
 
 
-def variant(example: Example, name: str) -> Variant:
-    return next(each for each in work(example).variants if each.name == name)
+def work_mechanism(example: VectorExample, name: str) -> WorkedMechanism:
+    return next(variant for variant in work_example(example).variants if variant.name == name)
 
 
 # ---- worked
@@ -36,11 +35,11 @@ def variant(example: Example, name: str) -> Variant:
     ],
 )
 def test_weights_and_contexts_are_those_worked_by_hand(
-    example: Example, name: str, weights: list[float], context: list[float]
+    example: VectorExample, name: str, weights: list[float], context: list[float]
 ) -> None:
-    found = variant(example, name)
-    assert found["weights"] == pytest.approx(weights, abs=5e-7)
-    assert found["context"] == pytest.approx(context, abs=5e-7)
+    worked = work_mechanism(example, name)
+    assert worked["weights"] == pytest.approx(weights, abs=5e-7)
+    assert worked["context"] == pytest.approx(context, abs=5e-7)
 
 
 @pytest.mark.parametrize(
@@ -60,13 +59,13 @@ def test_weights_and_contexts_are_those_worked_by_hand(
         (PAIRS, "scaled dot, softmax", "scaled", [1.154701, 0]),
     ],
 )
-def test_every_step_on_the_way_is_shown(example: Example, name: str, step: str, numbers: list[float]) -> None:
-    assert variant(example, name)[step] == pytest.approx(numbers, abs=5e-7)
+def test_every_step_on_the_way_is_shown(example: VectorExample, name: str, step: str, numbers: list[float]) -> None:
+    assert work_mechanism(example, name)[step] == pytest.approx(numbers, abs=5e-7)
 
 
 def test_the_weights_follow_from_the_threshold_as_the_formula_says() -> None:
     example = replace(STATES, keys=((1.0, 2.0), (2.0, 2.1), (0.0, 3.0)), values=((1.0,), (2.0,), (3.0,)))
-    sparse, entmax = variant(example, "dot, sparsemax"), variant(example, "scaled dot, entmax 1.5")
+    sparse, entmax = work_mechanism(example, "dot, sparsemax"), work_mechanism(example, "scaled dot, entmax 1.5")
     (tau,), (half_tau,) = sparse["threshold"], entmax["threshold"]
     assert sparse["weights"] == pytest.approx([max(e - tau, 0) for e in sparse["scores"]], abs=1e-12)
     assert entmax["weights"] == pytest.approx([max(z / 2 - half_tau, 0) ** 2 for z in entmax["scaled"]], abs=1e-12)
@@ -74,25 +73,25 @@ def test_the_weights_follow_from_the_threshold_as_the_formula_says() -> None:
 
 
 def test_text_and_json_hold_the_same_numbers() -> None:
-    worked = work(PAIRS)
+    worked = work_example(PAIRS)
     text = worked.to_text()
     assert all(line in text for line in ("q  = (1, 0, 1)", "k2 = (0, 1, 0)   v2 = (0.1, 0.9)"))
-    for found in worked.to_json()["variants"]:
-        block = text.split(f"\n{found.pop('name')}\n")[1].split("\n\n")[0].splitlines()
-        for line, (step, numbers) in zip(block, found.items(), strict=True):
+    for variant in worked.to_json()["variants"]:
+        block = text.split(f"\n{variant.pop('name')}\n")[1].split("\n\n")[0].splitlines()
+        for line, (step, numbers) in zip(block, variant.items(), strict=True):
             assert line.startswith(f"  {step} ")
             assert re.findall(r"-?\d+\.\d{6}", line) == [f"{number:.6f}" for number in numbers]
 
 
-def test_one_key_gets_all_the_weight_and_values_may_have_any_width() -> None:
-    example = Example("one", (1.0, -1.0), ((5.0, 5.0),), ((1.0, 2.0, 3.0),))
-    for found in work(example).variants:
-        assert found["weights"] == pytest.approx([1])
-        assert found["context"] == pytest.approx([1, 2, 3])
-        assert found["entropy"] == (0,)
+def test_one_key_gets_all_the_weight() -> None:
+    example = VectorExample("one", (1.0, -1.0), ((5.0, 5.0),), ((1.0, 2.0, 3.0),))
+    for variant in work_example(example).variants:
+        assert variant["weights"] == pytest.approx([1])
+        assert variant["context"] == pytest.approx([1, 2, 3])
+        assert variant["entropy"] == (0,)
 
 
-def test_entropy_is_zero_for_one_position_and_the_logarithm_for_equal_ones() -> None:
+def test_entropy_of_one_position_and_of_equal_ones() -> None:
     rows = torch.tensor([[0.0, 1, 0, 0], [0.25, 0.25, 0.25, 0.25]], dtype=torch.float64)
     assert entropy(rows).tolist() == pytest.approx([0, math.log(4)], abs=1e-15)
 
@@ -102,7 +101,7 @@ def test_entropy_is_zero_for_one_position_and_the_logarithm_for_equal_ones() -> 
 
 @pytest.fixture(scope="module")
 def scaled() -> scaling.Scaling:
-    return scaling.measure(draws=400, seed=1)
+    return scaling.measure_scaling(draws=400, seed=1)
 
 
 def test_scaling_keeps_the_weights_as_spread_at_every_width(scaled: scaling.Scaling) -> None:
@@ -128,7 +127,7 @@ def test_the_variance_of_scores_grows_linearly(scaled: scaling.Scaling) -> None:
 
 
 def test_the_seed_decides_every_figure() -> None:
-    first, again, other = (scaling.measure(draws=3, seed=seed) for seed in (5, 5, 6))
+    first, again, other = (scaling.measure_scaling(draws=3, seed=seed) for seed in (5, 5, 6))
     assert first == again
     assert first.widths[0] != other.widths[0]
 
@@ -145,79 +144,98 @@ def test_the_jacobian_is_that_of_softmax() -> None:
 
 @pytest.fixture(scope="module")
 def permuted() -> permutation.Permutation:
-    return permutation.measure(seed=1)
+    return permutation.measure_permutation(seed=1)
 
 
-def test_only_a_transformer_without_positions_is_blind_to_word_order(permuted: permutation.Permutation) -> None:
+def test_only_a_transformer_without_positions_is_blind(permuted: permutation.Permutation) -> None:
     blind, *others = permuted.encoders
     assert blind.encoder == "Transformer, no positions"
     assert max(blind.states, blind.context) <= 1e-12
     assert blind.verdict == "states equivariant, context invariant: blind to word order"
     assert len(others) >= 2
-    for each in others:
-        assert min(each.states, each.context) > 0.01
-        assert each.verdict == "states not equivariant, context not invariant: word order counts"
+    for effect in others:
+        assert min(effect.states, effect.context) > 0.01
+        assert effect.verdict == "states not equivariant, context not invariant: word order counts"
 
 
 def test_the_random_state_of_others_stays_as_it_was(permuted: permutation.Permutation) -> None:
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    assert permutation.measure(seed=1) == permuted
+    assert permutation.measure_permutation(seed=1) == permuted
     assert torch.equal(torch.rand(2), expected)
-    assert permutation.measure(seed=2) != permuted
+    assert permutation.measure_permutation(seed=2) != permuted
 
 
-# ---- pictures
-
-
-def size(file: Path) -> tuple[int, int]:
-    """Width and height in the header of a PNG."""
-    content = file.read_bytes()
-    assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    width, height = struct.unpack(">II", content[16:24])
-    return width, height
+# ---- pictures: what is drawn, not how large the file is
 
 
 @pytest.mark.parametrize("examples", [(STATES,), (STATES, PAIRS)])
-def test_weights_are_drawn_as_bars(tmp_path: Path, examples: tuple[Example, ...]) -> None:
+def test_weights_are_drawn_as_labeled_bars(examples: tuple[VectorExample, ...]) -> None:
     pytest.importorskip("matplotlib")
-    from seq2attn.probes import plots
+    from seq2attn.probes.pictures import draw
 
-    found: list[Worked] = [work(example) for example in examples]
-    figure = plots.weights(found)
-    drawn = [[bar.get_height() for bar in axes.patches] for axes in figure.get_axes()]
-    assert drawn == [list(variant["weights"]) for worked in found for variant in worked.variants]
-    plots.write(figure, tmp_path / "weights.png")
-    width, height = size(tmp_path / "weights.png")
-    assert 1200 <= width <= 2400
-    assert 400 <= height <= 1200
+    result = work_examples(examples)
+    figure = draw(result)
+    variants = [variant for worked in result.examples for variant in worked.variants]
+    assert [[bar.get_height() for bar in axes.patches] for axes in figure.get_axes()] == [
+        list(variant["weights"]) for variant in variants
+    ]
+    assert [[label.get_text() for label in axes.texts] for axes in figure.get_axes()] == [
+        [f"{weight:.3f}" for weight in variant["weights"]] for variant in variants
+    ]
+    assert [axes.get_title() for axes in figure.get_axes()] == [variant.name for variant in variants]
+    assert {axes.get_xlabel() for axes in figure.get_axes()} == {"key"}
+    assert [row.get_suptitle() for row in figure.subfigs] == [example.name for example in examples]
 
 
-def test_scaling_is_drawn_as_labeled_curves(tmp_path: Path, scaled: scaling.Scaling) -> None:
+def test_scaling_is_drawn_as_labeled_curves(scaled: scaling.Scaling) -> None:
     pytest.importorskip("matplotlib")
-    from seq2attn.probes import plots
+    from seq2attn.probes.pictures import draw
 
-    figure = plots.scaling(scaled)
-    scores, entropies, gradient = figure.get_axes()
-    assert list(entropies.lines[0].get_ydata()) == [width.entropy_unscaled for width in scaled.widths]
-    assert list(gradient.lines[1].get_ydata()) == [width.jacobian_scaled for width in scaled.widths]
-    assert all(axes.get_xlabel() and axes.get_ylabel() for axes in (scores, entropies, gradient))
-    plots.write(figure, tmp_path / "scaling.png")
-    assert min(size(tmp_path / "scaling.png")) >= 500
+    axes = draw(scaled).get_axes()
+    widths = scaled.widths
+    curves = [
+        ([width.variance for width in widths], [width.variance / width.d for width in widths]),
+        ([width.entropy_unscaled for width in widths], [width.entropy_scaled for width in widths]),
+        ([width.jacobian_unscaled for width in widths], [width.jacobian_scaled for width in widths]),
+    ]
+    assert [tuple(list(line.get_ydata()) for line in panel.lines[:2]) for panel in axes] == curves
+    for panel in axes:
+        assert list(panel.lines[0].get_xdata()) == [4, 16, 64, 256, 1024]
+        assert [line.get_label() for line in panel.lines[:2]] == ["q · k", "q · k / √d"]
+    assert [(panel.get_title(), panel.get_ylabel()) for panel in axes] == [
+        ("Scores", "variance of the scores"),
+        ("Weights", "entropy of the weights (nats)"),
+        ("Gradient", "norm of ∂weights/∂scores"),
+    ]
+    assert list(axes[1].lines[2].get_ydata()) == [math.log(32)] * 2
 
 
-def test_differences_are_drawn_on_a_logarithmic_axis(tmp_path: Path, permuted: permutation.Permutation) -> None:
+def test_changes_are_drawn_on_a_logarithmic_axis(permuted: permutation.Permutation) -> None:
     pytest.importorskip("matplotlib")
-    from seq2attn.probes import plots
+    from seq2attn.probes.pictures import draw
 
-    nothing = permutation.Difference("no change at all", 0.0, 0.0)
-    figure = plots.permutation(replace(permuted, encoders=(*permuted.encoders, nothing)))
+    unchanged = permutation.PermutationEffect("no change at all", 0.0, 0.0)
+    effects = (*permuted.encoders, unchanged)
+    figure = draw(replace(permuted, encoders=effects))
     (axes,) = figure.get_axes()
     assert axes.get_xscale() == "log"
-    states = axes.lines[0].get_xdata()
-    assert list(states) == [*(each.states for each in permuted.encoders), 1e-17]
-    assert axes.get_xlim()[0] < min(states)
-    assert axes.get_xlim()[1] > max(states)
-    plots.write(figure, tmp_path / "permutation.png")
-    assert min(size(tmp_path / "permutation.png")) >= 400
+    states, context, tolerance = axes.lines
+    assert list(states.get_xdata()) == [*(effect.states for effect in permuted.encoders), 1e-17]
+    assert list(context.get_xdata()) == [*(effect.context for effect in permuted.encoders), 1e-17]
+    assert list(tolerance.get_xdata()) == [permutation.TOLERANCE] * 2
+    assert axes.get_xlim()[0] < min(states.get_xdata())
+    assert axes.get_xlim()[1] > max(states.get_xdata())
+    assert [label.get_text() for label in axes.get_yticklabels()] == [effect.encoder for effect in effects]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["states", "context", "1e-12: rounding up to here"]
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [(".png", b"\x89PNG"), (".pdf", b"%PDF"), (".svg", b"<?xml")])
+def test_a_picture_is_written_in_its_format(tmp_path: Path, suffix: str, begins: bytes) -> None:
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    from seq2attn.probes.pictures import write_picture
+
+    write_picture(figure, tmp_path / f"picture{suffix}")
+    assert (tmp_path / f"picture{suffix}").read_bytes().startswith(begins)

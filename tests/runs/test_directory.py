@@ -70,7 +70,7 @@ def test_overwrite_removes_the_run_that_is_there(run: Path, corpus: Path) -> Non
     assert Run.open(run).manifest.seed == 5
 
 
-def test_overwrite_keeps_the_old_run_if_anything_of_the_new_one_is_wrong(run: Path, corpus: Path) -> None:
+def test_overwrite_keeps_the_old_run_if_the_new_is_wrong(run: Path, corpus: Path) -> None:
     before = weights_of(run)
     for override in ("data.train=no/where", "data.vocab_size=30000", "model.embedding.width=-1"):
         with pytest.raises(Seq2attnError):
@@ -86,7 +86,7 @@ def test_a_damaged_manifest_is_named(run: Path, corpus: Path, content: str) -> N
     assert "--overwrite" in caught.value.hint
 
 
-def test_a_validation_pair_longer_than_the_learned_positions_is_named_before_training(tmp_path: Path) -> None:
+def test_pairs_too_long_for_learned_positions_are_named(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     for language in ("en", "de"):
         with (corpus / f"validation.{language}").open("a") as file:
@@ -97,7 +97,7 @@ def test_a_validation_pair_longer_than_the_learned_positions_is_named_before_tra
     assert not (tmp_path / "run").exists()
 
 
-def test_a_validation_source_longer_than_the_location_score_is_named_before_training(tmp_path: Path) -> None:
+def test_sources_too_long_for_the_location_score_are_named(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     for language, text in (("en", "ka " * 60), ("de", "ba")):
         with (corpus / f"validation.{language}").open("a") as file:
@@ -116,9 +116,7 @@ def test_opening_what_is_no_run_is_an_error(trained: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_vocabulary_left_by_a_run_that_never_began_is_not_used(
-    trained: Path, tmp_path: Path, overwrite: bool
-) -> None:
+def test_the_vocabulary_of_an_unstarted_run_is_not_used(trained: Path, tmp_path: Path, overwrite: bool) -> None:
     corpus, out = write_corpus(tmp_path / "corpus"), tmp_path / "run"
     file = corpus / "train.de"
     file.write_text(file.read_text().replace("b", "k"))
@@ -129,7 +127,7 @@ def test_a_vocabulary_left_by_a_run_that_never_began_is_not_used(
     assert (out / "tokenizer/joint.model").read_bytes() == own
 
 
-def test_a_removal_that_was_killed_at_any_file_can_be_finished(
+def test_a_killed_removal_can_be_finished(
     run: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each removal of a file or folder of the run is the last one, until there is no more."""

@@ -31,7 +31,7 @@ def holder(out: Path) -> "subprocess.Popen[str]":
     return process
 
 
-def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(corpus: Path, tmp_path: Path) -> None:
+def test_a_run_is_locked_until_its_process_ends(corpus: Path, tmp_path: Path) -> None:
     with holder(tmp_path) as process:
         with pytest.raises(UsageError, match="another process trains here"):
             train(tiny(corpus), tmp_path, device="cpu")

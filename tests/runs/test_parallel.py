@@ -14,6 +14,7 @@ from seq2attn.runs.lock import hold_lock
 from seq2attn.runs.parallel import TrainingFailedError, start_trainings
 from seq2attn.training.checkpoint import MODEL, Checkpoints
 from tests.tiny import TRAINED, tiny
+from tests.waiting import wait_until
 
 
 def test_trained_side_by_side_is_trained_alike(
@@ -32,7 +33,7 @@ def test_trained_side_by_side_is_trained_alike(
     assert "other/seed-1: update 2/2: validation BLEU" in err
 
 
-def test_what_cannot_be_trained_is_told_by_whoever_waits_for_it(corpus: Path, tmp_path: Path) -> None:
+def test_a_failed_training_raises_where_it_is_awaited(corpus: Path, tmp_path: Path) -> None:
     wrong, wrong_config = tmp_path / "wrong", tiny(corpus, "data.train=no/where")
     right, right_config = tmp_path / "right", tiny(corpus, "training.max_updates=1")
     with start_trainings({wrong: wrong_config, right: right_config}, jobs=1, device="cpu", threads=1) as wait:
@@ -49,8 +50,7 @@ def test_leaving_asks_for_checkpoints_and_starts_nothing_more(corpus: Path, tmp_
 
     def interrupted() -> None:
         with start_trainings({running: endless, waiting: endless}, jobs=1, device="cpu", threads=1):
-            while not (running / "metrics.jsonl").exists():
-                time.sleep(0.1)
+            wait_until((running / "metrics.jsonl").exists)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -72,15 +72,16 @@ with start_trainings({run: load_config(sys.argv[1], sys.argv[3:])}, jobs=1, devi
 """
 
 
-def test_trainings_end_with_a_checkpoint_when_who_started_them_is_killed(corpus: Path, tmp_path: Path) -> None:
+def test_workers_save_a_checkpoint_when_their_parent_is_killed(corpus: Path, tmp_path: Path) -> None:
     out, endless = tmp_path / "run", ("training.max_updates=100000", "training.validate_every=100000")
     tiny(corpus)
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(corpus / "tiny.yaml"), str(out), *endless], stderr=subprocess.DEVNULL
     ) as parent:
-        while not (out / "metrics.jsonl").exists():
-            time.sleep(0.1)
-        parent.kill()
+        try:
+            wait_until((out / "metrics.jsonl").exists)
+        finally:
+            parent.kill()
     for _ in range(1200):
         with contextlib.suppress(UsageError), hold_lock(out):
             break

@@ -96,7 +96,7 @@ def test_a_validation_is_left_at_once_and_made_again(
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "state.json"])
-def test_a_damaged_last_checkpoint_is_named_and_the_one_before_it_used(
+def test_a_damaged_checkpoint_is_named_and_the_previous_used(
     whole: Any, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
 ) -> None:
     config = tiny(corpus, *SETTINGS)
@@ -130,7 +130,7 @@ def test_metrics_written_after_the_checkpoint_are_forgotten(whole: Any, corpus: 
     assert ending(tmp_path) == whole
 
 
-def test_a_disk_that_fails_is_one_clear_line_wherever_it_fails(
+def test_a_failing_disk_is_one_clear_error(
     whole: Any, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tiny(corpus, *SETTINGS)
@@ -151,7 +151,7 @@ def test_a_disk_that_fails_is_one_clear_line_wherever_it_fails(
         assert ending(out) == whole, when
 
 
-def test_a_run_directory_that_vanishes_is_one_clear_line_and_does_not_come_back(
+def test_a_vanished_run_directory_is_one_clear_error(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step = Trainer.update
@@ -233,9 +233,7 @@ def test_a_run_that_goes_on_elsewhere_says_what_is_different(
     assert f"{tmp_path}: goes on elsewhere (threads: 7 → 1; torch: 0.1 → " in capfd.readouterr().err
 
 
-def test_more_updates_after_a_validation_that_was_due_are_what_they_would_have_been(
-    corpus: Path, tmp_path: Path
-) -> None:
+def test_raised_max_updates_after_a_due_validation_change_nothing(corpus: Path, tmp_path: Path) -> None:
     plateau = ("training.schedule={type: plateau, warmup: 2, patience: 1}", "training.validate_every=4")
     for updates in (12, 20):
         train(tiny(corpus, *plateau, f"training.max_updates={updates}"), tmp_path / "longer", device="cpu")

@@ -67,7 +67,7 @@ def everything(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("updates", [(1, 10), (12,), (21, 22)])
-def test_a_run_that_is_stopped_and_resumed_ends_as_if_it_had_not_been(
+def test_a_stopped_and_resumed_run_ends_the_same(
     everything: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, updates: tuple[int, ...]
 ) -> None:
     out, config = tmp_path / "run", tiny(corpus, *EVERYTHING)
@@ -84,7 +84,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_if_it_had_not_been(
     assert Checkpoints(out / "checkpoints").updates() == Checkpoints(everything / "checkpoints").updates()
 
 
-def test_a_stopped_run_keeps_the_same_checkpoints_with_a_single_validation(
+def test_a_stopped_run_keeps_the_same_checkpoints(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tiny(corpus, "training.validate_every=100")
@@ -106,7 +106,7 @@ WITH_STATE = {
 
 
 @pytest.mark.parametrize("name", WITH_STATE)
-def test_mechanisms_with_state_or_chance_of_their_own_go_on_as_if_not_stopped(
+def test_stateful_and_random_mechanisms_resume_exactly(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     config = tiny(corpus, WITH_STATE[name], "training.max_updates=6", "model.dropout=0.2")
@@ -118,9 +118,7 @@ def test_mechanisms_with_state_or_chance_of_their_own_go_on_as_if_not_stopped(
     assert events(tmp_path / "parts") == events(tmp_path / "whole")
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_one_others(
-    everything: Path, corpus: Path, tmp_path: Path
-) -> None:
+def test_the_seed_decides_the_weights(everything: Path, corpus: Path, tmp_path: Path) -> None:
     train(tiny(corpus, *EVERYTHING), tmp_path / "same", device="cpu")
     assert weights_of(tmp_path / "same") == weights_of(everything)
     train(tiny(corpus, *EVERYTHING, "seed=2", "training.max_updates=2"), tmp_path / "other", device="cpu")
@@ -167,7 +165,7 @@ def test_a_finished_run_says_so_and_is_left_alone(
     assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
 
 
-def test_more_updates_go_on_and_end_as_if_they_had_been_asked_for_at_once(corpus: Path, tmp_path: Path) -> None:
+def test_raised_max_updates_end_as_if_asked_for_at_once(corpus: Path, tmp_path: Path) -> None:
     for out, steps in (("twice", (12, 17)), ("once", (17,))):
         for updates in steps:
             train(tiny(corpus, f"training.max_updates={updates}"), tmp_path / out, device="cpu")
@@ -181,7 +179,7 @@ def test_logging_and_threads_may_change(corpus: Path, tmp_path: Path, monkeypatc
     assert [e["update"] for e in Run.open(tmp_path / "run").events() if e["event"] == "train"] == [5, *range(7, 13)]
 
 
-def test_a_skipped_update_is_counted_and_leaves_no_nan_in_the_metrics(
+def test_skipped_updates_are_counted_without_nan(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     step = Trainer.loss
@@ -209,7 +207,7 @@ STOPPING = (
 )
 
 
-def test_early_stopping_ends_the_run_and_resuming_does_not_go_on(corpus: Path, tmp_path: Path) -> None:
+def test_a_run_stopped_early_does_not_resume(corpus: Path, tmp_path: Path) -> None:
     config, out = tiny(corpus, *STOPPING), tmp_path / "run"
     train(config, out, device="cpu")
     events = Run.open(out).events()

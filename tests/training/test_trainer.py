@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seq2attn.data.batches import Batch
 from seq2attn.errors import DivergedError
 from seq2attn.tokens import PAD
+from seq2attn.training.loss import Loss
 from seq2attn.training.schedule import Schedule, inverse_sqrt
 from seq2attn.training.trainer import MAX_SKIPPED, Callback, Trainer
 from tests.laws.systems import system
@@ -88,9 +90,18 @@ def test_epochs_follow_one_another_also_inside_an_update() -> None:
     asked: list[int] = []
     seen: list[int] = []
     own = trainer([], accumulation=2)
-    own._plan_epoch = lambda number: asked.append(number) or [batch(0), batch(1), batch(2)]  # type: ignore[func-returns-value]
     loss = own.loss
-    own.loss = lambda part: seen.append(int(part.indices[0])) or loss(part)  # type: ignore[func-returns-value,method-assign,assignment]
+
+    def plan_epoch(number: int) -> list[Batch]:
+        asked.append(number)
+        return [batch(0), batch(1), batch(2)]
+
+    def record_loss(part: Batch) -> Loss:
+        seen.append(int(part.indices[0]))
+        return loss(part)
+
+    own._plan_epoch = plan_epoch
+    own.loss = record_loss  # type: ignore[method-assign]
     own.run([])
     assert asked == [0, 1, 2]
     assert seen == [0, 1, 2, 0, 1, 2, 0, 1]

@@ -1,4 +1,4 @@
-"""What a Transformer's decoder keeps of every token that it has written: measured, and as the formula says."""
+"""What a Transformer's decoder keeps in search of every token that it has written: measured, and by the formula."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,7 +16,7 @@ LATENT, ROTARY = 256, 32
 HEAD = WIDTH // HEADS
 _HYPOTHESES, _STEPS = 2, 8
 
-# the self-attention's section, and the numbers that a layer keeps of a token
+# the config section of the self-attention, and how many numbers a layer keeps of a token
 VARIANTS: dict[str, tuple[dict[str, object], int]] = {
     "multi-head": ({}, 2 * HEADS * HEAD),
     "grouped (2 groups)": ({"key_value_heads": 2}, 2 * 2 * HEAD),
@@ -26,8 +26,8 @@ VARIANTS: dict[str, tuple[dict[str, object], int]] = {
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Bytes for each target token of a hypothesis."""
+class TokenBytes:
+    """The bytes that are kept of each target token of a hypothesis, measured and by the formula."""
 
     attention: str
     measured: float
@@ -35,38 +35,38 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Cache:
-    """What every variant keeps; multi-head comes first."""
+class CacheSizes:
+    """What every kind of self-attention keeps; multi-head comes first, and the others are shares of it."""
 
-    variants: tuple[Kept, ...]
+    variants: tuple[TokenBytes, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """All figures."""
+        """The decoder's size, and in `variants` bytes for each target token of a hypothesis."""
         size = {"layers": LAYERS, "width": WIDTH, "heads": HEADS, "latent_width": LATENT, "rotary_width": ROTARY}
-        return size | {"variants": [asdict(each) for each in self.variants]}
+        return size | {"variants": [asdict(variant) for variant in self.variants]}
 
     def to_text(self) -> str:
-        """For a terminal."""
-        whole = self.variants[0].measured
+        """A table with a row for each kind of self-attention."""
+        multi_head = self.variants[0].measured
         rows = tuple(
-            (each.attention, f"{each.measured:,.0f}", f"{each.formula:,}", f"{each.measured / whole:.1%}")
-            for each in self.variants
+            (kind.attention, f"{kind.measured:,.0f}", f"{kind.formula:,}", f"{kind.measured / multi_head:.1%}")
+            for kind in self.variants
         )
         return f"""\
-Bytes that a Transformer's decoder keeps of each target token in search (fp32); they depend on no machine.
+Bytes that a Transformer's decoder keeps of each target token in search (fp32); the same on every machine.
 {LAYERS} layers, width {WIDTH}, {HEADS} heads of {HEAD}. Measured: the decoder's tensors after {_STEPS} steps, without masks.
 Formula: 4 bytes × layers × 2 × groups × width of a head; latent: 4 bytes × layers × ({LATENT} latent + {ROTARY} rotary).
 
 {text_table(Table(("self-attention", "measured", "formula", "share"), rows))}"""
 
 
-def measure(*, seed: int) -> Cache:
-    """Take the steps with every variant; the tokens do not matter."""
-    return Cache(tuple(_kept(name, seed) for name in VARIANTS))
+def measure_cache(*, seed: int) -> CacheSizes:
+    """Take some steps with each kind of self-attention; which tokens are written does not matter."""
+    return CacheSizes(tuple(_measure_variant(name, seed) for name in VARIANTS))
 
 
 @torch.no_grad()
-def _kept(name: str, seed: int) -> Kept:
+def _measure_variant(name: str, seed: int) -> TokenBytes:
     section, numbers = VARIANTS[name]
     heads = {"heads": HEADS}
     model = ModelConfig.model_validate(
@@ -84,17 +84,17 @@ def _kept(name: str, seed: int) -> Kept:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        whole = build_seq2seq(model, source_size=8, target_size=8, max_length=_STEPS).eval()
-    decoder = whole.decoder
+        network = build_seq2seq(model, source_size=8, target_size=8, max_length=_STEPS).eval()
+    decoder = network.decoder
     assert isinstance(decoder, TransformerDecoder)
-    encoded = whole.encoder(torch.full((1, 3), 4))
+    encoded = network.encoder(torch.full((1, 3), 4))
     memory, state = decoder.remember(encoded), decoder.start(encoded, _HYPOTHESES)
     for _ in range(_STEPS):
         _, state = decoder.step(torch.full((1, _HYPOTHESES), 4), state, memory)
-    return Kept(name, stored(state) / (_HYPOTHESES * _STEPS), 4 * LAYERS * numbers)
+    return TokenBytes(name, count_bytes(state) / (_HYPOTHESES * _STEPS), 4 * LAYERS * numbers)
 
 
-def stored(layers: tuple[Memory, ...]) -> int:
-    """Bytes of all that lies behind the layers' keys and values, shared storage counted once."""
-    storages = [part.untyped_storage() for each in layers for part in (each.keys, each.values)]
+def count_bytes(layers: tuple[Memory, ...]) -> int:
+    """Bytes of the storage behind the layers' keys and values; storage that several share counts once."""
+    storages = [part.untyped_storage() for memory in layers for part in (memory.keys, memory.values)]
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())

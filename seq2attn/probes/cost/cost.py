@@ -1,32 +1,33 @@
-"""All that is measured of attention's cost, on one machine."""
+"""The cost of attention on one machine: pairs, cache, time and memory by length, and the speed of training."""
 
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from seq2attn import machine
 from seq2attn.errors import UsageError
-from seq2attn.probes.cost import cache, pairs, self_attention, training
-from seq2attn.probes.cost.cache import Cache
-from seq2attn.probes.cost.pairs import Pairs
-from seq2attn.probes.cost.self_attention import SelfAttention
-from seq2attn.probes.cost.training import Training
+from seq2attn.probes.cost.cache import CacheSizes, measure_cache
+from seq2attn.probes.cost.pairs import PairCounts, measure_pairs
+from seq2attn.probes.cost.self_attention import SelfAttentionCost, measure_self_attention
+from seq2attn.probes.cost.training import TrainingSpeed, measure_training
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Four measurements; `hardware` is the machine of the last two, for which alone it matters."""
+    """Four measurements; the first two are the same on every machine, the last two were made on `hardware`."""
 
     lengths: tuple[int, ...]
     sentence_lengths: tuple[int, ...]
     seed: int
     hardware: dict[str, Any]
-    pairs: Pairs
-    cache: Cache
-    self_attention: SelfAttention
-    training: Training
+    pairs: PairCounts
+    cache: CacheSizes
+    self_attention: SelfAttentionCost
+    training: TrainingSpeed
 
     def to_json(self) -> dict[str, Any]:
-        """All figures, in the order of the lengths."""
+        """One entry for each measurement; curves run over `lengths`, those of `training` over `sentence_lengths`."""
         return {
             "lengths": list(self.lengths),
             "sentence_lengths": list(self.sentence_lengths),
@@ -39,31 +40,32 @@ class Cost:
         }
 
     def to_text(self) -> str:
-        """For a terminal."""
+        """The tables of the four measurements, one under the other."""
         kind, threads = self.hardware["device"], self.hardware["threads"]
         threaded = "" if kind != "cpu" else ", 1 thread" if threads == 1 else f", {threads} threads"
-        where = f"on {self.hardware['name']} ({kind}{threaded})"
+        place = f"on {self.hardware['name']} ({kind}{threaded})"
         parts = (
             self.pairs.to_text(),
             self.cache.to_text(),
-            self.self_attention.to_text(where),
-            self.training.to_text(where),
+            self.self_attention.to_text(place),
+            self.training.to_text(place),
         )
         return "\n\n\n".join(parts)
 
 
-def measure(*, lengths: tuple[int, ...], sentence_lengths: tuple[int, ...], device: str, seed: int) -> Cost:
-    """Count and measure; lengths ascend. Raises UsageError for a device whose peak memory nobody records."""
-    where = machine.choose_device(device)
-    if where.type not in ("cpu", "cuda"):
-        raise UsageError(f"--device {device}: peak memory cannot be measured on {where.type}", "use --device cpu")
+def measure_cost(
+    *, lengths: tuple[int, ...], sentence_lengths: tuple[int, ...], device: torch.device, seed: int
+) -> Cost:
+    """Count and measure; lengths must ascend. Raises UsageError for a device whose peak memory PyTorch does not record."""
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"--device {device.type}: its peak memory cannot be measured", "use --device cpu")
     return Cost(
         lengths,
         sentence_lengths,
         seed,
-        machine.describe_hardware(where),
-        pairs.measure(lengths),
-        cache.measure(seed=seed),
-        self_attention.measure(lengths, where=where, seed=seed),
-        training.measure(sentence_lengths, where=where, seed=seed),
+        machine.describe_hardware(device),
+        measure_pairs(lengths),
+        measure_cache(seed=seed),
+        measure_self_attention(lengths, device=device, seed=seed),
+        measure_training(sentence_lengths, device=device, seed=seed),
     )

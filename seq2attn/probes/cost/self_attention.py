@@ -9,14 +9,14 @@ import torch
 from seq2attn.attention import Request
 from seq2attn.build.attention import build_attention
 from seq2attn.config.attention import TransformerAttentionConfig
-from seq2attn.probes.cost.curves import LONG, Curve, curves_text, longer_half
-from seq2attn.probes.cost.meter import RUNS, Work, median_seconds, peak_memory
+from seq2attn.probes.cost.curves import LONG, LengthCurve, format_curves, longer_half
+from seq2attn.probes.cost.meter import RUNS, Work, measure_peak_memory, measure_seconds
 from seq2attn.probes.cost.pairs import RADIUS, square_root
 
 WIDTH, HEADS = 64, 4
 _SECONDS = 1.0  # for each length, at least
 
-# Each form's config section, and whether the weights are asked for, so that every one of them is made and stored.
+# Each form's config section at a length, and whether a trace is asked for, so that all weights are stored.
 FORMS: dict[str, tuple[Callable[[int], dict[str, object]], bool]] = {
     "full": (lambda n: {}, True),
     "full, fused": (lambda n: {}, False),
@@ -37,55 +37,55 @@ def _strided(length: int, *, gathered: bool) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class SelfAttention:
-    """Seconds and bytes of one forward and backward pass."""
+class SelfAttentionCost:
+    """By length: the seconds and the peak bytes of one forward and backward pass, a curve for each form."""
 
-    seconds: tuple[Curve, ...]
-    peak_bytes: tuple[Curve, ...]
+    seconds: tuple[LengthCurve, ...]
+    peak_bytes: tuple[LengthCurve, ...]
 
     @property
     def verdict(self) -> str:
-        """What gathering gains, and whether the slopes say anything."""
+        """From which length on gathering gains, and which slopes to expect."""
         slopes = "Slopes to expect: full 2, strided gathered 1.5, window gathered 1; memory of the fused kernel 1."
-        if not _long(self.seconds[0].lengths):
+        if not _are_long(self.seconds[0].lengths):
             slopes = f"These lengths are too short for slopes to mean much: give two or more from {LONG} up."
         return "\n".join([*(self._gain(name) for name in ("window, gathered", "strided, gathered")), slopes])
 
     def _gain(self, name: str) -> str:
-        faster, smaller = (_lower(name, curves) for curves in (self.seconds, self.peak_bytes))
+        faster, smaller = (_describe_gain(name, curves) for curves in (self.seconds, self.peak_bytes))
         return f"{name[0].upper()}{name[1:]}: faster than full {faster}, less memory {smaller}."
 
     def to_json(self) -> dict[str, Any]:
-        """All figures."""
+        """`seconds` and `peak_bytes` are curves over the lengths, one for each form."""
         return {
             "width": WIDTH,
             "heads": HEADS,
             "radius": RADIUS,
             "seconds": [curve.to_json() for curve in self.seconds],
             "peak_bytes": [curve.to_json() for curve in self.peak_bytes],
-            "long_enough_for_slopes": _long(self.seconds[0].lengths),
+            "long_enough_for_slopes": _are_long(self.seconds[0].lengths),
             "verdict": self.verdict,
         }
 
     def to_text(self, machine: str) -> str:
-        """For a terminal."""
+        """Two tables, a row for each form and a column for each length, and the verdict; `machine` ends their captions."""
         half = longer_half(self.seconds[0].lengths)
         return f"""\
 Milliseconds of self-attention over one sentence, forward and backward: medians of {RUNS} runs or more, {machine}.
-Width {WIDTH}, {HEADS} heads, fp32. Full, window, strided and latent compute and store all n² weights, whatever they hide;
+Width {WIDTH}, {HEADS} heads, fp32. Full, window, strided and latent compute and store all n² weights, hidden ones too;
 the fused kernel stores none; gathered forms compute only what the span allows, and copy keys and values for it.
 Slope: a of figure ∝ n^a, by least squares over the lengths from {half[0]:,} up.
 
-{curves_text("ms", self.seconds, lambda seconds: f"{1000 * seconds:.2f}")}
+{format_curves("ms", self.seconds, lambda seconds: f"{1000 * seconds:.2f}")}
 
 Peak memory in MiB of the same passes, parameters and input not counted, {machine}.
 
-{curves_text("MiB", self.peak_bytes, lambda number: f"{number / 2**20:.2f}")}
+{format_curves("MiB", self.peak_bytes, lambda number: f"{number / 2**20:.2f}")}
 
 {self.verdict}"""
 
 
-def _lower(name: str, curves: tuple[Curve, ...]) -> str:
+def _describe_gain(name: str, curves: tuple[LengthCurve, ...]) -> str:
     by_name = {curve.name: curve for curve in curves}
     length = by_name[name].lower_from(by_name["full"])
     if length is None:
@@ -93,36 +93,36 @@ def _lower(name: str, curves: tuple[Curve, ...]) -> str:
     return "at every length measured" if length == curves[0].lengths[0] else f"from length {length:,} on"
 
 
-def _long(lengths: tuple[int, ...]) -> bool:
+def _are_long(lengths: tuple[int, ...]) -> bool:
     return len(lengths) > 1 and longer_half(lengths)[0] >= LONG
 
 
-def measure(lengths: tuple[int, ...], *, where: torch.device, seed: int) -> SelfAttention:
-    """Every form at every length."""
+def measure_self_attention(lengths: tuple[int, ...], *, device: torch.device, seed: int) -> SelfAttentionCost:
+    """Measure every form at every length, from random states and weights."""
     seconds, peaks = [], []
     for length in lengths:
-        works = [passes(name, length, where, seed) for name in FORMS]
-        seconds.append(median_seconds(works, where, at_least=_SECONDS))
-        peaks.append([peak_memory(work, where) for work in works])
-    return SelfAttention(_curves(lengths, seconds), _curves(lengths, peaks))
+        works = [make_pass(name, length, device, seed) for name in FORMS]
+        seconds.append(measure_seconds(works, device, at_least=_SECONDS))
+        peaks.append([measure_peak_memory(work, device) for work in works])
+    return SelfAttentionCost(_make_curves(lengths, seconds), _make_curves(lengths, peaks))
 
 
-def _curves(lengths: tuple[int, ...], rows: list[list[Any]]) -> tuple[Curve, ...]:
-    return tuple(Curve(name, lengths, tuple(row[place] for row in rows)) for place, name in enumerate(FORMS))
+def _make_curves(lengths: tuple[int, ...], rows: list[list[Any]]) -> tuple[LengthCurve, ...]:
+    return tuple(LengthCurve(name, lengths, tuple(row[number] for row in rows)) for number, name in enumerate(FORMS))
 
 
-def passes(name: str, length: int, where: torch.device, seed: int) -> Work:
-    """One forward and backward pass of the form over one sentence; no gradient is kept."""
+def make_pass(name: str, length: int, device: torch.device, seed: int) -> Work:
+    """One forward and backward pass of the form of that name over one sentence; no gradient is kept."""
     section, stores = FORMS[name]
     config = TransformerAttentionConfig.model_validate({"heads": HEADS, **section(length)})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = build_attention(config, over="encoder", query_width=WIDTH, key_width=WIDTH)
-        states = torch.randn(1, length, WIDTH).to(where).requires_grad_()
+        states = torch.randn(1, length, WIDTH).to(device).requires_grad_()
     assert isinstance(module, torch.nn.Module)
-    module.to(where)
+    module.to(device)
     inputs = [states, *module.parameters()]
-    real, positions = torch.ones(1, length, dtype=torch.bool, device=where), torch.arange(length, device=where)
+    real, positions = torch.ones(1, length, dtype=torch.bool, device=device), torch.arange(length, device=device)
 
     def work() -> None:
         context = module(Request(states, positions, trace=stores), module.remember(states, real)).context

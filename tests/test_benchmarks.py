@@ -1,0 +1,49 @@
+"""The benchmarks of scripts/, on systems that are tiny."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tiny import config_file
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = {
+    "bench_training.py": ("--updates", "1", "--precision", "fp32"),
+    "bench_translation.py": ("--sentences", "2", "--length", "3", "--repeats", "1"),
+}
+
+
+@pytest.fixture(scope="module")
+def systems(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three configs with the same decoder; two of them have the same file name."""
+    folder = tmp_path_factory.mktemp("systems")
+    base = config_file(folder)
+    files = [folder / "narrow.yaml", folder / "wide.yaml", folder / "other" / "wide.yaml"]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"extends: {base}\n", encoding="utf-8")
+    return files
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_rows_are_named_by_their_config_files(script: str, systems: list[Path]) -> None:
+    narrow, wide, other = map(str, systems)
+    assert named(script, ["--config", narrow, "--config", wide, narrow]) == ["narrow", "wide"]
+    folder = systems[0].parent.name
+    assert named(script, ["--config", narrow, wide, other]) == [f"{folder}/narrow", f"{folder}/wide", "other/wide"]
+
+
+def named(script: str, options: list[str]) -> list[str]:
+    """The systems of the rows that a benchmark prints, each once."""
+    command = [sys.executable, str(ROOT / "scripts" / script), *options, *SCRIPTS[script], "--threads", "1", "--json"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0, done.stderr
+    rows: list[dict[str, Any]] = json.loads(done.stdout)["rows"]
+    return list(dict.fromkeys(row["system"] for row in rows))
