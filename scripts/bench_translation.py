@@ -22,7 +22,7 @@ from seq2attn.build.model import build_seq2seq
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_config
 from seq2attn.errors import Seq2attnError
-from seq2attn.search import Search
+from seq2attn.search import Search, Sentences, choose_search
 from seq2attn.tokens import EOS
 
 BEAMS = (1, 5)  # 1 is greedy search

@@ -21,6 +21,7 @@ from seq2attn.probes.capacity import BITS, WORDS, Capacity, MeasuredSystem, Tran
 from seq2attn.resources import resource
 from seq2attn.runs.directory import Run
 from seq2attn.runs.hypotheses import translate_once
+from seq2attn.runs.opening import check_run
 from seq2attn.runs.parallel import start_trainings
 from seq2attn.runs.progress import say
 
