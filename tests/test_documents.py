@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -178,18 +179,19 @@ def test_every_document_can_be_found_from_the_first_two() -> None:
 def test_every_path_in_code_spans_exists(name: str) -> None:
     files = [str(path.relative_to(d.ROOT)) for folder in ("seq2attn", "tests") for path in (d.ROOT / folder).rglob("*")]
     for span in d.spans(d.read(name)):
-        path = span.split()[0]
+        path = span.split()[0].replace("NAME", "*")  # a placeholder
         if re.fullmatch(r"(seq2attn|tests|configs|docs|scripts|data/grammar)/[\w/.*-]*", path):
             assert list(d.ROOT.glob(path.rstrip("/"))), span
         elif re.fullmatch(r"[\w/*]+\.py", path):
-            assert (d.ROOT / path).exists() or any(file.endswith(f"/{path}") for file in files), span
+            known = list(d.ROOT.glob(path)) or any(fnmatch(file, f"*/{path}") for file in files)
+            assert known, span
 
 
 @pytest.mark.parametrize("name", d.FILES)
 def test_every_command_in_code_spans_exists(name: str) -> None:
     every = {option for command in d.commands().values() for option in d.options(command)}
     scripts = "".join(path.read_text(encoding="utf-8") for path in (d.ROOT / "scripts").glob("*.py"))
-    for span in d.spans(d.read(name)):
+    for span in d.spans(d.read(name).partition("\n## 0.1.0")[0]):  # the changelog's released versions stay as they were
         words = span.split()
         if words[0] == "seq2attn" and len(words) > 1 and words[1][0] != "-":
             key, rest = d.split_command(words[1:])

@@ -11,6 +11,7 @@ import torch
 
 from seq2attn import durable
 from seq2attn.training.checkpoint import MODEL, Checkpoints, read_tensors
+from tests.training.toy import make_state
 
 CHANGES = ("open", "write", "fsync", "replace", "mkdir", "unlink", "rmdir")
 
@@ -52,8 +53,8 @@ class Faulty:
 
 def save(checkpoints: Checkpoints, update: int, value: float) -> None:
     tensors = {"w": torch.full((20, 30), value)}
-    state = {"update": update, "value": value}
-    checkpoints.save(update, model=tensors, optimizer=tensors, random={"cpu": torch.get_rng_state()}, state=state)
+    random = {"cpu": torch.get_rng_state()}
+    checkpoints.save(update, model=tensors, optimizer=tensors, random=random, state=make_state(update))
 
 
 def value(checkpoints: Checkpoints, update: int) -> float:
@@ -102,7 +103,7 @@ def test_a_failed_save_leaves_the_newest_whole_checkpoint(
         assert flaws == [], when
         found = {kept: value(checkpoints, kept) for kept in checkpoints.updates()}
         assert (newest, found[newest or 0]) in ((20, 2.0), (update, 3.0)), when
-        assert all(checkpoints.flaw(kept) is None for kept in found), when
+        assert all(checkpoints.find_flaw(kept) is None for kept in found), when
         assert 10 in found or newest == update, when  # old ones go only after the new one is there
         if ending == "saved":
             assert (newest, found) == (update, {20: 2.0, update: 3.0}), when

@@ -1,11 +1,13 @@
 """Tiny runs: a language of twelve words, models of width 8, a second of training."""
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_config
+from seq2attn.runs.manifest import Manifest
 
 WORDS = ["ka", "mi", "lo", "tu", "se", "po", "ra", "ni", "do", "ve", "fa", "gu"]
 TRAINED = (
@@ -79,3 +81,22 @@ def tiny(folder: Path, *overrides: str) -> Config:
 def timeless(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Events without what differs from run to run."""
     return [{key: value for key, value in event.items() if "second" not in key} for event in events]
+
+
+def make_manifest(fingerprints: Mapping[str, str], **changes: Any) -> Manifest:
+    """The manifest of a finished run, as far as what looks at finished runs needs it; `fingerprints` by role."""
+    values: dict[str, Any] = {
+        "finished": True,
+        "versions": {},
+        "git": None,
+        "seed": 1,
+        "device": {"device": "cpu", "name": "a processor", "threads": 2},
+        "precision": "fp32",
+        "parameters": 1000,
+        "data": {role: {"name": role, "fingerprint": text, "pairs": 9} for role, text in fingerprints.items()},
+        "started": "now",
+        "updates": 3,
+        "train_seconds": 61.5,
+        "target_tokens_per_second": 1234.0,
+    }
+    return Manifest.model_validate(values | changes)

@@ -34,10 +34,11 @@ def refusal(command: Command, folder: Path) -> str:
     """What `translate` says of a folder that it must refuse."""
     done = command("translate", folder, "--beam", 1, stdin=TEXT)
     assert (done.code, done.out) == (2, ""), done
-    error, *hint = done.err.splitlines()
-    assert error.startswith("seq2attn: error: ")
-    assert [line[:6] for line in hint] == ["hint: "]
-    return str(error)
+    errors, hints = done.err.splitlines()[::2], done.err.splitlines()[1::2]
+    assert all(line.startswith("seq2attn: error: ") for line in errors)
+    assert len(hints) == len(errors)
+    assert all(line.startswith("hint: ") for line in hints)
+    return "\n".join(errors)
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS, TOKENIZER])
@@ -83,12 +84,12 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     ("text", "says"),
     [
         ("seed: !!python/object/apply:os.system ['touch hacked']\n", "key `seed` is"),
-        ("seed: !!python/name:os.system\n", "cannot have the tag"),
+        ("seed: !!python/name:os.system\n", "cannot be read as"),
         (BOMB, "more than 10,000 values"),
-        ("a: &a [*a]\n", "an alias stands inside of what it names"),
+        ("a: &a [*a]\n", "an alias is inside of the value that it names"),
         ("[" * 20_000, "nested too deeply"),
         ('seed: "\\UFFFFFFFF"\n', "not valid YAML"),
-        ("seed: " + "9" * 5000 + "\n", "cannot have the tag"),
+        ("seed: " + "9" * 5000 + "\n", "cannot be read as"),
         ("seed: \x07\n", "U+0007"),
         ("- 1\n", "a config is a mapping"),
         ("", "is missing"),
@@ -233,4 +234,6 @@ def test_a_folder_with_any_damage_translates_or_is_one_line(
         assert (done.out.count("\n"), done.err) == (TEXT.count(b"\n"), "")
     else:
         assert (done.code, done.out) == (2, "")
-        assert [line.split(": ")[0] for line in done.err.splitlines()] == ["seq2attn", "hint"]
+        kinds = [line.split(": ")[0] for line in done.err.splitlines()]
+        assert kinds == ["seq2attn", "hint"] * (len(kinds) // 2)
+        assert kinds

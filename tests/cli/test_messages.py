@@ -17,7 +17,7 @@ from seq2attn.data.tokenizer import _vocabulary_error
 from seq2attn.errors import DataError, UsageError
 from seq2attn.evaluation import bleu
 from seq2attn.inference.files import CHECKSUMS, CONFIG, WEIGHTS
-from tests.tiny import config_file, write_corpus
+from tests.tiny import config_file, make_manifest, write_corpus
 
 Command = Callable[..., Any]
 TRAIN = ("train", "{corpus}/tiny.yaml", "--out", "{tmp}/run")
@@ -30,7 +30,7 @@ def _two_seeds(tmp: Path) -> None:
         run = tmp / f"system/seed-{seed}"
         run.mkdir(parents=True)
         (run / "config.yaml").write_text(f"seed: {seed}\n{text.replace('max_updates: 12', f'max_updates: {updates}')}")
-        (run / "manifest.json").write_text('{"finished": true, "started": "now", "data": {}}')
+        (run / "manifest.json").write_text(make_manifest({"train": "", "validation": ""}, seed=seed).to_json())
         (run / "model").mkdir()
 
 

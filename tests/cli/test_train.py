@@ -76,7 +76,7 @@ def test_a_run_that_diverges_exits_with_three(command: Command, corpus: Path, tm
 def test_an_unknown_device_is_bad_usage(command: Command, corpus: Path, tmp_path: Path) -> None:
     done = command("train", config_file(corpus), "--out", tmp_path / "run", "--device", "tpu")
     assert done.code == 2
-    assert "use auto, cpu, cuda or mps" in done.err
+    assert "use auto, cpu, cuda, cuda:N or mps" in done.err
 
 
 def test_average_writes_a_model(command: Command, trained: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.errors import DataError, UsageError
 from seq2attn.inference.model import Model
 from seq2attn.runs.hypotheses import translate_once
-from seq2attn.runs.manifest import DataRecord, Manifest, SourceRecord
+from tests.tiny import make_manifest
 
 CONFIG = """
 data:
@@ -93,21 +93,7 @@ def write_run(out: Path, config: Config) -> None:
     (out / "model").mkdir(parents=True)
     (out / "model" / "weights").write_text(f"{config.model.decoder.type} {config.seed}")
     (out / "config.yaml").write_text(to_yaml(config))
-    records = {role: SourceRecord(name=role, fingerprint=text, pairs=9) for role, text in hash_sources(config).items()}
-    manifest = Manifest(
-        finished=True,
-        versions={},
-        git=None,
-        seed=config.seed,
-        device={"device": "cpu", "name": "a processor", "threads": 2},
-        precision="fp32",
-        parameters=1000,
-        data=DataRecord.model_validate(records),
-        started="now",
-        updates=3,
-        train_seconds=61.5,
-        target_tokens_per_second=1234.0,
-    )
+    manifest = make_manifest(hash_sources(config), seed=config.seed)
     (out / "manifest.json").write_text(manifest.to_json())
 
 

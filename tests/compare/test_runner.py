@@ -41,7 +41,7 @@ def test_a_comparison_trains_translates_and_reports(corpus: Path, tmp_path: Path
     run = Run.open(tmp_path / "out/runs/luong/seed-1")
     assert run.finished
     assert run.config.data == tiny(corpus, f"data.test={corpus}/test").data
-    assert run.manifest["device"]["threads"] == 2 // jobs
+    assert run.manifest.device["threads"] == 2 // jobs
     report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert report["systems"][0]["parameters"] == run.manifest.parameters
     assert report["test"]["sentences"] == 8

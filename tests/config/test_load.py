@@ -5,6 +5,7 @@ import pytest
 from seq2attn.config.attention import AdditiveConfig, DotConfig
 from seq2attn.config.config import Config, to_yaml
 from seq2attn.config.data import GrammarConfig, TextConfig
+from seq2attn.config.load import load_config
 from seq2attn.config.model import (
     BahdanauDecoderConfig,
     LSTMDecoderConfig,
@@ -14,6 +15,7 @@ from seq2attn.config.model import (
     TransformerEncoderConfig,
 )
 from seq2attn.config.training import AdamWConfig, SGDConfig
+from seq2attn.errors import ConfigError
 from tests.config.texts import BASE, load
 
 

@@ -101,6 +101,7 @@ def test_no_phrase_is_in_two_of_the_three_sets(tmp_path: Path) -> None:
 
 def test_sentences_that_training_has_seen_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_config("configs/capacity/vector_64.yaml")
+    config = config.model_copy(update={"data": config.data.model_copy(update={"train": GRAMMAR})})
     known = generate(pairs=400, max_words=10, seed=3).train
     new = [
         pair for pair in generate(pairs=100, max_words=10, seed=4).train if pair.source not in {p.source for p in known}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seq2attn.attention import AttentionOutput, MultiHead
+from seq2attn.attention import AttentionOutput, MultiHead, Request
 from seq2attn.build.model import build_seq2seq
 from seq2attn.config.model import ModelConfig
 from seq2attn.errors import UsageError
@@ -166,7 +166,7 @@ def test_a_masked_head_is_left_out_of_the_sum(trained: Path) -> None:
     mask = torch.ones(1, 5, dtype=torch.bool)
 
     def attend() -> Tensor:
-        return holder(states, holder.remember(states, mask), torch.arange(5)).context
+        return holder(Request(states, torch.arange(5)), holder.remember(states, mask)).context
 
     with torch.no_grad():
         whole = attend()

@@ -8,28 +8,19 @@ from seq2attn.errors import Seq2attnError
 from seq2attn.training import checkpoint as module
 from seq2attn.training.checkpoint import (
     MODEL,
-    CallbackStates,
     Checkpoints,
-    CheckpointState,
-    PositionState,
     average_weights,
     copy_weights,
     load_weights,
     read_tensors,
 )
 from tests.laws.systems import MODELS, sentences, system
-
-
-def state(update: int, seconds: float = 0.0) -> CheckpointState:
-    position = PositionState(update=update, epoch=0, batch=update, skipped=0, skipped_in_a_row=0)
-    return CheckpointState(
-        position=position, seconds=seconds, tokens=9, schedule={}, callbacks=CallbackStates(), metrics_bytes=0
-    )
+from tests.training.toy import make_state
 
 
 def save(checkpoints: Checkpoints, update: int, value: float = 0.0, seconds: float = 0.0) -> None:
     tensors, random = {"w": torch.full((2, 3), value)}, {"cpu": torch.get_rng_state()}
-    checkpoints.save(update, model=tensors, optimizer={}, random=random, state=state(update, seconds))
+    checkpoints.save(update, model=tensors, optimizer={}, random=random, state=make_state(update, seconds))
 
 
 def value(checkpoints: Checkpoints, update: int) -> float:
@@ -42,7 +33,7 @@ def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
     save(checkpoints, 20, 2.0, seconds=0.1 + 0.2)
     save(checkpoints, 3, 1.0)
     assert checkpoints.updates() == [3, 20]
-    assert checkpoints.read_state(20) == state(20, 0.1 + 0.2)
+    assert checkpoints.read_state(20) == make_state(20, 0.1 + 0.2)
     assert value(checkpoints, 20) == 2.0
     assert sorted(path.name for path in checkpoints.path(20).iterdir()) == [
         "SHA256SUMS",

@@ -10,6 +10,7 @@ import torch
 
 from seq2attn.data.batches import Batch
 from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.training.checkpoint import CallbackStates, CheckpointState, PositionState
 from seq2attn.training.schedule import Plateau, Schedule, constant
 from seq2attn.training.trainer import Trainer
 from tests.laws.systems import sentences, system
@@ -45,4 +46,12 @@ def trainer(
             "autocast": nullcontext,
             **settings,
         },
+    )
+
+
+def make_state(update: int, seconds: float = 0.0) -> CheckpointState:
+    """The state of a run after an update."""
+    position = PositionState(update=update, epoch=0, batch=update, skipped=0, skipped_in_a_row=0)
+    return CheckpointState(
+        position=position, seconds=seconds, tokens=9, schedule={}, callbacks=CallbackStates(), metrics_bytes=0
     )
