@@ -1,9 +1,10 @@
 """From the config's model section to a network."""
 
-from typing import assert_never
+from typing import Literal, assert_never
 
 from torch import nn
 
+from seq2attn.attention import AttentionModule
 from seq2attn.build.attention import build_attention
 from seq2attn.config import model as cm
 from seq2attn.config.config import Config
@@ -85,16 +86,7 @@ def _plain_encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) 
             positions = _positions(section.positions, width, max_length)
             return TransformerEncoder(
                 Embedding(table, dropout=dropout, positions=positions),
-                attentions=[
-                    build_attention(
-                        section.self_attention,
-                        over="encoder",
-                        query_width=width,
-                        key_width=width,
-                        rotary=section.positions == "rotary",
-                    )
-                    for _ in range(section.layers)
-                ],
+                attentions=_self_attentions(section, "encoder", width),
                 feedforward=section.feedforward,
                 pre=section.norm == "pre",
                 dropout=dropout,
@@ -154,16 +146,7 @@ def _decoder(
             positions = _positions(section.positions, width, max_length)
             return TransformerDecoder(
                 Embedding(table, dropout=dropout, positions=positions),
-                self_attentions=[
-                    build_attention(
-                        section.self_attention,
-                        over="decoder",
-                        query_width=width,
-                        key_width=width,
-                        rotary=section.positions == "rotary",
-                    )
-                    for _ in range(section.layers)
-                ],
+                self_attentions=_self_attentions(section, "decoder", width),
                 attentions=[
                     build_attention(section.attention, over="source", query_width=width, key_width=source_width)
                     for _ in range(section.layers)
@@ -174,3 +157,14 @@ def _decoder(
             )
         case _:
             assert_never(section)
+
+
+def _self_attentions(
+    section: cm.TransformerEncoderConfig | cm.TransformerDecoderConfig, over: Literal["encoder", "decoder"], width: int
+) -> list[AttentionModule]:
+    """The attention of each layer to its own sequence."""
+    rotary = section.positions == "rotary"
+    return [
+        build_attention(section.self_attention, over=over, query_width=width, key_width=width, rotary=rotary)
+        for _ in range(section.layers)
+    ]
