@@ -13,7 +13,7 @@ from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
 from seq2attn.config.config import Config
 from seq2attn.data.batches import Batch, plan
 from seq2attn.data.cache import build_once, cache_folder
-from seq2attn.data.corpus import Corpus, describe_dropped, load_corpus
+from seq2attn.data.corpus import EQUAL, Corpus, describe_dropped, load_corpus
 from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
@@ -86,6 +86,16 @@ def hash_sources(config: Config) -> dict[TrainingRole, str]:
     return {role: build_source(config, role).fingerprint() for role in TRAINING_ROLES}
 
 
+def load_split(config: Config, role: TrainingRole, fingerprint: str) -> Corpus:
+    """The pairs of one source, cleaned if they are for training. `fingerprint` is the source's."""
+    return load_corpus(
+        build_source(config, role),
+        clean=role == "train",
+        fingerprint=fingerprint,
+        keep_equal=config.data.keep_equal,
+    )
+
+
 def load_corpora(
     config: Config, fingerprints: Mapping[TrainingRole, str], tokenizer: Tokenizer | None = None
 ) -> Corpora:
@@ -95,20 +105,10 @@ def load_corpora(
     text. Raises DataError if a source cannot be read or a pair is longer than the model can take.
     """
     data = config.data
-    train, validation = (
-        load_corpus(build_source(config, role), clean=role == "train", fingerprint=fingerprints[role])
-        for role in TRAINING_ROLES
-    )
+    train, validation = (load_split(config, role, fingerprints[role]) for role in TRAINING_ROLES)
     tokenizer = tokenizer or _learn_tokenizer(config, train)
     encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
-    notes = [
-        f"{what}: {text}"
-        for what, text in (
-            (train.name, describe_dropped(train.dropped, train.first)),
-            (train.name, describe_dropped(encoded.dropped, encoded.first)),
-        )
-        if text
-    ]
+    notes = [f"{train.name}: {note}" for note in (_describe_flawed(train), _describe_long(encoded)) if note]
     encoded_validation = encode_corpus(validation, tokenizer, max_length=None)
     if "learned" in {getattr(part, "positions", None) for part in (config.model.encoder, config.model.decoder)}:
         lengths = np.maximum(encoded_validation.source_lengths, encoded_validation.target_lengths)
@@ -123,6 +123,15 @@ def load_corpora(
             lengths = encoded_validation.source_lengths
             _check_lengths(validation, lengths, longest, scored, f"raise {key}.score.max_source")
     return Corpora(train, validation, tokenizer, encoded, encoded_validation, notes)
+
+
+def _describe_flawed(train: Corpus) -> str:
+    hint = "; data.keep_equal: true keeps those with source = target" if EQUAL in train.dropped else ""
+    return describe_dropped(train.dropped, train.first) + hint
+
+
+def _describe_long(encoded: EncodedCorpus) -> str:
+    return describe_dropped(encoded.dropped, encoded.first)
 
 
 def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, hint: str) -> None:

@@ -12,7 +12,7 @@ from seq2attn.config.data import (
     TextConfig,
     TsvConfig,
 )
-from seq2attn.data.sources import JsonLines, Source, TextFiles, Tsv
+from seq2attn.data.sources import JsonLines, Source, TextFiles, Tsv, TwoFiles
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.data.sources_huggingface import HuggingFace
 
@@ -33,8 +33,12 @@ def build_test_source(config: Config) -> Source | None:
 
 def _build(section: SourceConfig, role: Role, data: DataConfig) -> Source:
     match section:
+        case TextConfig(prefix=str(prefix)):
+            return TextFiles(prefix, data.source, data.target)
+        case TextConfig(source=str(source), target=str(target)):
+            return TwoFiles(source, target)
         case TextConfig():
-            return TextFiles(section.prefix, data.source, data.target)
+            raise ValueError("text without files")  # config/rules.py refuses it
         case TsvConfig():
             return Tsv(section.path, section.source_column, section.target_column)
         case JsonLinesConfig():

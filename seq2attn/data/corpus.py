@@ -16,7 +16,7 @@ from seq2attn.errors import DataError
 _FORMAT = "corpus 1"  # part of every fingerprint, which orders the batches: raise it when cleaning changes
 _FILES = "arrow file 2"  # part of the folder's name only: raise it when the same pairs are written in another way
 _ROWS = 10_000  # written or read at a time
-_EQUAL = "source = target"
+EQUAL = "source = target"  # the reason why a pair with equal sides is dropped
 
 
 def _name_row(index: int) -> str:
@@ -47,17 +47,18 @@ def describe_dropped(dropped: Mapping[str, int], first: Mapping[str, str]) -> st
     return f"{sum(dropped.values()):,} pairs dropped: {', '.join(reasons)}" if reasons else ""
 
 
-def load_corpus(source: Source, *, clean: bool, fingerprint: str) -> Corpus:
+def load_corpus(source: Source, *, clean: bool, fingerprint: str, keep_equal: bool = False) -> Corpus:
     """Read a source into the cache, or find it there.
 
-    `clean` (for training) drops pairs with an empty side and pairs whose sides are equal, and counts them; without it
-    (validation, test) every pair stays in its place. `fingerprint` is the source's: what it reads is known by it, and
-    nothing is hashed here. Never uses the network unless the source itself is on the hub.
+    `clean` (for training) drops pairs with an empty side and, unless `keep_equal`, pairs whose sides are equal, and counts
+    them; without it (validation, test) every pair stays in its place. `fingerprint` is the source's: what it reads is known
+    by it, and nothing is hashed here. Never uses the network unless the source itself is on the hub.
     Raises DataError as the source does, and if no pair is left.
     """
-    fingerprint = hashlib.sha256(f"{_FORMAT} {clean} {fingerprint}".encode()).hexdigest()
+    cleaning = f"{clean} equal" if clean and keep_equal else f"{clean}"
+    fingerprint = hashlib.sha256(f"{_FORMAT} {cleaning} {fingerprint}".encode()).hexdigest()
     key = hashlib.sha256(f"{_FILES} {fingerprint}".encode()).hexdigest()
-    folder = build_once(cache_folder() / "corpora" / key, lambda aside: _write(aside, source, clean))
+    folder = build_once(cache_folder() / "corpora" / key, lambda aside: _write(aside, source, clean, keep_equal))
     table = _open_table(folder / "pairs.arrow")
     drops = json.loads((folder / "dropped.json").read_text(encoding="utf-8"))
     if drops["invisible"]:  # version 0.1.0 kept these pairs: what follows from them must not be taken for the same
@@ -74,7 +75,7 @@ def load_corpus(source: Source, *, clean: bool, fingerprint: str) -> Corpus:
     )
 
 
-def _write(folder: Path, source: Source, clean: bool) -> None:
+def _write(folder: Path, source: Source, clean: bool, keep_equal: bool) -> None:
     import pyarrow
 
     schema = pyarrow.schema([("source", pyarrow.string()), ("target", pyarrow.string()), ("line", pyarrow.int64())])
@@ -85,13 +86,13 @@ def _write(folder: Path, source: Source, clean: bool) -> None:
     def clean_pairs() -> Iterator[Pair]:
         nonlocal invisible
         for pair in source.pairs():
-            reason = _find_flaw(pair) if clean else None
+            reason = _find_flaw(pair, keep_equal) if clean else None
             if reason is None:
                 yield pair
             else:
                 dropped[reason] = dropped.get(reason, 0) + 1
                 first.setdefault(reason, pair.line)
-                invisible += bool(pair.source.strip() and pair.target.strip()) and reason != _EQUAL
+                invisible += bool(pair.source.strip() and pair.target.strip()) and reason != EQUAL
 
     with pyarrow.ipc.new_file(str(folder / "pairs.arrow"), schema) as writer:
         pairs = clean_pairs()
@@ -112,12 +113,12 @@ def _open_table(path: Path) -> Any:
     return pyarrow.ipc.open_file(pyarrow.memory_map(str(path))).read_all()
 
 
-def _find_flaw(pair: Pair) -> str | None:
+def _find_flaw(pair: Pair, keep_equal: bool) -> str | None:
     if is_blank(pair.source):
         return "empty source"
     if is_blank(pair.target):
         return "empty target"
-    return _EQUAL if pair.source.strip() == pair.target.strip() else None
+    return EQUAL if not keep_equal and pair.source.strip() == pair.target.strip() else None
 
 
 class _Column(Sequence[str]):

@@ -184,21 +184,26 @@ def test_the_same_text_trains_the_same_model_and_prints_nothing(
 
 
 @pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
-def test_too_large_a_vocabulary_names_the_largest(tmp_path: Path, algorithm: str) -> None:
-    with pytest.raises(DataError, match=r"data.vocab_size: 8000 .* \((\d+) at most\)") as caught:
-        train(tmp_path, algorithm=algorithm, vocab_size=8000)
-    largest = int(re.search(r"\((\d+) at most\)", caught.value.message)[1])
-    assert train(tmp_path, algorithm=algorithm, vocab_size=largest).source_size == largest
-    with pytest.raises(DataError):
-        train(tmp_path, algorithm=algorithm, vocab_size=largest + 1)
+@pytest.mark.parametrize(("size", "bound"), [(8000, "at most"), (20, "at least"), (120, "at least"), (261, "at least")])
+def test_a_vocabulary_that_cannot_be_learned_names_sizes_that_work(
+    tmp_path: Path, algorithm: str, size: int, bound: str
+) -> None:
+    with pytest.raises(DataError, match=rf"data.vocab_size: {size} .* \(\d+ {bound}\)") as caught:
+        train(tmp_path, algorithm=algorithm, vocab_size=size)
+    smallest, largest = map(int, re.search(r"from (\d+) to (\d+)", caught.value.hint).groups())
+    for works in (smallest, largest):
+        assert train(tmp_path, algorithm=algorithm, vocab_size=works).source_size == works
+    for fails in (smallest - 1, largest + 1):
+        with pytest.raises(DataError):
+            train(tmp_path, algorithm=algorithm, vocab_size=fails)
 
 
-@pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
-def test_too_small_a_vocabulary_names_the_smallest(tmp_path: Path, algorithm: str) -> None:
-    with pytest.raises(DataError, match=r"data.vocab_size: 20 .* \((\d+) at least\)") as caught:
-        train(tmp_path, algorithm=algorithm, vocab_size=20)
-    smallest = int(re.search(r"\((\d+) at least\)", caught.value.message)[1])
-    assert train(tmp_path, algorithm=algorithm, vocab_size=smallest).source_size == smallest
+def test_separate_vocabularies_take_two_sizes(tmp_path: Path) -> None:
+    tokenizer = train(tmp_path, joint=False, vocab_size=(282, 285))
+    assert (tokenizer.source_size, tokenizer.target_size) == (282, 285)
+    with pytest.raises(DataError, match="9000 is more than the target training text supports") as caught:
+        train(tmp_path, joint=False, vocab_size=(282, 9000))
+    assert "set the target size of data.vocab_size" in caught.value.hint
 
 
 def test_text_without_a_letter_is_refused(tmp_path: Path) -> None:
