@@ -153,6 +153,11 @@ class DataConfig(Section):
             if isinstance(value.get(role), dict)
         }
 
+    @property
+    def vocab_sizes(self) -> tuple[int, int]:
+        """Those of source and target."""
+        return self.vocab_size if isinstance(self.vocab_size, tuple) else (self.vocab_size, self.vocab_size)
+
 
 def _fill_in(section: dict[str, Any], role: str, data: dict[str, Any]) -> dict[str, Any]:
     filled: dict[str, Any] = {}

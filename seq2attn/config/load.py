@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from seq2attn.config.config import Config
+from seq2attn.config.config import Config, to_yaml
 from seq2attn.config.explain import explain
 from seq2attn.config.old_keys import rename_key, rename_keys
 from seq2attn.config.overlays import assign, overlay
@@ -41,6 +41,12 @@ def load_complete_config(file: Path) -> Config:
 def parse_config(text: str) -> Config:
     """The config in a YAML text that extends nothing, as `to_yaml` writes it. Raises ConfigError."""
     return _validate(parse(text, "config"), Path("config"))
+
+
+def replace_value(config: Config, path: tuple[str, ...], text: str, place: str) -> Config:
+    """`config` with the YAML value `text` at `path`. Raises ConfigError, which names `place`."""
+    tree = parse(to_yaml(config), "config")
+    return _validate(assign(tree, path, parse(text, place, Origin(place))), Path("config"))
 
 
 def _find_shipped(path: Path, name: str) -> Path:

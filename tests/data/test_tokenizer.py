@@ -206,6 +206,16 @@ def test_separate_vocabularies_take_two_sizes(tmp_path: Path) -> None:
     assert "set the target size of data.vocab_size" in caught.value.hint
 
 
+def test_another_error_of_sentencepiece_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**arguments: object) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(sentencepiece.SentencePieceTrainer, "train", fail)
+    with pytest.raises(DataError, match="cannot learn from the joint training text: out of luck") as caught:
+        train(tmp_path)
+    assert caught.value.hint == "check data.train"
+
+
 def test_text_without_a_letter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no joint text"):
         train(tmp_path, [""], [""])
