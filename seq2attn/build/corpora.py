@@ -11,10 +11,12 @@ import numpy as np
 
 from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
 from seq2attn.config.config import Config
+from seq2attn.config.data import HuggingFaceConfig
 from seq2attn.data.batches import Batch, plan
 from seq2attn.data.cache import build_once, cache_folder
-from seq2attn.data.corpus import EQUAL, Corpus, describe_dropped, load_corpus
+from seq2attn.data.corpus import EQUAL, Corpus, describe_dropped, load_corpus, read_cached_hashes
 from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
+from seq2attn.data.overlap import count_repeated, count_shared
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 
@@ -96,6 +98,21 @@ def load_split(config: Config, role: TrainingRole, fingerprint: str) -> Corpus:
     )
 
 
+def load_training_hashes(config: Config, fingerprint: str) -> np.ndarray | None:
+    """The hashes of a run's training pairs (see data/overlap.py); `fingerprint` is that of their source.
+
+    None if they are neither in the cache nor in the place that the config names. Never asks the hub.
+    """
+    cached = read_cached_hashes(clean=True, fingerprint=fingerprint, keep_equal=config.data.keep_equal)
+    if cached is not None or isinstance(config.data.train, HuggingFaceConfig):
+        return cached
+    try:
+        unchanged = build_source(config, "train").fingerprint() == fingerprint
+        return load_split(config, "train", fingerprint).hashes if unchanged else None
+    except DataError:
+        return None
+
+
 def load_corpora(
     config: Config, fingerprints: Mapping[TrainingRole, str], tokenizer: Tokenizer | None = None
 ) -> Corpora:
@@ -108,7 +125,16 @@ def load_corpora(
     train, validation = (load_split(config, role, fingerprints[role]) for role in TRAINING_ROLES)
     tokenizer = tokenizer or _learn_tokenizer(config, train)
     encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
-    notes = [f"{train.name}: {note}" for note in (_describe_flawed(train), _describe_long(encoded)) if note]
+    notes = [
+        f"{corpus.name}: {note}"
+        for corpus, note in (
+            (train, _describe_flawed(train)),
+            (train, describe_dropped(encoded.dropped, encoded.first)),
+            (train, _describe_repeated(train)),
+            (validation, _describe_shared(validation, train)),
+        )
+        if note
+    ]
     encoded_validation = encode_corpus(validation, tokenizer, max_length=None)
     if "learned" in {getattr(part, "positions", None) for part in (config.model.encoder, config.model.decoder)}:
         lengths = np.maximum(encoded_validation.source_lengths, encoded_validation.target_lengths)
@@ -130,8 +156,15 @@ def _describe_flawed(train: Corpus) -> str:
     return describe_dropped(train.dropped, train.first) + hint
 
 
-def _describe_long(encoded: EncodedCorpus) -> str:
-    return describe_dropped(encoded.dropped, encoded.first)
+def _describe_repeated(train: Corpus) -> str:
+    repeated = count_repeated(train.hashes)
+    return f"{repeated:,} of {len(train.source):,} pairs repeat an earlier one" if repeated else ""
+
+
+def _describe_shared(validation: Corpus, train: Corpus) -> str:
+    shared = count_shared(validation.hashes, train.hashes)
+    hint = "its scores also show what was learned by heart, and choose the checkpoint by it"
+    return f"{shared:,} of {len(validation.source):,} pairs are training pairs too: {hint}" if shared else ""
 
 
 def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, hint: str) -> None:

@@ -45,6 +45,7 @@ def evaluate(
     from seq2attn.inference.evaluate import evaluate as run_evaluation
     from seq2attn.inference.model import load
     from seq2attn.machine import set_up_torch
+    from seq2attn.runs.overlap import describe_known_pairs
 
     if output is not None:
         check_output(output)
@@ -59,6 +60,8 @@ def evaluate(
     if source is None:
         raise UsageError(f"{model}: its config has no data.test", "name a test set with --test")
     pairs = list(source.pairs())
+    if note := describe_known_pairs(model, [(pair.source, pair.target) for pair in pairs]):
+        typer.echo(note, err=True)
     evaluation = run_evaluation(
         loaded,
         [pair.source for pair in pairs],

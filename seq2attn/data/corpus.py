@@ -7,14 +7,19 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, overload
+from unicodedata import is_normalized
+
+import numpy as np
 
 from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.files import is_blank
+from seq2attn.data.overlap import hash_pair, to_array
 from seq2attn.data.sources import Pair, Source
 from seq2attn.errors import DataError
 
 _FORMAT = "corpus 1"  # part of every fingerprint, which orders the batches: raise it when cleaning changes
-_FILES = "arrow file 2"  # part of the folder's name only: raise it when the same pairs are written in another way
+_FILES = "arrow file 3"  # part of the folder's name only: raise it when the same pairs are written in another way
+_HASHES = "hashes.npy"
 _ROWS = 10_000  # written or read at a time
 EQUAL = "source = target"  # the reason why a pair with equal sides is dropped
 
@@ -29,7 +34,8 @@ class Corpus:
 
     `fingerprint`: SHA-256 of the source's content and of how it was cleaned. `dropped`: reason → number of pairs left
     out; `first`: reason → the place of the first of them. `locate`: 0-based index of a pair → its place, as messages
-    name it ("train.en:17").
+    name it ("train.en:17"). `hashes`: of each pair, see data/overlap.py. `not_nfc`: how many sentences of both sides are
+    not in Unicode's normalization form C.
     """
 
     name: str
@@ -39,6 +45,8 @@ class Corpus:
     dropped: Mapping[str, int]
     first: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[int], str] = _name_row
+    hashes: np.ndarray = field(default_factory=lambda: to_array(b""))
+    not_nfc: int = 0
 
 
 def describe_dropped(dropped: Mapping[str, int], first: Mapping[str, str]) -> str:
@@ -55,10 +63,8 @@ def load_corpus(source: Source, *, clean: bool, fingerprint: str, keep_equal: bo
     by it, and nothing is hashed here. Never uses the network unless the source itself is on the hub.
     Raises DataError as the source does, and if no pair is left.
     """
-    cleaning = f"{clean} equal" if clean and keep_equal else f"{clean}"
-    fingerprint = hashlib.sha256(f"{_FORMAT} {cleaning} {fingerprint}".encode()).hexdigest()
-    key = hashlib.sha256(f"{_FILES} {fingerprint}".encode()).hexdigest()
-    folder = build_once(cache_folder() / "corpora" / key, lambda aside: _write(aside, source, clean, keep_equal))
+    fingerprint = _hash_cleaned(fingerprint, clean, keep_equal)
+    folder = build_once(_cached(fingerprint), lambda aside: _write(aside, source, clean, keep_equal))
     table = _open_table(folder / "pairs.arrow")
     drops = json.loads((folder / "dropped.json").read_text(encoding="utf-8"))
     if drops["invisible"]:  # version 0.1.0 kept these pairs: what follows from them must not be taken for the same
@@ -72,14 +78,34 @@ def load_corpus(source: Source, *, clean: bool, fingerprint: str, keep_equal: bo
         dropped=drops["dropped"],
         first={reason: source.locate(line) for reason, line in drops["first"].items()},
         locate=lambda index: source.locate(lines[index].as_py()),
+        hashes=np.load(folder / _HASHES),
+        not_nfc=drops["not_nfc"],
     )
+
+
+def read_cached_hashes(*, clean: bool, fingerprint: str, keep_equal: bool = False) -> np.ndarray | None:
+    """The hashes of a corpus that `load_corpus` has read, with these arguments, into the cache; None if it is not there."""
+    file = _cached(_hash_cleaned(fingerprint, clean, keep_equal)) / _HASHES
+    return np.load(file) if file.exists() else None
+
+
+def _hash_cleaned(fingerprint: str, clean: bool, keep_equal: bool) -> str:
+    """The fingerprint of a corpus, of that of its source and of how it is cleaned."""
+    cleaning = f"{clean} equal" if clean and keep_equal else f"{clean}"
+    return hashlib.sha256(f"{_FORMAT} {cleaning} {fingerprint}".encode()).hexdigest()
+
+
+def _cached(fingerprint: str) -> Path:
+    key = hashlib.sha256(f"{_FILES} {fingerprint}".encode()).hexdigest()
+    return cache_folder() / "corpora" / key
 
 
 def _write(folder: Path, source: Source, clean: bool, keep_equal: bool) -> None:
     import pyarrow
 
     schema = pyarrow.schema([("source", pyarrow.string()), ("target", pyarrow.string()), ("line", pyarrow.int64())])
-    kept = invisible = 0
+    kept = invisible = not_nfc = 0
+    digests = bytearray()
     dropped: dict[str, int] = {}
     first: dict[str, int] = {}
 
@@ -99,10 +125,14 @@ def _write(folder: Path, source: Source, clean: bool, keep_equal: bool) -> None:
         while rows := list(islice(pairs, _ROWS)):
             writer.write(pyarrow.record_batch([list(column) for column in zip(*rows, strict=True)], schema=schema))
             kept += len(rows)
+            for pair in rows:
+                digests += hash_pair(pair.source, pair.target)
+                not_nfc += (not is_normalized("NFC", pair.source)) + (not is_normalized("NFC", pair.target))
     if not kept:
         places = {reason: source.locate(line) for reason, line in first.items()}
         raise DataError(f"{source.name}: no pair is left to train on", describe_dropped(dropped, places))
-    text = json.dumps({"dropped": dropped, "first": first, "invisible": invisible})
+    np.save(folder / _HASHES, to_array(digests))
+    text = json.dumps({"dropped": dropped, "first": first, "invisible": invisible, "not_nfc": not_nfc})
     (folder / "dropped.json").write_text(text, encoding="utf-8")
 
 

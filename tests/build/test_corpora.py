@@ -1,0 +1,34 @@
+"""What is said about the corpora of a run."""
+
+from pathlib import Path
+
+from seq2attn.build.corpora import Corpora, hash_sources, load_corpora
+from tests.tiny import WORDS, tiny, write_corpus
+
+
+def load(folder: Path, *overrides: str) -> Corpora:
+    config = tiny(folder, "data.vocab_size=30", *overrides)
+    return load_corpora(config, hash_sources(config))
+
+
+def write(folder: Path, name: str, sentences: list[str]) -> None:
+    for language in ("en", "de"):
+        (folder / f"{name}.{language}").write_text("".join(f"{language} {sentence}\n" for sentence in sentences))
+
+
+def test_repeated_pairs_and_known_validation_pairs_are_said(tmp_path: Path) -> None:
+    sentences = [" ".join(WORDS[number:] + WORDS[:number]) for number in range(len(WORDS))]
+    write(tmp_path, "train", sentences)
+    write(tmp_path, "validation", ["ka mi", "lo ka"])
+    assert load(tmp_path).notes == []
+    write(tmp_path, "train", [*sentences, *sentences[:5]])
+    write(tmp_path, "validation", ["ka mi", *sentences[:3]])
+    repeated, shared = load(tmp_path).notes
+    assert repeated == f"{tmp_path}/train: 5 of 17 pairs repeat an earlier one"
+    assert shared.startswith(f"{tmp_path}/validation: 3 of 4 pairs are training pairs too: ")
+
+
+def test_validation_that_is_the_training_text_is_said(tmp_path: Path) -> None:
+    write_corpus(tmp_path)
+    *_, note = load(tmp_path, f"data.validation={tmp_path}/train").notes
+    assert note.startswith(f"{tmp_path}/train: 120 of 120 pairs are training pairs too: ")
