@@ -17,7 +17,7 @@ from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.corpus import EQUAL, Corpus, describe_dropped, load_corpus, read_cached_hashes
 from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
 from seq2attn.data.overlap import count_repeated, count_shared
-from seq2attn.data.tokenizer import Tokenizer
+from seq2attn.data.tokenizer import Normalization, Tokenizer
 from seq2attn.errors import DataError
 
 
@@ -123,7 +123,7 @@ def load_corpora(
     """
     data = config.data
     train, validation = (load_split(config, role, fingerprints[role]) for role in TRAINING_ROLES)
-    tokenizer = tokenizer or _learn_tokenizer(config, train)
+    tokenizer = tokenizer or _learn_tokenizer(config, train, _choose_normalization(config, train))
     encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
     notes = [
         f"{corpus.name}: {note}"
@@ -131,6 +131,7 @@ def load_corpora(
             (train, _describe_flawed(train)),
             (train, describe_dropped(encoded.dropped, encoded.first)),
             (train, _describe_repeated(train)),
+            (train, _describe_forms(train, tokenizer.normalization)),
             (validation, _describe_shared(validation, train)),
         )
         if note
@@ -174,11 +175,35 @@ def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, 
         raise DataError(f"{corpus.locate(pair)}: {lengths[pair]} subwords, but {why}", hint)
 
 
-def _learn_tokenizer(config: Config, train: Corpus) -> Tokenizer:
+def resolve_normalization(config: Config, fingerprints: Mapping[TrainingRole, str]) -> Config:
+    """`config` with `data.normalization: auto` resolved: nfc if all training text is in that form, else none."""
+    if config.data.normalization != "auto":
+        return config
+    train = load_split(config, "train", fingerprints["train"])
+    return config.resolve_normalization(_choose_normalization(config, train))
+
+
+def _choose_normalization(config: Config, train: Corpus) -> Normalization:
+    if config.data.normalization != "auto":
+        return config.data.normalization
+    return "none" if train.not_nfc else "nfc"
+
+
+def _describe_forms(train: Corpus, normalization: Normalization) -> str:
+    if not train.not_nfc or normalization != "none":
+        return ""
+    return (
+        f"{train.not_nfc:,} sentences are not in Unicode's normalization form C, so that what looks alike may be other "
+        "subwords; data.normalization: nfc makes it the same, here and in what is translated"
+    )
+
+
+def _learn_tokenizer(config: Config, train: Corpus, normalization: Normalization) -> Tokenizer:
     section = config.data.tokenizer
     learner = f"sentencepiece {version('sentencepiece')}"
     unsampled = section.model_copy(update={"sampling": None})
     key = f"{learner} {train.fingerprint} {config.data.vocab_size} {config.data.max_length} {unsampled}"
+    key += f" {normalization}" if train.is_changed_by(normalization) else ""
     learn = partial(
         Tokenizer.train,
         train.source,
@@ -189,6 +214,7 @@ def _learn_tokenizer(config: Config, train: Corpus) -> Tokenizer:
         byte_fallback=section.byte_fallback,
         character_coverage=section.character_coverage,
         max_length=config.data.max_length,
+        normalization=normalization,
     )
     folder = cache_folder() / "tokenizers" / hashlib.sha256(key.encode()).hexdigest()
 
@@ -196,7 +222,7 @@ def _learn_tokenizer(config: Config, train: Corpus) -> Tokenizer:
         learn(folder=aside)
 
     build_once(folder, write)
-    return Tokenizer.load(folder)
+    return Tokenizer.load(folder, normalization)
 
 
 def _plan(encoded: EncodedCorpus, batch_tokens: int, seed: int, epoch: int) -> list[np.ndarray]:

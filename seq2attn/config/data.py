@@ -134,6 +134,11 @@ class DataConfig(Section):
     tokenizer: Annotated[TokenizerConfig, Variant(default="unigram")] = Field(
         default=TokenizerConfig(), description="How text becomes subwords"
     )
+    normalization: Literal["auto", "none", "nfc", "nfkc"] = Field(
+        default="auto",
+        description="Unicode normalization form of all text that the model reads or learns to write, references aside; "
+        "auto: nfc if the training text is in it, else none; resolved once and saved in the run",
+    )
     max_length: int = Field(
         default=DEFAULT_MAX_LENGTH,
         ge=2,
@@ -152,6 +157,13 @@ class DataConfig(Section):
             for role in ("train", "validation", "test")
             if isinstance(value.get(role), dict)
         }
+
+    @property
+    def form(self) -> Literal["none", "nfc", "nfkc"]:
+        """The normalization of a run or a model, where it is resolved."""
+        if self.normalization == "auto":
+            raise ValueError("data.normalization is not resolved")
+        return self.normalization
 
     @property
     def vocab_sizes(self) -> tuple[int, int]:

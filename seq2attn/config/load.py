@@ -30,12 +30,15 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def load_complete_config(file: Path) -> Config:
-    """The config in the file `file` of a model folder, which may not extend another file. Raises ConfigError."""
+    """The config in the file `file` of a model folder, which may not extend another file. Raises ConfigError.
+
+    One that leaves the normalization open is of version 0.1.0, which had none.
+    """
     tree = _read_mapping(file, "")
     if "extends" in tree.value:
         origin = tree.value["extends"].origin
         raise ConfigError(f"{origin}: a model's config cannot extend another file", "export the model again")
-    return _validate(tree, file)
+    return _validate(tree, file).resolve_normalization("none")
 
 
 def parse_config(text: str) -> Config:

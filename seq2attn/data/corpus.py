@@ -48,6 +48,10 @@ class Corpus:
     hashes: np.ndarray = field(default_factory=lambda: to_array(b""))
     not_nfc: int = 0
 
+    def is_changed_by(self, normalization: str) -> bool:
+        """Whether the normalization none, nfc or nfkc may write any sentence in another way."""
+        return normalization == "nfkc" or (normalization == "nfc" and self.not_nfc > 0)
+
 
 def describe_dropped(dropped: Mapping[str, int], first: Mapping[str, str]) -> str:
     """One line for a log, "3 pairs dropped: 2 empty source (first: train.en:17), …"; empty if nothing was dropped."""

@@ -5,6 +5,7 @@ import io
 import itertools
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,15 +27,23 @@ _THREADS = 4  # fixed: the learned pieces depend on it
 _SILENT = 2  # minloglevel: errors are raised, not printed
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
 
+Normalization = Literal["none", "nfc", "nfkc"]
+
 T = TypeVar("T")
 
 
 class Tokenizer:
-    """Text to subword ids and back; 0 to 3 are padding, unknown, begin and end of sentence."""
+    """Text to subword ids and back; 0 to 3 are padding, unknown, begin and end of sentence.
 
-    def __init__(self, source_model: bytes, target_model: bytes, *, joint: bool) -> None:
+    All text is brought into the Unicode normalization form `normalization` before it becomes ids.
+    """
+
+    def __init__(
+        self, source_model: bytes, target_model: bytes, *, joint: bool, normalization: Normalization = "none"
+    ) -> None:
         """`source_model` and `target_model`: serialized SentencePiece models, the same one if `joint`."""
         self.joint = joint
+        self.normalization = normalization
         self._source_model = source_model
         self._target_model = target_model
         self._source = sentencepiece.SentencePieceProcessor(model_proto=source_model)
@@ -55,6 +64,7 @@ class Tokenizer:
         character_coverage: float,
         folder: Path,
         max_length: int | None = None,
+        normalization: Normalization = "none",
     ) -> "Tokenizer":
         """Learn the subwords of a corpus and save them in `folder`; the same text gives the same model.
 
@@ -66,7 +76,8 @@ class Tokenizer:
         """
 
         def select(side: int) -> Iterator[str]:
-            for pair in zip(source, target, strict=True):
+            for texts in zip(source, target, strict=True):
+                pair = [_normalize(text, normalization) for text in texts]
                 if all(_can_be_learned(line, algorithm, max_length) for line in pair):
                     yield pair[side]
 
@@ -74,27 +85,27 @@ class Tokenizer:
         if joint:
             assert isinstance(vocab_size, int)
             model = learner.learn(lambda: itertools.chain(select(0), select(1)), "joint", vocab_size)
-            tokenizer = cls(model, model, joint=True)
+            tokenizer = cls(model, model, joint=True, normalization=normalization)
         else:
             sizes = (vocab_size, vocab_size) if isinstance(vocab_size, int) else vocab_size
             models = [
                 learner.learn(partial(select, side), name, sizes[side])
                 for side, name in enumerate(("source", "target"))
             ]
-            tokenizer = cls(models[0], models[1], joint=False)
+            tokenizer = cls(models[0], models[1], joint=False, normalization=normalization)
         tokenizer.save(folder)
         return tokenizer
 
     @classmethod
-    def load(cls, folder: Path) -> "Tokenizer":
-        """Read what `save` wrote; raises DataError if the models are missing or damaged."""
+    def load(cls, folder: Path, normalization: Normalization) -> "Tokenizer":
+        """Read what `save` wrote, which is all but the normalization; raises DataError if the models are missing or damaged."""
         joint = (folder / "joint.model").exists()
         paths = [folder / "joint.model"] if joint else [folder / "source.model", folder / "target.model"]
         try:
             models = [path.read_bytes() for path in paths]
             for model in models:
                 tokenizer_file.check(model)
-            return cls(models[0], models[-1], joint=joint)
+            return cls(models[0], models[-1], joint=joint, normalization=normalization)
         except (OSError, RuntimeError, ValueError) as error:
             hint = "the folder must hold joint.model, or source.model and target.model, whole"
             raise DataError(f"cannot read the SentencePiece model of {folder}: {error}", hint) from error
@@ -120,11 +131,14 @@ class Tokenizer:
 
     def encode_source(self, lines: Sequence[str]) -> list[list[int]]:
         """The ids of each source sentence, EOS last."""
-        return _encode(self._source, lines)
+        return _encode(self._source, self._normalize(lines))
 
     def encode_target(self, lines: Sequence[str]) -> list[list[int]]:
         """The ids of each target sentence, EOS last."""
-        return _encode(self._target, lines)
+        return _encode(self._target, self._normalize(lines))
+
+    def _normalize(self, lines: Sequence[str]) -> Sequence[str]:
+        return [_normalize(line, self.normalization) for line in lines]
 
     def decode_target(self, ids: Iterable[Sequence[int]]) -> list[str]:
         """The text of each id sequence up to its EOS, always on one line.
@@ -162,6 +176,7 @@ class Tokenizer:
 
         `alpha` smooths the unigram model's distribution (Kudo 2018) or is BPE's merge dropout (Provilkov et al. 2020).
         """
+        source, target = self._normalize(source), self._normalize(target)
         return _in_fresh_thread(
             seed, lambda: (_encode(self._source, source, alpha), _encode(self._target, target, alpha))
         )
@@ -182,6 +197,16 @@ def _encode(
     for ids in encoded:
         ids.append(EOS)
     return encoded
+
+
+def _normalize(text: str, form: Normalization) -> str:
+    match form:
+        case "none":
+            return text
+        case "nfc":
+            return unicodedata.normalize("NFC", text)
+        case "nfkc":
+            return unicodedata.normalize("NFKC", text)
 
 
 def _unicode(line: str) -> str:

@@ -1,8 +1,11 @@
 """What is said about the corpora of a run."""
 
+import unicodedata
 from pathlib import Path
 
-from seq2attn.build.corpora import Corpora, hash_sources, load_corpora
+import pytest
+
+from seq2attn.build.corpora import Corpora, hash_sources, load_corpora, resolve_normalization
 from tests.tiny import WORDS, tiny, write_corpus
 
 
@@ -32,3 +35,34 @@ def test_validation_that_is_the_training_text_is_said(tmp_path: Path) -> None:
     write_corpus(tmp_path)
     *_, note = load(tmp_path, f"data.validation={tmp_path}/train").notes
     assert note.startswith(f"{tmp_path}/train: 120 of 120 pairs are training pairs too: ")
+
+
+COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "é ü ñ") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize(
+    ("sentences", "asked", "form", "is_alike"),
+    [
+        ([COMPOSED] * 2, "auto", "nfc", True),
+        ([COMPOSED, DECOMPOSED], "auto", "none", False),
+        ([COMPOSED, DECOMPOSED], "nfc", "nfc", True),
+        ([COMPOSED] * 2, "none", "none", False),
+        (["\ufb01n é ü ñ"] * 2, "nfkc", "nfkc", True),
+    ],
+)
+def test_text_is_normalized_as_the_config_says(
+    tmp_path: Path, sentences: list[str], asked: str, form: str, is_alike: bool
+) -> None:
+    write(tmp_path, "train", [*sentences, *(" ".join(WORDS[number:]) for number in range(9))])
+    write(tmp_path, "validation", [DECOMPOSED])
+    settings = ("data.vocab_size=295", "data.tokenizer={type: bpe, byte_fallback: true}")
+    config = tiny(tmp_path, *settings, f"data.normalization={asked}")
+    fingerprints = hash_sources(config)
+    corpora = load_corpora(config, fingerprints)
+    assert corpora.tokenizer.normalization == form
+    assert resolve_normalization(config, fingerprints).data.normalization == form
+    composed, decomposed = corpora.tokenizer.encode_source([COMPOSED, DECOMPOSED])
+    assert (composed == decomposed) == is_alike
+    assert list(corpora.validation.target) == [f"de {DECOMPOSED}"]  # a reference stays as it is
+    mixed = any("not in Unicode's normalization form C" in note for note in corpora.notes)
+    assert mixed == (form == "none" and DECOMPOSED in sentences)

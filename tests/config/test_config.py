@@ -64,6 +64,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
                 "character_coverage": 1.0,
                 "sampling": None,
             },
+            "normalization": "auto",
             "max_length": 250,
         },
         "model": {

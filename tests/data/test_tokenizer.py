@@ -163,7 +163,7 @@ def test_only_joint_vocabularies_share_their_ids(tmp_path: Path) -> None:
 def test_a_saved_tokenizer_loads_as_it_was(tmp_path: Path, joint: bool) -> None:
     trained = train(tmp_path / "first", joint=joint, vocab_size=300 if joint else 285)
     trained.save(tmp_path / "copy")
-    loaded = Tokenizer.load(tmp_path / "copy")
+    loaded = Tokenizer.load(tmp_path / "copy", "none")
     assert loaded.fingerprint == trained.fingerprint
     assert loaded.joint == joint
     assert loaded.encode_target(GERMAN[:3]) == trained.encode_target(GERMAN[:3])
@@ -171,7 +171,7 @@ def test_a_saved_tokenizer_loads_as_it_was(tmp_path: Path, joint: bool) -> None:
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=re.escape(str(tmp_path))):
-        Tokenizer.load(tmp_path)
+        Tokenizer.load(tmp_path, "none")
 
 
 @pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
@@ -244,7 +244,7 @@ def test_sampling_is_the_same_in_every_process(tmp_path: Path) -> None:
     train(tmp_path)
     script = (
         "import sys; from pathlib import Path; from seq2attn.data.tokenizer import Tokenizer\n"
-        "print(Tokenizer.load(Path(sys.argv[1])).sample(['a small dog runs'] * 20, [], seed=1, alpha=0.1))"
+        "print(Tokenizer.load(Path(sys.argv[1]), 'none').sample(['a small dog runs'] * 20, [], seed=1, alpha=0.1))"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     first, second = (
