@@ -17,8 +17,10 @@ from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.corpus import EQUAL, Corpus, describe_dropped, load_corpus, read_cached_hashes
 from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
 from seq2attn.data.overlap import count_repeated, count_shared
-from seq2attn.data.tokenizer import Normalization, Tokenizer
+from seq2attn.data.tokenizer import Normalization, Tokenizer, count_least
 from seq2attn.errors import DataError
+
+_LONGEST_VALIDATION = 10  # times data.max_length: time and memory of a pair grow with the square of its length
 
 
 class PlannedEpoch(Sequence[Batch]):
@@ -136,7 +138,7 @@ def load_corpora(
         )
         if note
     ]
-    encoded_validation = encode_corpus(validation, tokenizer, max_length=None)
+    encoded_validation = _encode_validation(config, validation, tokenizer)
     if "learned" in {getattr(part, "positions", None) for part in (config.model.encoder, config.model.decoder)}:
         lengths = np.maximum(encoded_validation.source_lengths, encoded_validation.target_lengths)
         learned = f"positions are learned up to data.max_length: {data.max_length}"
@@ -150,6 +152,19 @@ def load_corpora(
             lengths = encoded_validation.source_lengths
             _check_lengths(validation, lengths, longest, scored, f"raise {key}.score.max_source")
     return Corpora(train, validation, tokenizer, encoded, encoded_validation, notes)
+
+
+def _encode_validation(config: Config, validation: Corpus, tokenizer: Tokenizer) -> EncodedCorpus:
+    """All pairs, whatever their length. Raises DataError for a line so long that validation would not come to an end."""
+    longest = max(config.training.batch_tokens, _LONGEST_VALIDATION * config.data.max_length)
+    hint = "split or delete the line, or raise data.max_length"
+    for index, pair in enumerate(zip(validation.source, validation.target, strict=True)):
+        if max(map(count_least, pair)) > longest:
+            raise DataError(f"{validation.locate(index)}: a line of {max(map(len, pair)):,} characters", hint)
+    encoded = encode_corpus(validation, tokenizer, max_length=None)
+    lengths = np.maximum(encoded.source_lengths, encoded.target_lengths)
+    _check_lengths(validation, lengths, longest, f"validation takes {longest:,} at most", hint)
+    return encoded
 
 
 def _describe_flawed(train: Corpus) -> str:

@@ -214,9 +214,14 @@ def _unicode(line: str) -> str:
     return line if line.isascii() else line.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def count_least(line: str) -> int:
+    """The fewest subwords, end of sentence included, that any vocabulary can make of a line: a quick lower bound."""
+    return -(-(len(line) - line.count(" ")) // _PIECE) + 1
+
+
 def _can_be_learned(line: str, algorithm: str, max_length: int | None) -> bool:
     """Whether a line may be within `max_length` subwords, whatever is learned, and has no word that BPE fails on."""
-    if max_length is not None and len(line) - line.count(" ") > _PIECE * (max_length - 1):
+    if max_length is not None and count_least(line) > max_length:
         return False
     return algorithm != "bpe" or len(line) <= _WORD or max(map(len, line.split(" "))) <= _WORD
 

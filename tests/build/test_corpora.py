@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from seq2attn.build.corpora import Corpora, hash_sources, load_corpora, resolve_normalization
+from seq2attn.errors import DataError
 from tests.tiny import WORDS, tiny, write_corpus
 
 
@@ -66,3 +67,11 @@ def test_text_is_normalized_as_the_config_says(
     assert list(corpora.validation.target) == [f"de {DECOMPOSED}"]  # a reference stays as it is
     mixed = any("not in Unicode's normalization form C" in note for note in corpora.notes)
     assert mixed == (form == "none" and DECOMPOSED in sentences)
+
+
+@pytest.mark.parametrize("line", ["x" * 878_000, "ka " * 9000])
+def test_a_validation_line_without_end_is_refused(tmp_path: Path, line: str) -> None:
+    write_corpus(tmp_path)
+    write(tmp_path, "validation", ["ka", line])
+    with pytest.raises(DataError, match=rf"^{tmp_path}/validation.en:2: "):
+        load(tmp_path)
