@@ -196,7 +196,7 @@ def main() -> None:
     systems = load_systems(arguments.config or CONFIGS)
     precisions = arguments.precision or list(dict.fromkeys(["fp32", machine.resolve_precision("auto", CPU)]))
     first = next(iter(systems.values()))
-    vocabulary = first.data.vocab_size
+    vocabulary = first.data.vocab_sizes[0]
     batches = draw_batches(first, vocabulary)[: WARM_UP + arguments.updates]
     rows = []
     for precision in precisions:

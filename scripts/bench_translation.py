@@ -50,7 +50,7 @@ class Competitor:
 def make_ours(name: str, config: Config, source: Tensor, length: int) -> list[Competitor]:
     """The system of `config`, searched as `seq2attn translate` does."""
     torch.manual_seed(config.seed)
-    size = config.data.vocab_size
+    size = config.data.vocab_sizes[0]
     model = build_seq2seq(config.model, source_size=size, target_size=size, max_length=config.data.max_length).eval()
     with torch.no_grad():
         model.bias[EOS] = -torch.inf
@@ -65,7 +65,7 @@ def make_ours(name: str, config: Config, source: Tensor, length: int) -> list[Co
 def make_peer(config: Config, source: Tensor, length: int) -> list[Competitor]:
     """MarianMT of the size of `config`."""
     torch.manual_seed(config.seed)
-    model = marian(config.model, config.data.vocab_size).eval()
+    model = marian(config.model, config.data.vocab_sizes[0]).eval()
     mask = torch.ones_like(source)
 
     def translate(beam: int) -> Callable[[], object]:
@@ -123,7 +123,7 @@ def main() -> None:
     machine.set_up_torch(arguments.threads)
     systems = load_systems(arguments.config or CONFIGS)
     torch.manual_seed(1)
-    vocabulary = min(config.data.vocab_size for config in systems.values())
+    vocabulary = min(config.data.vocab_sizes[0] for config in systems.values())
     source = torch.randint(EOS + 1, vocabulary, (arguments.sentences, arguments.length))
     competitors = [
         competitor

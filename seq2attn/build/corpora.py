@@ -11,12 +11,16 @@ import numpy as np
 
 from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
 from seq2attn.config.config import Config
+from seq2attn.config.data import HuggingFaceConfig
 from seq2attn.data.batches import Batch, plan
 from seq2attn.data.cache import build_once, cache_folder
-from seq2attn.data.corpus import Corpus, describe_dropped, load_corpus
+from seq2attn.data.corpus import EQUAL, Corpus, describe_dropped, load_corpus, read_cached_hashes
 from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
-from seq2attn.data.tokenizer import Tokenizer
+from seq2attn.data.overlap import count_repeated, count_shared
+from seq2attn.data.tokenizer import Normalization, Tokenizer, count_least
 from seq2attn.errors import DataError
+
+_LONGEST_VALIDATION = 10  # times data.max_length: time and memory of a pair grow with the square of its length
 
 
 class PlannedEpoch(Sequence[Batch]):
@@ -86,6 +90,31 @@ def hash_sources(config: Config) -> dict[TrainingRole, str]:
     return {role: build_source(config, role).fingerprint() for role in TRAINING_ROLES}
 
 
+def load_split(config: Config, role: TrainingRole, fingerprint: str) -> Corpus:
+    """The pairs of one source, cleaned if they are for training. `fingerprint` is the source's."""
+    return load_corpus(
+        build_source(config, role),
+        clean=role == "train",
+        fingerprint=fingerprint,
+        keep_equal=config.data.keep_equal,
+    )
+
+
+def load_training_hashes(config: Config, fingerprint: str) -> np.ndarray | None:
+    """The hashes of a run's training pairs (see data/overlap.py); `fingerprint` is that of their source.
+
+    None if they are neither in the cache nor in the place that the config names. Never asks the hub.
+    """
+    cached = read_cached_hashes(clean=True, fingerprint=fingerprint, keep_equal=config.data.keep_equal)
+    if cached is not None or isinstance(config.data.train, HuggingFaceConfig):
+        return cached
+    try:
+        unchanged = build_source(config, "train").fingerprint() == fingerprint
+        return load_split(config, "train", fingerprint).hashes if unchanged else None
+    except DataError:
+        return None
+
+
 def load_corpora(
     config: Config, fingerprints: Mapping[TrainingRole, str], tokenizer: Tokenizer | None = None
 ) -> Corpora:
@@ -95,21 +124,21 @@ def load_corpora(
     text. Raises DataError if a source cannot be read or a pair is longer than the model can take.
     """
     data = config.data
-    train, validation = (
-        load_corpus(build_source(config, role), clean=role == "train", fingerprint=fingerprints[role])
-        for role in TRAINING_ROLES
-    )
-    tokenizer = tokenizer or _learn_tokenizer(config, train)
+    train, validation = (load_split(config, role, fingerprints[role]) for role in TRAINING_ROLES)
+    tokenizer = tokenizer or _learn_tokenizer(config, train, _choose_normalization(config, train))
     encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
     notes = [
-        f"{what}: {text}"
-        for what, text in (
-            (train.name, describe_dropped(train.dropped, train.first)),
-            (train.name, describe_dropped(encoded.dropped, encoded.first)),
+        f"{corpus.name}: {note}"
+        for corpus, note in (
+            (train, _describe_flawed(train)),
+            (train, describe_dropped(encoded.dropped, encoded.first)),
+            (train, _describe_repeated(train)),
+            (train, _describe_forms(train, tokenizer.normalization)),
+            (validation, _describe_shared(validation, train)),
         )
-        if text
+        if note
     ]
-    encoded_validation = encode_corpus(validation, tokenizer, max_length=None)
+    encoded_validation = _encode_validation(config, validation, tokenizer)
     if "learned" in {getattr(part, "positions", None) for part in (config.model.encoder, config.model.decoder)}:
         lengths = np.maximum(encoded_validation.source_lengths, encoded_validation.target_lengths)
         learned = f"positions are learned up to data.max_length: {data.max_length}"
@@ -125,6 +154,35 @@ def load_corpora(
     return Corpora(train, validation, tokenizer, encoded, encoded_validation, notes)
 
 
+def _encode_validation(config: Config, validation: Corpus, tokenizer: Tokenizer) -> EncodedCorpus:
+    """All pairs, whatever their length. Raises DataError for a line so long that validation would not come to an end."""
+    longest = max(config.training.batch_tokens, _LONGEST_VALIDATION * config.data.max_length)
+    hint = "split or delete the line, or raise data.max_length"
+    for index, pair in enumerate(zip(validation.source, validation.target, strict=True)):
+        if max(map(count_least, pair)) > longest:
+            raise DataError(f"{validation.locate(index)}: a line of {max(map(len, pair)):,} characters", hint)
+    encoded = encode_corpus(validation, tokenizer, max_length=None)
+    lengths = np.maximum(encoded.source_lengths, encoded.target_lengths)
+    _check_lengths(validation, lengths, longest, f"validation takes {longest:,} at most", hint)
+    return encoded
+
+
+def _describe_flawed(train: Corpus) -> str:
+    hint = "; data.keep_equal: true keeps those with source = target" if EQUAL in train.dropped else ""
+    return describe_dropped(train.dropped, train.first) + hint
+
+
+def _describe_repeated(train: Corpus) -> str:
+    repeated = count_repeated(train.hashes)
+    return f"{repeated:,} of {len(train.source):,} pairs repeat an earlier one" if repeated else ""
+
+
+def _describe_shared(validation: Corpus, train: Corpus) -> str:
+    shared = count_shared(validation.hashes, train.hashes)
+    hint = "its scores also show what was learned by heart, and choose the checkpoint by it"
+    return f"{shared:,} of {len(validation.source):,} pairs are training pairs too: {hint}" if shared else ""
+
+
 def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, hint: str) -> None:
     """Raises DataError for the first pair that is longer than the model can take."""
     if lengths.max() > longest:
@@ -132,11 +190,35 @@ def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, 
         raise DataError(f"{corpus.locate(pair)}: {lengths[pair]} subwords, but {why}", hint)
 
 
-def _learn_tokenizer(config: Config, train: Corpus) -> Tokenizer:
+def resolve_normalization(config: Config, fingerprints: Mapping[TrainingRole, str]) -> Config:
+    """`config` with `data.normalization: auto` resolved: nfc if all training text is in that form, else none."""
+    if config.data.normalization != "auto":
+        return config
+    train = load_split(config, "train", fingerprints["train"])
+    return config.resolve_normalization(_choose_normalization(config, train))
+
+
+def _choose_normalization(config: Config, train: Corpus) -> Normalization:
+    if config.data.normalization != "auto":
+        return config.data.normalization
+    return "none" if train.not_nfc else "nfc"
+
+
+def _describe_forms(train: Corpus, normalization: Normalization) -> str:
+    if not train.not_nfc or normalization != "none":
+        return ""
+    return (
+        f"{train.not_nfc:,} sentences are not in Unicode's normalization form C, so that what looks alike may be other "
+        "subwords; data.normalization: nfc makes it the same, here and in what is translated"
+    )
+
+
+def _learn_tokenizer(config: Config, train: Corpus, normalization: Normalization) -> Tokenizer:
     section = config.data.tokenizer
     learner = f"sentencepiece {version('sentencepiece')}"
     unsampled = section.model_copy(update={"sampling": None})
     key = f"{learner} {train.fingerprint} {config.data.vocab_size} {config.data.max_length} {unsampled}"
+    key += f" {normalization}" if train.is_changed_by(normalization) else ""
     learn = partial(
         Tokenizer.train,
         train.source,
@@ -147,6 +229,7 @@ def _learn_tokenizer(config: Config, train: Corpus) -> Tokenizer:
         byte_fallback=section.byte_fallback,
         character_coverage=section.character_coverage,
         max_length=config.data.max_length,
+        normalization=normalization,
     )
     folder = cache_folder() / "tokenizers" / hashlib.sha256(key.encode()).hexdigest()
 
@@ -154,7 +237,7 @@ def _learn_tokenizer(config: Config, train: Corpus) -> Tokenizer:
         learn(folder=aside)
 
     build_once(folder, write)
-    return Tokenizer.load(folder)
+    return Tokenizer.load(folder, normalization)
 
 
 def _plan(encoded: EncodedCorpus, batch_tokens: int, seed: int, epoch: int) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2attn.cli.options import AsJson, Beam, Device, LengthPenalty, RunOrModel, Threads
+from seq2attn.cli.options import AsJson, Beam, Device, LengthPenalty, RunOrModel, Test, Threads
 from seq2attn.cli.output import check_output, open_output
 from seq2attn.errors import UsageError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     model: RunOrModel,
-    test: Annotated[str, typer.Option(metavar="PREFIX", help="Test files PREFIX.SOURCE and PREFIX.TARGET.")],
+    test: Test = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the translations here.")] = None,
     as_json: AsJson = False,
     beam: Beam = None,
@@ -40,11 +40,12 @@ def evaluate(
     """Print BLEU, chrF2 and TER with their signatures, BLEU by source length and, if asked, BLEU under source noise."""
     from dataclasses import replace
 
+    from seq2attn.build.data import choose_test_source
     from seq2attn.build.evaluation import build_bleu
-    from seq2attn.data.sources import TextFiles
     from seq2attn.inference.evaluate import evaluate as run_evaluation
     from seq2attn.inference.model import load
     from seq2attn.machine import set_up_torch
+    from seq2attn.runs.overlap import describe_known_pairs
 
     if output is not None:
         check_output(output)
@@ -55,7 +56,12 @@ def evaluate(
     bleu = replace(bleu, lowercase=bleu.lowercase if lowercase is None else lowercase)
     bleu = replace(bleu, tokenize=bleu.tokenize if tokenize is None else tokenize)
     bleu.metric()  # a tokenizer that cannot be used shows before the test set is read
-    pairs = list(TextFiles(test, loaded.config.data.source, loaded.config.data.target).pairs())
+    source = choose_test_source(loaded.config, test)
+    if source is None:
+        raise UsageError(f"{model}: its config has no data.test", "name a test set with --test")
+    pairs = list(source.pairs())
+    if note := describe_known_pairs(model, [(pair.source, pair.target) for pair in pairs]):
+        typer.echo(note, err=True)
     evaluation = run_evaluation(
         loaded,
         [pair.source for pair in pairs],

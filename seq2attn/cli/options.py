@@ -13,7 +13,12 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Systems to train at a time, which share the threads.")]
 Test = Annotated[
-    str | None, typer.Option(metavar="PREFIX", help="Test files PREFIX.SOURCE and PREFIX.TARGET; else data.test.")
+    str | None,
+    typer.Option(
+        metavar="PREFIX",
+        help="Test set: PREFIX for PREFIX.SOURCE and PREFIX.TARGET, tsv:FILE, jsonl:FILE, huggingface:PATH[:SPLIT], or "
+        "{type: …} as in a config; else data.test.",
+    ),
 ]
 Beam = Annotated[
     int | None,

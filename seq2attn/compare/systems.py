@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seq2attn.build.data import build_test_source
+from seq2attn.build.data import build_named_source, build_test_source
 from seq2attn.config.config import Config, differences
 from seq2attn.config.load import load_config
-from seq2attn.data.sources import Source, TextFiles
+from seq2attn.data.sources import Source
 from seq2attn.errors import UsageError
 from seq2attn.runs.directory import Run
 
@@ -135,24 +135,25 @@ def choose_baseline(systems: Sequence[System], wanted: str | None) -> str:
     return names[wanted]
 
 
-def choose_test(systems: Sequence[System], prefix: str | None) -> Source:
-    """The test set of all systems: the files of `prefix`, else data.test, which all configs must have in common.
+def choose_test(systems: Sequence[System], text: str | None) -> Source:
+    """The test set of all systems: the one that `text` names, else data.test, which all configs must have in common.
 
+    `text` is what the option --test takes.
     Raises UsageError if the systems differ in what BLEU depends on: languages, test set, case or tokenizer.
     """
     _check_comparable(systems)
-    if prefix is not None:
-        return TextFiles(prefix, systems[0].config.data.source, systems[0].config.data.target)
+    if text is not None:
+        return build_named_source(systems[0].config, text)
     chosen: Source | None = None
     for system in systems:
         source = build_test_source(system.config)
         if source is None:
             message = f"{system.name} has no data.test"
-            raise UsageError(message, "name a test set with --test PREFIX or --set data.test=PREFIX")
+            raise UsageError(message, "name a test set with --test, or --set data.test=PREFIX")
         if chosen is not None and source != chosen:
             raise UsageError(
                 f"{systems[0].name} and {system.name} have different test sets in data.test",
-                "name one for all with --test PREFIX",
+                "name one for all with --test",
             )
         chosen = source
     assert chosen is not None  # there is a system

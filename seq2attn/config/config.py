@@ -61,6 +61,12 @@ class Config(Section):
             raise PydanticCustomError("combination", "{summary}", {"summary": summary, "problems": problems})
         return self
 
+    def resolve_normalization(self, form: str) -> "Config":
+        """The config with `form` in place of `data.normalization: auto`."""
+        if self.data.normalization != "auto":
+            return self
+        return self.model_copy(update={"data": self.data.model_copy(update={"normalization": form})})
+
     @property
     def longest_source(self) -> int | None:
         """The most subwords, end of sentence included, that the model can read; None: any number."""

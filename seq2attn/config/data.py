@@ -2,21 +2,32 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from seq2attn.config.section import Section, Variant
 
 Language = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 DEFAULT_MAX_LENGTH = 250
+VocabularySize = Annotated[int, Field(ge=8, le=1_000_000)]
+VocabularySizes = Annotated[tuple[VocabularySize, VocabularySize], Field(strict=False)]  # YAML has lists
 Column = Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_length=1)]
 
 
 class TextConfig(Section):
-    """Text in two files, line by line: PREFIX.en and PREFIX.de, plain or .gz."""
+    """Text in two files, line by line, plain or .gz: a prefix for both, or the names of both."""
 
     type: Literal["text"] = "text"
-    prefix: str = Field(
-        min_length=1, description="data/train for data/train.en and data/train.de", examples=["data/train"]
+    prefix: str | None = Field(
+        default=None,
+        min_length=1,
+        description="data/train for data/train.en and data/train.de; null: source and target name the files",
+        examples=["data/train"],
+    )
+    source: str | None = Field(
+        default=None, min_length=1, description="The file translated from; null: by prefix", examples=["en/train.txt"]
+    )
+    target: str | None = Field(
+        default=None, min_length=1, description="The file translated into; null: by prefix", examples=["de/train.txt"]
     )
 
 
@@ -92,6 +103,10 @@ class TokenizerConfig(Section):
     )
 
 
+def _count_sizes(value: object) -> Literal["one", "two"]:
+    return "two" if isinstance(value, list | tuple) else "one"
+
+
 class DataConfig(Section):
     """Languages, sources of pairs, and vocabulary."""
 
@@ -106,11 +121,23 @@ class DataConfig(Section):
     test: SourceSection | None = Field(
         default=None, description="Pairs that `compare` and `evaluate` score; null: none"
     )
-    vocab_size: int = Field(
-        default=8000, ge=8, le=1_000_000, description="Subwords of the vocabulary; of each one, if there are two"
+    keep_equal: bool = Field(
+        default=False,
+        description="Train also on pairs with equal sides, as correction data has them; else they are dropped and counted",
+    )
+    vocab_size: Annotated[
+        Annotated[VocabularySize, Tag("one")] | Annotated[VocabularySizes, Tag("two")],
+        Discriminator(_count_sizes),
+    ] = Field(
+        default=8000, description="Subwords of the vocabulary; of each one, or [source, target], if there are two"
     )
     tokenizer: Annotated[TokenizerConfig, Variant(default="unigram")] = Field(
         default=TokenizerConfig(), description="How text becomes subwords"
+    )
+    normalization: Literal["auto", "none", "nfc", "nfkc"] = Field(
+        default="auto",
+        description="Unicode normalization form of all text that the model reads or learns to write, references aside; "
+        "auto: nfc if the training text is in it, else none; resolved once and saved in the run",
     )
     max_length: int = Field(
         default=DEFAULT_MAX_LENGTH,
@@ -130,6 +157,18 @@ class DataConfig(Section):
             for role in ("train", "validation", "test")
             if isinstance(value.get(role), dict)
         }
+
+    @property
+    def form(self) -> Literal["none", "nfc", "nfkc"]:
+        """The normalization of a run or a model, where it is resolved."""
+        if self.normalization == "auto":
+            raise ValueError("data.normalization is not resolved")
+        return self.normalization
+
+    @property
+    def vocab_sizes(self) -> tuple[int, int]:
+        """Those of source and target."""
+        return self.vocab_size if isinstance(self.vocab_size, tuple) else (self.vocab_size, self.vocab_size)
 
 
 def _fill_in(section: dict[str, Any], role: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def _find(details: ErrorDetails, tree: Located) -> Iterator[_Finding]:
     path, field, owners = _locate(details["loc"])
     if path and isinstance(tree.at(path[:-1]).value, str):  # a bare string that stands for a section
         path = path[:-1]
+        field = field and FieldInfo(annotation=field.annotation, examples=field.examples)  # here it has no default
     written = _get(tree, path)
     if kind == "extra_forbidden":
         hint, suggested = _key_hint(path, owners)

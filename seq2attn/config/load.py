@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from seq2attn.config.config import Config
+from seq2attn.config.config import Config, to_yaml
 from seq2attn.config.explain import explain
 from seq2attn.config.old_keys import rename_key, rename_keys
 from seq2attn.config.overlays import assign, overlay
@@ -30,17 +30,26 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def load_complete_config(file: Path) -> Config:
-    """The config in the file `file` of a model folder, which may not extend another file. Raises ConfigError."""
+    """The config in the file `file` of a model folder, which may not extend another file. Raises ConfigError.
+
+    One that leaves the normalization open is of version 0.1.0, which had none.
+    """
     tree = _read_mapping(file, "")
     if "extends" in tree.value:
         origin = tree.value["extends"].origin
         raise ConfigError(f"{origin}: a model's config cannot extend another file", "export the model again")
-    return _validate(tree, file)
+    return _validate(tree, file).resolve_normalization("none")
 
 
 def parse_config(text: str) -> Config:
     """The config in a YAML text that extends nothing, as `to_yaml` writes it. Raises ConfigError."""
     return _validate(parse(text, "config"), Path("config"))
+
+
+def replace_value(config: Config, path: tuple[str, ...], text: str, place: str) -> Config:
+    """`config` with the YAML value `text` at `path`. Raises ConfigError, which names `place`."""
+    tree = parse(to_yaml(config), "config")
+    return _validate(assign(tree, path, parse(text, place, Origin(place))), Path("config"))
 
 
 def _find_shipped(path: Path, name: str) -> Path:

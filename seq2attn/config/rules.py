@@ -18,8 +18,6 @@ from seq2attn.config.model import (
 )
 from seq2attn.config.training import TrainingConfig
 
-BYTE_PIECES = 4 + 256  # ids of a vocabulary that are no subwords: the special tokens and the bytes
-
 
 def find_problems(data: DataConfig, model: ModelConfig, training: TrainingConfig) -> Iterator[Problem]:
     """Every combination of legal values that is illegal."""
@@ -70,7 +68,9 @@ def _site(model: ModelConfig, key: str, section: AttentionConfig) -> AttentionSi
 def _check_data(data: DataConfig) -> Iterator[Problem]:
     sources: dict[str, SourceConfig | None] = {"train": data.train, "validation": data.validation, "test": data.test}
     for role, source in sources.items():
-        if isinstance(source, TextConfig) and data.source == data.target:
+        if isinstance(source, TextConfig):
+            yield from _check_text(f"data.{role}", source)
+        if isinstance(source, TextConfig) and source.prefix is not None and data.source == data.target:
             yield Problem(
                 "data.target",
                 data.target,
@@ -87,13 +87,31 @@ def _check_data(data: DataConfig) -> Iterator[Problem]:
                 f"use {legal}",
             )
             break
-    if data.tokenizer.byte_fallback and data.vocab_size <= BYTE_PIECES:
+    if isinstance(data.vocab_size, tuple) and data.tokenizer.joint:
         yield Problem(
             "data.vocab_size",
-            data.vocab_size,
-            f"leaves nothing for subwords: bytes and special ids take {BYTE_PIECES}",
-            f"use at least {BYTE_PIECES + 100}, or set data.tokenizer.byte_fallback to false",
+            list(data.vocab_size),
+            "is two sizes, but there is one vocabulary for both languages: data.tokenizer.joint is true",
+            "use one number, or set data.tokenizer.joint to false",
         )
+
+
+def _check_text(key: str, text: TextConfig) -> Iterator[Problem]:
+    """A prefix, or two different files."""
+    files = {"source": text.source, "target": text.target}
+    given = {side: file for side, file in files.items() if file is not None}
+    if text.prefix is not None and given:
+        reason = f"cannot stand beside {key}.{' and '.join(given)}"
+        yield Problem(f"{key}.prefix", text.prefix, reason, "leave out prefix, or set it to null")
+    elif text.prefix is None and not given:
+        hint = "add `prefix: data/train`, or `source: FILE` and `target: FILE`"
+        yield Problem(key, "of type text", "names no files", hint)
+    elif len(given) == 1:
+        [(side, file)] = given.items()
+        missing = "target" if side == "source" else "source"
+        yield Problem(f"{key}.{side}", file, f"has no {key}.{missing} beside it", f"add `{missing}: FILE`")
+    elif text.prefix is None and text.source == text.target:
+        yield Problem(f"{key}.target", text.target, f"is {key}.source too", "use the file of the translations")
 
 
 def _check_encoder(model: ModelConfig) -> Iterator[Problem]:

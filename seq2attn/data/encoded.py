@@ -81,7 +81,8 @@ def encode_corpus(corpus: Corpus, tokenizer: Tokenizer, *, max_length: int | Non
     Pairs with more than `max_length` subwords on a side, EOS included, are left out and counted (for training); None
     keeps every pair (for validation). Raises DataError if no pair is left.
     """
-    key = f"{_FORMAT} {corpus.fingerprint} {tokenizer.fingerprint} {max_length}"
+    form = f" {tokenizer.normalization}" if corpus.is_changed_by(tokenizer.normalization) else ""
+    key = f"{_FORMAT} {corpus.fingerprint} {tokenizer.fingerprint} {max_length}{form}"
     fingerprint = hashlib.sha256(key.encode()).hexdigest()
     folder = cache_folder() / "encodings" / fingerprint
     build_once(folder, lambda aside: _write(aside, corpus, tokenizer, max_length))

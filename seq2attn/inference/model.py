@@ -166,7 +166,7 @@ def load(path: str | Path, device: str = "auto") -> Model:
     chosen = choose_device(device)
     check_files(folder)
     config = load_complete_config(folder / CONFIG)
-    tokenizer = Tokenizer.load(folder)
+    tokenizer = Tokenizer.load(folder, config.data.form)
     if tokenizer.joint != config.data.tokenizer.joint:
         raise DataError(f"{folder}: its SentencePiece models are not those of its config", "copy the model again")
     weights = folder / WEIGHTS

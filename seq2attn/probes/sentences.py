@@ -7,11 +7,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seq2attn.build.data import build_source, build_test_source
+from seq2attn.build.data import build_source, choose_test_source
 from seq2attn.build.evaluation import build_bleu
 from seq2attn.config.config import Config
 from seq2attn.data.files import is_blank
-from seq2attn.data.sources import Source, TextFiles
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import UsageError
 from seq2attn.inference.model import Model
@@ -49,25 +48,19 @@ def measure_quality(model: Model, pairs: Sequence[tuple[str, str]]) -> Quality:
     return Quality(bleu, right / len(pairs), str(metric.get_signature()))
 
 
-def choose_pairs(config: Config, prefix: str | None, count: int) -> list[tuple[str, str]]:
-    """`count` pairs spread evenly over a test set: the files of `prefix`, else data.test, else data.validation.
+def choose_pairs(config: Config, test: str | None, count: int) -> list[tuple[str, str]]:
+    """`count` pairs spread evenly over a test set: the one that --test names, else data.test, else data.validation.
 
     Raises DataError if files are missing, UsageError if no pair has words on both sides.
     """
-    source = _choose_source(config, prefix)
+    source = choose_test_source(config, test) or build_source(config, "validation")
     pairs = [
         (pair.source, pair.target) for pair in source.pairs() if not (is_blank(pair.source) or is_blank(pair.target))
     ]
     if not pairs:
-        raise UsageError(f"{source.name}: no pair with words on both sides", "name another set with --test PREFIX")
+        raise UsageError(f"{source.name}: no pair with words on both sides", "name another set with --test")
     step = max(1.0, len(pairs) / count)
     return [pairs[int(number * step)] for number in range(min(count, len(pairs)))]
-
-
-def _choose_source(config: Config, prefix: str | None) -> Source:
-    if prefix is not None:
-        return TextFiles(prefix, config.data.source, config.data.target)
-    return build_test_source(config) or build_source(config, "validation")
 
 
 def encode_pair(tokenizer: Tokenizer, pair: tuple[str, str]) -> tuple[Int[Tensor, "1 S"], Int[Tensor, "1 T"]]:

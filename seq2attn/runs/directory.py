@@ -41,7 +41,8 @@ class Run:
         """Read a run directory. Raises UsageError if there is none at `path`, or if it is damaged."""
         if not is_run(path):
             raise UsageError(f"{path}: not a run directory", "a run directory is what `seq2attn train --out` wrote")
-        run = cls(path, load_config(path / CONFIG), (path / MANIFEST).read_bytes())
+        config = load_config(path / CONFIG).resolve_normalization("none")  # open in version 0.1.0, which had none
+        run = cls(path, config, (path / MANIFEST).read_bytes())
         _ = run.manifest
         return run
 
@@ -70,7 +71,7 @@ class Run:
 
     def tokenizer(self) -> Tokenizer:
         """Load the vocabulary that its weights belong to."""
-        return Tokenizer.load(self.path / TOKENIZER)
+        return Tokenizer.load(self.path / TOKENIZER, self.config.data.form)
 
     def events(self) -> list[dict[str, Any]]:
         """Read the lines of metrics.jsonl."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from seq2attn import machine
-from seq2attn.build.corpora import hash_sources
+from seq2attn.build.corpora import hash_sources, resolve_normalization
 from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
 from seq2attn.config.config import Config, differences
 from seq2attn.data.sources_huggingface import HuggingFace
@@ -22,7 +22,8 @@ from seq2attn.runs.origin import Origin
 class OpenedRun:
     """A run that can be trained: where, on what device, by what config, and what is there already.
 
-    `config` has its precision resolved. `fingerprints` are those of the sources. `before` is the run that is in the folder,
+    `config` has its precision and its normalization resolved. `fingerprints` are those of the sources.
+    `before` is the run that is in the folder,
     None for a new one; `origin` what a new one begins with, None for fresh weights.
     """
 
@@ -63,13 +64,17 @@ def open_run(
     another config or text, or anything else.
     """
     before = None if overwrite else find_run(out)
+    if known := before or origin:
+        config = config.resolve_normalization(known.config.data.normalization)
     if origin is not None:
         origin.check_vocabulary(config)
         if before is not None and not origin.is_that_of(before):
             raise UsageError(f"{out}: holds a run that did not begin with {origin.path}", "choose another --out")
     config = _resolve(config, before, device)
     if before is None:
-        return OpenedRun(out, device, config, hash_sources(config), None, origin)
+        fingerprints = hash_sources(config)
+        config = resolve_normalization(config, fingerprints)
+        return OpenedRun(out, device, config, fingerprints, None, origin)
     changed = _list_differences(before.config, config)
     fingerprints = {} if changed else {role: _hash_for(before, config, role) for role in TRAINING_ROLES}
     changed += [

@@ -89,7 +89,7 @@ class Origin:
 
     def tokenizer(self) -> Tokenizer:
         """Load the vocabulary that the weights belong to."""
-        return Tokenizer.load(self.tokenizer_folder)
+        return Tokenizer.load(self.tokenizer_folder, self.config.data.form)
 
     def load_into(self, network: Seq2Seq) -> None:
         """Copy the weights. Raises DataError if they are those of another model."""
@@ -100,7 +100,7 @@ class Origin:
         changed = [
             text
             for text in differences(self.config, config)
-            if text.startswith(("data.vocab_size:", "data.tokenizer."))
+            if text.startswith(("data.vocab_size:", "data.tokenizer.", "data.normalization:"))
             and not text.startswith("data.tokenizer.sampling:")
         ]
         if changed:

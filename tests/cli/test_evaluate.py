@@ -1,6 +1,7 @@
 """`seq2attn evaluate`: the figures, as text and as JSON."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,3 +121,34 @@ def test_the_file_is_written_though_nobody_reads_the_figures(trained: Path, corp
     command = f"{sys.executable} -m seq2attn evaluate {trained} --test {corpus}/test -o {tmp_path}/out | true"
     subprocess.run(command, shell=True, check=True, stderr=subprocess.DEVNULL, timeout=120)
     assert (tmp_path / "out").read_text().count("\n") == 8
+
+
+def test_every_source_that_trains_can_be_tested(command: Command, trained: Path, corpus: Path, tmp_path: Path) -> None:
+    sides = [Path(f"{corpus}/test.{language}").read_text().splitlines() for language in ("en", "de")]
+    rows = list(zip(*sides, strict=True))
+    (tmp_path / "test.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in rows))
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps({"en": en, "de": de}) + "\n" for en, de in rows))
+    tests = [
+        corpus / "test",
+        f"tsv:{tmp_path}/test.tsv",
+        f"jsonl:{tmp_path}/test.jsonl",
+        f"huggingface:{tmp_path}/test.jsonl",
+        f"{{type: text, source: {corpus}/test.en, target: {corpus}/test.de}}",
+    ]
+    outputs = [command("evaluate", trained, "--test", test, "--beam", 1) for test in tests]
+    assert [done.code for done in outputs] == [0] * len(tests)
+    assert len({done.out for done in outputs}) == 1
+
+
+def test_test_pairs_of_the_training_text_are_warned_of(
+    command: Command, trained: Path, corpus: Path, tmp_path: Path
+) -> None:
+    for language in ("en", "de"):
+        known = (corpus / f"train.{language}").read_text().splitlines()[:3]
+        (tmp_path / f"test.{language}").write_text("\n".join([*known, "ka", ""]))
+    known_test = ("--test", tmp_path / "test", "--beam", 1)
+    assert "warning: 3 of 4 test pairs are in the training text" in command("evaluate", trained, *known_test).err
+    assert "warning: 3 of 4" in command("evaluate", trained / "model", *known_test).err
+    assert command("evaluate", trained, "--test", corpus / "test", "--beam", 1).err == ""
+    alone = shutil.copytree(trained / "model", tmp_path / "model")
+    assert "a model folder does not tell" in command("evaluate", alone, *known_test).err

@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from seq2attn.data.stream import read_windows
-from seq2attn.data.tokenizer import _vocabulary_error
 from seq2attn.errors import DataError, UsageError
 from seq2attn.evaluation import bleu
 from seq2attn.inference.files import CHECKSUMS, CONFIG, WEIGHTS
@@ -75,7 +74,7 @@ FILES: dict[str, tuple[Callable[[Path], None] | None, tuple[str, ...], str, str]
         _blank,
         ("probe", "attention", "{trained}", "--test", "{tmp}/blank"),
         "{tmp}/blank: no pair with words on both sides",
-        "name another set with --test PREFIX",
+        "name another set with --test",
     ),
 }
 
@@ -216,12 +215,6 @@ def test_message_of_a_tokenizer_of_bleu_that_fails(
     monkeypatch.setattr(bleu, "BLEU", Failing)
     arguments = ("evaluate", places["trained"], "--test", places["corpus"] / "test", "--tokenize", "spm")
     assert refused(command, *arguments) == (says, "see --tokenize")
-
-
-def test_message_of_a_vocabulary_that_cannot_be_learned_for_another_reason() -> None:
-    error = _vocabulary_error("out of luck", "joint", 100)
-    assert error.message == "SentencePiece cannot learn from the joint training text: out of luck"
-    assert error.hint == "check data.train"
 
 
 @pytest.mark.parametrize(

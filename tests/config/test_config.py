@@ -52,9 +52,10 @@ def test_defaults_are_those_of_the_documentation() -> None:
         "data": {
             "source": "en",
             "target": "de",
-            "train": {"type": "text", "prefix": "data/train"},
-            "validation": {"type": "text", "prefix": "data/val"},
+            "train": {"type": "text", "prefix": "data/train", "source": None, "target": None},
+            "validation": {"type": "text", "prefix": "data/val", "source": None, "target": None},
             "test": None,
+            "keep_equal": False,
             "vocab_size": 8000,
             "tokenizer": {
                 "type": "unigram",
@@ -63,6 +64,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
                 "character_coverage": 1.0,
                 "sampling": None,
             },
+            "normalization": "auto",
             "max_length": 250,
         },
         "model": {

@@ -25,8 +25,8 @@ def files(folder: Path, english: list[str] = ENGLISH, german: list[str] = GERMAN
     return TextFiles(str(folder / "train"), "en", "de")
 
 
-def load(source: Source, *, clean: bool) -> Corpus:
-    return load_corpus(source, clean=clean, fingerprint=source.fingerprint())
+def load(source: Source, *, clean: bool, keep_equal: bool = False) -> Corpus:
+    return load_corpus(source, clean=clean, fingerprint=source.fingerprint(), keep_equal=keep_equal)
 
 
 @pytest.fixture
@@ -55,6 +55,14 @@ def test_training_drops_flawed_pairs_and_names_the_first(tmp_path: Path) -> None
         f"4 pairs dropped: 2 empty source (first: {place}:2), 1 source = target (first: {place}:4), "
         f"1 empty target (first: {place}:7)"
     )
+
+
+def test_pairs_with_equal_sides_can_be_kept(tmp_path: Path) -> None:
+    source = files(tmp_path)
+    corpus = load(source, clean=True, keep_equal=True)
+    assert list(corpus.source) == [ENGLISH[index] for index in (0, 2, 3, 4)]
+    assert corpus.dropped == {"empty source": 2, "empty target": 1}
+    assert corpus.fingerprint != load(source, clean=True).fingerprint
 
 
 @pytest.mark.parametrize("character", ["\u200b", "\u00ad", "\u200e", "\ufeff", "\u3000\u2060"])

@@ -163,7 +163,7 @@ def test_only_joint_vocabularies_share_their_ids(tmp_path: Path) -> None:
 def test_a_saved_tokenizer_loads_as_it_was(tmp_path: Path, joint: bool) -> None:
     trained = train(tmp_path / "first", joint=joint, vocab_size=300 if joint else 285)
     trained.save(tmp_path / "copy")
-    loaded = Tokenizer.load(tmp_path / "copy")
+    loaded = Tokenizer.load(tmp_path / "copy", "none")
     assert loaded.fingerprint == trained.fingerprint
     assert loaded.joint == joint
     assert loaded.encode_target(GERMAN[:3]) == trained.encode_target(GERMAN[:3])
@@ -171,7 +171,7 @@ def test_a_saved_tokenizer_loads_as_it_was(tmp_path: Path, joint: bool) -> None:
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=re.escape(str(tmp_path))):
-        Tokenizer.load(tmp_path)
+        Tokenizer.load(tmp_path, "none")
 
 
 @pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
@@ -184,21 +184,36 @@ def test_the_same_text_trains_the_same_model_and_prints_nothing(
 
 
 @pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
-def test_too_large_a_vocabulary_names_the_largest(tmp_path: Path, algorithm: str) -> None:
-    with pytest.raises(DataError, match=r"data.vocab_size: 8000 .* \((\d+) at most\)") as caught:
-        train(tmp_path, algorithm=algorithm, vocab_size=8000)
-    largest = int(re.search(r"\((\d+) at most\)", caught.value.message)[1])
-    assert train(tmp_path, algorithm=algorithm, vocab_size=largest).source_size == largest
-    with pytest.raises(DataError):
-        train(tmp_path, algorithm=algorithm, vocab_size=largest + 1)
+@pytest.mark.parametrize(("size", "bound"), [(8000, "at most"), (20, "at least"), (120, "at least"), (261, "at least")])
+def test_a_vocabulary_that_cannot_be_learned_names_sizes_that_work(
+    tmp_path: Path, algorithm: str, size: int, bound: str
+) -> None:
+    with pytest.raises(DataError, match=rf"data.vocab_size: {size} .* \(\d+ {bound}\)") as caught:
+        train(tmp_path, algorithm=algorithm, vocab_size=size)
+    smallest, largest = map(int, re.search(r"from (\d+) to (\d+)", caught.value.hint).groups())
+    for works in (smallest, largest):
+        assert train(tmp_path, algorithm=algorithm, vocab_size=works).source_size == works
+    for fails in (smallest - 1, largest + 1):
+        with pytest.raises(DataError):
+            train(tmp_path, algorithm=algorithm, vocab_size=fails)
 
 
-@pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
-def test_too_small_a_vocabulary_names_the_smallest(tmp_path: Path, algorithm: str) -> None:
-    with pytest.raises(DataError, match=r"data.vocab_size: 20 .* \((\d+) at least\)") as caught:
-        train(tmp_path, algorithm=algorithm, vocab_size=20)
-    smallest = int(re.search(r"\((\d+) at least\)", caught.value.message)[1])
-    assert train(tmp_path, algorithm=algorithm, vocab_size=smallest).source_size == smallest
+def test_separate_vocabularies_take_two_sizes(tmp_path: Path) -> None:
+    tokenizer = train(tmp_path, joint=False, vocab_size=(282, 285))
+    assert (tokenizer.source_size, tokenizer.target_size) == (282, 285)
+    with pytest.raises(DataError, match="9000 is more than the target training text supports") as caught:
+        train(tmp_path, joint=False, vocab_size=(282, 9000))
+    assert "set the target size of data.vocab_size" in caught.value.hint
+
+
+def test_another_error_of_sentencepiece_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**arguments: object) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(sentencepiece.SentencePieceTrainer, "train", fail)
+    with pytest.raises(DataError, match="cannot learn from the joint training text: out of luck") as caught:
+        train(tmp_path)
+    assert caught.value.hint == "check data.train"
 
 
 def test_text_without_a_letter_is_refused(tmp_path: Path) -> None:
@@ -229,7 +244,7 @@ def test_sampling_is_the_same_in_every_process(tmp_path: Path) -> None:
     train(tmp_path)
     script = (
         "import sys; from pathlib import Path; from seq2attn.data.tokenizer import Tokenizer\n"
-        "print(Tokenizer.load(Path(sys.argv[1])).sample(['a small dog runs'] * 20, [], seed=1, alpha=0.1))"
+        "print(Tokenizer.load(Path(sys.argv[1]), 'none').sample(['a small dog runs'] * 20, [], seed=1, alpha=0.1))"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     first, second = (

@@ -1,0 +1,28 @@
+"""Pairs that occur twice, within a corpus or in two of them, found by 8-byte hashes of their text."""
+
+import hashlib
+
+import numpy as np
+
+
+def hash_pair(source: str, target: str) -> bytes:
+    """Eight bytes; spaces at the ends do not count."""
+    text = f"{source.strip()}\0{target.strip()}"
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def to_array(digests: bytes | bytearray) -> np.ndarray:
+    """Hashes written end to end as an array, one number a pair."""
+    return np.frombuffer(bytes(digests), dtype="<u8")
+
+
+def count_repeated(hashes: np.ndarray) -> int:
+    """How many pairs repeat an earlier one."""
+    ordered = np.sort(hashes)
+    return int((ordered[1:] == ordered[:-1]).sum())
+
+
+def count_shared(hashes: np.ndarray, others: np.ndarray) -> int:
+    """How many of the pairs `hashes` are among the `others`."""
+    ordered = np.sort(others)
+    return int((np.searchsorted(ordered, hashes, "right") > np.searchsorted(ordered, hashes)).sum())
