@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2attn.cli.options import AsJson, Beam, Device, LengthPenalty, RunOrModel, Threads
+from seq2attn.cli.options import AsJson, Beam, Device, LengthPenalty, MaxOutput, RunOrModel, Threads
 from seq2attn.cli.output import check_output, open_output
 from seq2attn.errors import UsageError
 
@@ -21,6 +21,7 @@ def evaluate(
     as_json: AsJson = False,
     beam: Beam = None,
     length_penalty: LengthPenalty = None,
+    max_output: MaxOutput = None,
     lowercase: Annotated[
         bool | None, typer.Option("--lowercase/--cased", help="BLEU without regard to case; else as in the config.")
     ] = None,
@@ -62,12 +63,15 @@ def evaluate(
         [pair.target for pair in pairs],
         beam=beam,
         length_penalty=length_penalty,
+        max_output=max_output,
         bleu=bleu,
         noise=replacing,
     )
     if output is not None:
         with open_output(output) as file:
             file.writelines(f"{line}\n" for line in evaluation.hypotheses)
+    for remark in evaluation.remarks:
+        typer.echo(remark, err=True)
     typer.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())
 
 

@@ -31,4 +31,12 @@ LengthPenalty = Annotated[
         help="Exponent α of the length penalty ((5 + n) / 6)^α; else evaluation.length_penalty of the model's config.",
     ),
 ]
+MaxOutput = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1_000_000,
+        help="Most subwords of a translation; else evaluation.max_output, or as learned from the training pairs.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
-from seq2attn.cli.options import Beam, Device, LengthPenalty, RunOrModel, Threads
+from seq2attn.cli.options import Beam, Device, LengthPenalty, MaxOutput, RunOrModel, Threads
 from seq2attn.cli.output import check_output, discard_output, open_output, open_standard_output
 from seq2attn.errors import DataError, UsageError
 
@@ -43,6 +43,7 @@ def translate(
         int | None,
         typer.Option(min=2, help="Subwords of a line that is not too long; without it, as long as in training."),
     ] = None,
+    max_output: MaxOutput = None,
     encoding_errors: Annotated[
         Literal["strict", "replace"], typer.Option(help="Bytes that are not UTF-8: stop, or read U+FFFD.")
     ] = "strict",
@@ -52,7 +53,7 @@ def translate(
 ) -> None:
     """Translate a text: one line out for each line in, in order; a blank line stays blank."""
     from seq2attn.data.stream import read_windows
-    from seq2attn.inference.model import describe_long_lines, load
+    from seq2attn.inference.model import list_remarks, load
     from seq2attn.machine import limit_kernel_cache, set_up_torch
     from seq2attn.search import Sampling
 
@@ -64,11 +65,13 @@ def translate(
         loaded = load(model, device)
         search = Sampling(temperature, top_k, seed) if sample else loaded.choose_search(beam, length_penalty)
         _check_n_best(n_best, search)
-        translator = loaded.make_translator(search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length)
+        translator = loaded.make_translator(
+            search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length, max_output=max_output
+        )
         with _open_results(output) as out:
             _write(translator.translate_windows(read_windows(stream, name, encoding_errors)), n_best, out)
-    if translator.overlong:
-        typer.echo(describe_long_lines(translator, on_long), err=True)
+    for remark in list_remarks(translator, on_long):
+        typer.echo(remark, err=True)
 
 
 def _check_n_best(n_best: int | None, search: "Search") -> None:

@@ -8,6 +8,7 @@ from typing import get_args
 
 import torch
 
+from seq2attn.build.evaluation import build_limit
 from seq2attn.build.model import build_network
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_complete_config
@@ -15,9 +16,10 @@ from seq2attn.data.languages import space
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError, UsageError
 from seq2attn.inference.files import CONFIG, WEIGHTS, check_files, check_finite, read_header
+from seq2attn.inference.limits import LIMITS, read_limit
 from seq2attn.machine import choose_device
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import Search, Translator, choose_search
+from seq2attn.search import OutputLimit, Search, Translator, choose_search
 from seq2attn.search.translator import OnLong, Translation
 from seq2attn.training.checkpoint import load_weights, read_tensors
 
@@ -25,13 +27,19 @@ ANY_LENGTH = sys.maxsize
 
 
 class Model:
-    """A trained network with its tokenizer and config; `seq2attn.load` makes one. `path` is its model folder."""
+    """A trained network with its tokenizer and config; `seq2attn.load` makes one. `path` is its model folder.
 
-    def __init__(self, network: Seq2Seq, tokenizer: Tokenizer, config: Config, path: Path) -> None:
+    `limit` is how long a translation may become, as it was learned from the training pairs.
+    """
+
+    def __init__(
+        self, network: Seq2Seq, tokenizer: Tokenizer, config: Config, path: Path, limit: OutputLimit = OutputLimit()
+    ) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.config = config
         self.path = path
+        self.limit = limit
 
     def translate(
         self,
@@ -42,6 +50,7 @@ class Model:
         batch_tokens: int = 4000,
         on_long: OnLong = "split",
         max_length: int | None = None,
+        max_output: int | None = None,
     ) -> list[str]:
         """Translate raw lines of text, one sentence each: one translation for each line, in order.
 
@@ -58,15 +67,46 @@ class Model:
                 "error" raises DataError.
             max_length: in subwords, end of sentence included; None: `data.max_length` of the model's config, the longest
                 in training. It is never more than the model can read.
+            max_output: the most subwords of a translation, end of sentence included; None: `evaluation.max_output` of the
+                model's config, or, where that is not set, a limit that grows with the line, learned from the training pairs.
+                Translations that are cut there are counted in one warning.
 
         Raises UsageError for an argument outside its range, DataError for a line that is not a string.
         """
-        search = self.choose_search(beam, length_penalty)
-        translator = self.make_translator(search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length)
-        translations = [best[0].text for best in translator.translate(_check_lines(lines))]
-        if translator.overlong:
-            warnings.warn(describe_long_lines(translator, on_long), stacklevel=2)
+        translations, remarks = self.translate_with_remarks(
+            lines,
+            beam=beam,
+            length_penalty=length_penalty,
+            batch_tokens=batch_tokens,
+            on_long=on_long,
+            max_length=max_length,
+            max_output=max_output,
+        )
+        for remark in remarks:
+            warnings.warn(remark, stacklevel=2)
         return translations
+
+    def translate_with_remarks(
+        self,
+        lines: Iterable[str],
+        *,
+        beam: int | None = None,
+        length_penalty: float | None = None,
+        batch_tokens: int = 4000,
+        on_long: OnLong = "split",
+        max_length: int | None = None,
+        max_output: int | None = None,
+    ) -> tuple[list[str], list[str]]:
+        """Translate as `translate` does, and return what it would warn of instead of warning."""
+        translator = self.make_translator(
+            self.choose_search(beam, length_penalty),
+            batch_tokens=batch_tokens,
+            on_long=on_long,
+            max_length=max_length,
+            max_output=max_output,
+        )
+        translations = [best[0].text for best in translator.translate(_check_lines(lines))]
+        return translations, list_remarks(translator, on_long)
 
     def search(self, lines: Iterable[str], search: Search, *, batch_tokens: int = 4000) -> Iterator[list[Translation]]:
         """Search for translations of raw lines of text: for each line its hypotheses, best first, as they become ready.
@@ -97,7 +137,13 @@ class Model:
         return choose_search(beam, length_penalty)
 
     def make_translator(
-        self, search: Search, *, batch_tokens: int = 4000, on_long: OnLong = "split", max_length: int | None = None
+        self,
+        search: Search,
+        *,
+        batch_tokens: int = 4000,
+        on_long: OnLong = "split",
+        max_length: int | None = None,
+        max_output: int | None = None,
     ) -> Translator:
         """A translator of text streams with this model; arguments and errors as in `translate`."""
         _check_whole("batch_tokens", batch_tokens)
@@ -107,6 +153,8 @@ class Model:
             raise UsageError(
                 f"max_length is {max_length}", "give a number from 2: a subword and the end of the sentence"
             )
+        if max_output is not None:
+            _check_whole("max_output", max_output)
         wanted = self.config.data.max_length if max_length is None else max_length
         return Translator(
             self.network,
@@ -115,6 +163,7 @@ class Model:
             batch_tokens=batch_tokens,
             longest=min(wanted, self.config.longest_source or wanted),
             on_long=on_long,
+            limit=build_limit(self.config, self.limit) if max_output is None else OutputLimit.fixed(max_output),
             space=space(self.config.data.target),
         )
 
@@ -146,12 +195,27 @@ def drop_repeated(hypotheses: list[Translation]) -> list[Translation]:
     return list(texts.values())
 
 
+def list_remarks(translator: Translator, on_long: OnLong) -> list[str]:
+    """What a user must know of the lines that `translator` has translated: how many were too long, or cut."""
+    remarks = [describe_long_lines(translator, on_long)] if translator.overlong else []
+    return [*remarks, describe_cut_lines(translator)] if translator.cut else remarks
+
+
 def describe_long_lines(translator: Translator, on_long: OnLong) -> str:
     """How many lines were too long for `translator`, and what was done with them."""
     done = {"split": "split", "truncate": "truncated", "error": "refused"}[on_long]
     number = translator.overlong
     were = "line of more than {} subwords was" if number == 1 else "lines of more than {} subwords were"
     return f"{number:,} {were.format(f'{translator.longest:,}')} {done}"
+
+
+def describe_cut_lines(translator: Translator) -> str:
+    """How many translations `translator` had to cut, and at what length."""
+    were = "translation was" if translator.cut == 1 else "translations were"
+    text = f"{translator.cut:,} {were} cut at the limit of {translator.limit.describe()}"
+    if translator.longest_output is not None:
+        return f"{text}, or of {translator.longest_output:,}, which is all that this model can write"
+    return f"{text} (--max-output and evaluation.max_output set another)"
 
 
 def load(path: str | Path, device: str = "auto") -> Model:
@@ -184,7 +248,7 @@ def load(path: str | Path, device: str = "auto") -> Model:
     network = _build(config, tokenizer, weights)
     load_weights(network, tensors, weights)
     network.to(chosen, torch.float32).eval()
-    return Model(network, tokenizer, config, folder)
+    return Model(network, tokenizer, config, folder, read_limit(folder / LIMITS))
 
 
 def _build(config: Config, tokenizer: Tokenizer, weights: Path) -> Seq2Seq:

@@ -40,6 +40,7 @@ def average_run(path: Path, out: Path, *, count: int, of: Literal["last", "best"
             weights=checkpoints.read_weights(chosen),
             tokenizer=run.tokenizer(),
             config=run.config,
+            limit=run.output_limit(),
             data=run.manifest.data.train.name,
             chosen=f"the average of updates {', '.join(map(str, chosen))}",
             metrics={},

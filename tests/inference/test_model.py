@@ -68,6 +68,7 @@ def test_beam_and_length_penalty_are_the_configs_unless_given(trained: Path, tra
         ({"length_penalty": float("nan")}, "length_penalty is nan"),
         ({"batch_tokens": 0}, "batch_tokens is 0"),
         ({"max_length": 1}, "max_length is 1"),
+        ({"max_output": 0}, "max_output is 0"),
     ],
 )
 def test_settings_out_of_range_are_refused(trained: Path, settings: dict[str, Any], says: str) -> None:
@@ -131,6 +132,7 @@ def test_a_line_longer_than_in_training_is_split_with_a_warning(trained: Path) -
         model.translate([line], on_long="error")
 
 
+@pytest.mark.filterwarnings("ignore:.* cut at the limit")
 @pytest.mark.parametrize(
     ("change", "longest"),
     [

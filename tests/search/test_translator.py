@@ -11,7 +11,7 @@ from seq2attn.build.model import build_seq2seq
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search, Sentences, Translator
+from seq2attn.search import Beam, Greedy, Hypothesis, OutputLimit, Sampling, Search, Sentences, Translator
 from seq2attn.tokens import EOS
 from tests.tiny import sentences as draw_lines
 from tests.tiny import tiny, translation, write_corpus
@@ -85,12 +85,27 @@ def test_a_line_longer_than_a_batch_is_translated_alone(model: Seq2Seq, tokenize
     assert echo.shapes[0][0] == 1
 
 
-def test_a_translation_may_have_twice_the_subwords_and_ten(model: Seq2Seq, tokenizer: Tokenizer) -> None:
-    echo = Echo()
-    texts(model, tokenizer, echo, LINES, window=3)
-    encoded = tokenizer.encode_source(LINES)
-    real = [number for number, line in enumerate(LINES) if line.strip()]
-    assert echo.limits == {number: 2 * len(encoded[number]) + 10 for number in real}  # numbered over all windows
+def test_the_limit_of_a_translation_grows_with_its_line(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+    lengths = {number: len(ids) for number, ids in enumerate(tokenizer.encode_source(LINES)) if LINES[number].strip()}
+    for settings, ratio, extra in (({}, 2, 10), ({"limit": OutputLimit(3.0, 4)}, 3, 4)):
+        echo = Echo()
+        list(Translator(model, tokenizer, echo, window=3, **settings).translate(LINES))  # type: ignore[arg-type]
+        assert echo.limits == {number: ratio * n + extra for number, n in lengths.items()}  # over all windows
+
+
+@pytest.mark.parametrize("search", [Greedy(), Beam(3), Sampling()], ids=["greedy", "beam", "sampling"])
+def test_lines_whose_best_translation_is_cut_are_counted(model: Seq2Seq, tokenizer: Tokenizer, search: Search) -> None:
+    bias = model.bias.detach().clone()
+    try:
+        for eos, cut in ((-1e9, 3), (1e9, 0)):  # it never ends, it ends at once
+            with torch.no_grad():
+                model.bias[EOS] = eos
+            translator = Translator(model, tokenizer, search, limit=OutputLimit.fixed(3), longest=6)
+            list(translator.translate(["ka mi", "", LONG, "lo"]))
+            assert translator.cut == cut  # the parts of the long line count once
+    finally:
+        with torch.no_grad():
+            model.bias.copy_(bias)
 
 
 def test_a_translation_ends_where_the_learned_positions_do(tokenizer: Tokenizer, tmp_path: Path) -> None:
