@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from seq2attn.data.files import is_blank
 from seq2attn.data.long_lines import split
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
@@ -120,7 +121,7 @@ class Translator:
             self._model.train(was_training)
 
     def _encode(self, line: str) -> list[int]:
-        return self._tokenizer.encode_source([line])[0] if line.strip() else [EOS]
+        return self._tokenizer.encode_source([line])[0] if not is_blank(line) else [EOS]
 
     def _parts(self, line: str, number: int) -> list[list[int]]:
         """The sources that a line becomes: itself, or what a long one is split into."""
