@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from seq2attn.cli.options import Threads
+from seq2attn.cli.options import Checkpoint, Threads
 
 
 def average(
@@ -15,6 +15,7 @@ def average(
     of: Annotated[
         Literal["last", "best"], typer.Option(help="The last ones, or the best by training.select.")
     ] = "last",
+    checkpoint: Checkpoint = None,
     threads: Threads = None,
 ) -> None:
     """Average the weights of a run's checkpoints; training.keep_last and training.keep_best decide how many are kept."""
@@ -22,4 +23,4 @@ def average(
     from seq2attn.runs.average import average_run
 
     set_up_torch(threads)
-    typer.echo(average_run(run, out, count=count, of=of))
+    typer.echo(average_run(run, out, count=count, of=of, checkpoint=checkpoint))

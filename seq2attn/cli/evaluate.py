@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2attn.cli.options import AsJson, Beam, Device, LengthPenalty, MaxOutput, RunOrModel, Threads
+from seq2attn.cli.options import AsJson, Beam, Checkpoint, Device, LengthPenalty, MaxOutput, RunOrModel, Threads
 from seq2attn.cli.output import check_output, open_output
 from seq2attn.errors import UsageError
 
@@ -35,6 +35,7 @@ def evaluate(
         str, typer.Option(help="With --noise: the share of subwords it hits, or several: 0,0.05,0.15,0.30.")
     ] = "0.15",
     noise_seeds: Annotated[int, typer.Option(help="With --noise: how many times it is drawn.")] = 5,
+    checkpoint: Checkpoint = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -51,7 +52,7 @@ def evaluate(
         check_output(output)
     replacing = None if noise is None else _parse_noise(noise, rate, noise_seeds)
     set_up_torch(threads)
-    loaded = load(model, device)
+    loaded = load(model, device, checkpoint)
     bleu = build_bleu(loaded.config)
     bleu = replace(bleu, lowercase=bleu.lowercase if lowercase is None else lowercase)
     bleu = replace(bleu, tokenize=bleu.tokenize if tokenize is None else tokenize)

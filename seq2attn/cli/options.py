@@ -6,6 +6,10 @@ from typing import Annotated
 import typer
 
 RunOrModel = Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(metavar="last|best|N", help="A checkpoint of the run, finished or not; else its model/."),
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key of the config (repeatable).")
 ]

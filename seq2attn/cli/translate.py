@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
-from seq2attn.cli.options import Beam, Device, LengthPenalty, MaxOutput, RunOrModel, Threads
+from seq2attn.cli.options import Beam, Checkpoint, Device, LengthPenalty, MaxOutput, RunOrModel, Threads
 from seq2attn.cli.output import check_output, discard_output, open_output, open_standard_output
 from seq2attn.errors import DataError, UsageError
 
@@ -48,6 +48,7 @@ def translate(
         Literal["strict", "replace"], typer.Option(help="Bytes that are not UTF-8: stop, or read U+FFFD.")
     ] = "strict",
     batch_tokens: Annotated[int, typer.Option(min=1, help="Source subwords of a batch, padding included.")] = 4000,
+    checkpoint: Checkpoint = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -62,7 +63,7 @@ def translate(
     set_up_torch(threads)
     limit_kernel_cache()
     with _open_input(source) as (stream, name):
-        loaded = load(model, device)
+        loaded = load(model, device, checkpoint)
         search = Sampling(temperature, top_k, seed) if sample else loaded.choose_search(beam, length_penalty)
         _check_n_best(n_best, search)
         translator = loaded.make_translator(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,6 +19,23 @@ _TOKENIZERS = ("joint.model", "source.model", "target.model")
 _LARGEST = {CONFIG: 1 << 20, LIMITS: 1 << 10, CHECKSUMS: 1 << 20} | dict.fromkeys(_TOKENIZERS, 1 << 28)  # bytes
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
 _AGAIN = "copy the model again, or train it again"
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The files that a model is loaded from; `path` is how messages name the model, `tokenizer` a folder."""
+
+    path: Path
+    config: Path
+    tokenizer: Path
+    weights: Path
+    limits: Path
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> "ModelFiles":
+        """Those of a model folder. Raises DataError if one of them is not what such a file may be."""
+        check_files(folder)
+        return cls(folder, folder / CONFIG, folder, folder / WEIGHTS, folder / LIMITS)
 
 
 def check_files(folder: Path) -> None:

@@ -15,19 +15,20 @@ from seq2attn.config.load import load_complete_config
 from seq2attn.data.languages import space
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError, UsageError
-from seq2attn.inference.files import CONFIG, WEIGHTS, check_files, check_finite, read_header
-from seq2attn.inference.limits import LIMITS, read_limit
+from seq2attn.inference.checkpoints import CHECKPOINTS, find_checkpoint, holds_run
+from seq2attn.inference.files import WEIGHTS, ModelFiles, check_finite, read_header
+from seq2attn.inference.limits import read_limit
 from seq2attn.machine import choose_device
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import OutputLimit, Search, Translator, choose_search
 from seq2attn.search.translator import OnLong, Translation
-from seq2attn.training.checkpoint import load_weights, read_tensors
+from seq2attn.training.checkpoint import Checkpoints, load_weights, read_tensors
 
 ANY_LENGTH = sys.maxsize
 
 
 class Model:
-    """A trained network with its tokenizer and config; `seq2attn.load` makes one. `path` is its model folder.
+    """A trained network with its tokenizer and config; `seq2attn.load` makes one. `path` is its folder.
 
     `limit` is how long a translation may become, as it was learned from the training pairs.
     """
@@ -218,22 +219,28 @@ def describe_cut_lines(translator: Translator) -> str:
     return f"{text} (--max-output and evaluation.max_output set another)"
 
 
-def load(path: str | Path, device: str = "auto") -> Model:
+def load(path: str | Path, device: str = "auto", checkpoint: str | int | None = None) -> Model:
     """Load the model of a run directory, or of a model/ folder wherever it was copied.
 
     `device` is "cpu", "cuda", "cuda:N" for the GPU number N, "mps", or "auto" for the first of CUDA, MPS and CPU that is
-    there. Raises UsageError if there is no model or no such device, DataError or ConfigError if a file is damaged. It is safe
-    to load a folder from a stranger: nothing in it is executed, nothing outside of it is read, and memory is only taken for
-    weights that its files really hold.
+    there. `checkpoint` chooses one of a run's checkpoints instead, whether the run is finished or not: "last", "best" by
+    training.select, or the number of an update.
+
+    Raises UsageError if there is no model, no checkpoint or no device of that name, DataError or ConfigError if a file is
+    damaged. It is safe to load a folder from a stranger: nothing in it is executed, nothing outside of it is read, and
+    memory is only taken for weights that its files really hold.
     """
-    folder = find_model_folder(Path(path))
     chosen = choose_device(device)
-    check_files(folder)
-    config = load_complete_config(folder / CONFIG)
-    tokenizer = Tokenizer.load(folder)
+    files = (
+        ModelFiles.of_folder(find_model_folder(Path(path)))
+        if checkpoint is None
+        else find_checkpoint(Path(path), checkpoint)
+    )
+    config = load_complete_config(files.config)
+    tokenizer = Tokenizer.load(files.tokenizer)
     if tokenizer.joint != config.data.tokenizer.joint:
-        raise DataError(f"{folder}: its SentencePiece models are not those of its config", "copy the model again")
-    weights = folder / WEIGHTS
+        raise DataError(f"{files.path}: its SentencePiece models are not those of its config", "copy the model again")
+    weights = files.weights
     header = read_header(weights)
     layers = config.model.encoder.layers + config.model.decoder.layers
     if layers > len(header):
@@ -248,7 +255,7 @@ def load(path: str | Path, device: str = "auto") -> Model:
     network = _build(config, tokenizer, weights)
     load_weights(network, tensors, weights)
     network.to(chosen, torch.float32).eval()
-    return Model(network, tokenizer, config, folder, read_limit(folder / LIMITS))
+    return Model(network, tokenizer, config, files.path, read_limit(files.limits))
 
 
 def _build(config: Config, tokenizer: Tokenizer, weights: Path) -> Seq2Seq:
@@ -264,8 +271,12 @@ def find_model_folder(path: Path) -> Path:
     for folder in (path, path / "model"):
         if (folder / WEIGHTS).is_file():
             return folder
-    if (path / "metrics.jsonl").exists():
+    if holds_run(path):
+        has_checkpoint = bool(Checkpoints(path / CHECKPOINTS).updates())
         raise UsageError(
-            f"{path}: this run is not finished, so it has no model/ yet", "run its `seq2attn train` command again"
+            f"{path}: this run is not finished, so it has no model/ yet",
+            "use its newest checkpoint with --checkpoint last, or run its `seq2attn train` command again"
+            if has_checkpoint
+            else "it has no checkpoint yet: run its `seq2attn train` command again",
         )
     raise UsageError(f"{path}: no model here", "name a run directory of `seq2attn train`, or its model/ folder")

@@ -98,9 +98,6 @@ def test_the_exported_weights_have_the_validation_loss_that_was_logged(trained: 
 def test_what_is_no_model_is_refused(tmp_path: Path, trained: Path) -> None:
     with pytest.raises(UsageError, match="no model here"):
         load(tmp_path / "nowhere")
-    (tmp_path / "metrics.jsonl").write_text("")
-    with pytest.raises(UsageError, match="not finished"):
-        load(tmp_path)
     with pytest.raises(UsageError, match="--device tpu: no such device"):
         load(trained, device="tpu")
 

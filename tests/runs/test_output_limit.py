@@ -19,9 +19,10 @@ SETTINGS = (
     "data.vocab_size=40",
     "model.embedding.width=32",
     "model.encoder.width=16",
-    "model.decoder.width=64",
+    "model.decoder.width=128",
     "training.batch_tokens=1500",
-    "training.optimizer.learning_rate=0.01",
+    "training.optimizer.learning_rate=0.015",
+    "training.schedule={type: cosine, warmup: 20}",
     "training.label_smoothing=0.0",
     "training.keep_last=2",
 )
@@ -39,7 +40,7 @@ def write_names(folder: Path) -> Path:
 
 
 def test_thirty_words_for_one_learned_by_heart_are_written_whole(tmp_path: Path) -> None:
-    config = tiny(write_names(tmp_path), *SETTINGS, "training.max_updates=500", "training.validate_every=250")
+    config = tiny(write_names(tmp_path), *SETTINGS, "training.max_updates=240", "training.validate_every=120")
     out = tmp_path / "run"
     train(config, out, device="cpu")
     model = load(out)
