@@ -1,8 +1,9 @@
 """`seq2attn translate`: lines in, lines out."""
 
+import gzip
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import BufferedIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
     from seq2attn.search import Search
     from seq2attn.search.translator import Translation
 
+_UNPACK = {".xz": "xz -dc", ".zst": "zstd -dc", ".bz2": "bzip2 -dc"}
+
 
 def translate(
     model: RunOrModel,
-    source: Annotated[Path | None, typer.Argument(metavar="INPUT", help="Text file; without it, stdin.")] = None,
+    source: Annotated[
+        Path | None, typer.Argument(metavar="INPUT", help="Text file, plain or .gz; without it, stdin.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Text file; without it, stdout.")] = None,
     beam: Beam = None,
     length_penalty: LengthPenalty = None,
@@ -104,18 +109,23 @@ def _write(results: "Iterator[list[list[Translation]]]", n_best: int | None, out
 
 @contextmanager
 def _open_input(path: Path | None) -> Iterator[tuple[BufferedIOBase, str]]:
-    """A file or stdin as bytes, and its name."""
+    """A file, unpacked if its name ends in .gz, or stdin, as bytes; and its name."""
     if path is None or str(path) == "-":
         if sys.stdin is None:
             raise UsageError("standard input is closed", "name a text file")
         yield sys.stdin.buffer, "standard input"  # type: ignore[misc]
         return
+    if path.suffix in _UNPACK:
+        raise UsageError(
+            f"{path}: of compressed texts only .gz is read",
+            f"{_UNPACK[path.suffix]} {path} | seq2attn translate RUN_OR_MODEL",
+        )
     try:
         file = path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}", "name a text file, one sentence a line") from error
-    with file:
-        yield file, str(path)
+    with file, gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else nullcontext(file) as stream:
+        yield stream, str(path)
 
 
 @contextmanager
