@@ -55,7 +55,7 @@ def trained_otherwise(trained: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The model folder of `trained`, with another evaluation section; read it, but write nothing into it."""
     folder = Path(shutil.copytree(trained / "model", tmp_path_factory.mktemp("otherwise") / "model"))
     text = (folder / "config.yaml").read_text(encoding="utf-8")
-    old = "evaluation: {lowercase: false, tokenize: auto, beam: 5, length_penalty: 1.0}"
+    old = "evaluation: {lowercase: false, tokenize: auto, beam: 5, length_penalty: 1.0, max_output: null}"
     assert old in text
     new = "evaluation: {lowercase: true, tokenize: char, beam: 3, length_penalty: 0.5}"
     (folder / "config.yaml").write_text(text.replace(old, new), encoding="utf-8")

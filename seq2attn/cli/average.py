@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from seq2attn.cli.options import Checkpoint, Threads
+
 
 def average(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
@@ -13,8 +15,12 @@ def average(
     of: Annotated[
         Literal["last", "best"], typer.Option(help="The last ones, or the best by training.select.")
     ] = "last",
+    checkpoint: Checkpoint = None,
+    threads: Threads = None,
 ) -> None:
     """Average the weights of a run's checkpoints; training.keep_last and training.keep_best decide how many are kept."""
+    from seq2attn.machine import set_up_torch
     from seq2attn.runs.average import average_run
 
-    typer.echo(average_run(run, out, count=count, of=of))
+    set_up_torch(threads)
+    typer.echo(average_run(run, out, count=count, of=of, checkpoint=checkpoint))

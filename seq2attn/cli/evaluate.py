@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2attn.cli.options import AsJson, Beam, Device, LengthPenalty, RunOrModel, Test, Threads
+from seq2attn.cli.options import AsJson, Beam, Checkpoint, Device, LengthPenalty, MaxOutput, RunOrModel, Test, Threads
 from seq2attn.cli.output import check_output, open_output
 from seq2attn.errors import UsageError
 
@@ -21,6 +21,7 @@ def evaluate(
     as_json: AsJson = False,
     beam: Beam = None,
     length_penalty: LengthPenalty = None,
+    max_output: MaxOutput = None,
     lowercase: Annotated[
         bool | None, typer.Option("--lowercase/--cased", help="BLEU without regard to case; else as in the config.")
     ] = None,
@@ -34,6 +35,7 @@ def evaluate(
         str, typer.Option(help="With --noise: the share of subwords it hits, or several: 0,0.05,0.15,0.30.")
     ] = "0.15",
     noise_seeds: Annotated[int, typer.Option(help="With --noise: how many times it is drawn.")] = 5,
+    checkpoint: Checkpoint = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -51,7 +53,7 @@ def evaluate(
         check_output(output)
     replacing = None if noise is None else _parse_noise(noise, rate, noise_seeds)
     set_up_torch(threads)
-    loaded = load(model, device)
+    loaded = load(model, device, checkpoint)
     bleu = build_bleu(loaded.config)
     bleu = replace(bleu, lowercase=bleu.lowercase if lowercase is None else lowercase)
     bleu = replace(bleu, tokenize=bleu.tokenize if tokenize is None else tokenize)
@@ -68,12 +70,15 @@ def evaluate(
         [pair.target for pair in pairs],
         beam=beam,
         length_penalty=length_penalty,
+        max_output=max_output,
         bleu=bleu,
         noise=replacing,
     )
     if output is not None:
         with open_output(output) as file:
             file.writelines(f"{line}\n" for line in evaluation.hypotheses)
+    for remark in evaluation.remarks:
+        typer.echo(remark, err=True)
     typer.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())
 
 

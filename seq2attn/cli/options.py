@@ -6,6 +6,10 @@ from typing import Annotated
 import typer
 
 RunOrModel = Annotated[Path, typer.Argument(metavar="RUN_OR_MODEL", help="Run directory, or its model/ folder.")]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(metavar="last|best|N", help="A checkpoint of the run, finished or not; else its model/."),
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key of the config (repeatable).")
 ]
@@ -34,6 +38,14 @@ LengthPenalty = Annotated[
         min=0,
         max=100,
         help="Exponent α of the length penalty ((5 + n) / 6)^α; else evaluation.length_penalty of the model's config.",
+    ),
+]
+MaxOutput = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1_000_000,
+        help="Most subwords of a translation; else evaluation.max_output, or as learned from the training pairs.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2attn.cli.options import AsJson, Device, Jobs, Overrides, RunOrModel, Test, Threads
+from seq2attn.cli.options import AsJson, Checkpoint, Device, Jobs, Overrides, RunOrModel, Test, Threads
 from seq2attn.cli.probe import Plot, Seed, check_plot, report
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def attention(
     run: RunOrModel,
     test: Test = None,
     sentences: Sentences = 100,
+    checkpoint: Checkpoint = None,
     device: Device = "auto",
     threads: Threads = None,
     seed: Seed = 1,
@@ -28,7 +29,7 @@ def attention(
     check_plot(plot)
     from seq2attn.probes.attention import measure_attention
 
-    model, pairs = _load(run, test, sentences, device, threads)
+    model, pairs = _load(run, checkpoint, test, sentences, device, threads)
     report(measure_attention(model, pairs, seed=seed), as_json, plot)
 
 
@@ -36,6 +37,7 @@ def heads(
     run: RunOrModel,
     test: Test = None,
     sentences: Sentences = 100,
+    checkpoint: Checkpoint = None,
     device: Device = "auto",
     threads: Threads = None,
     as_json: AsJson = False,
@@ -45,7 +47,7 @@ def heads(
     check_plot(plot)
     from seq2attn.probes.heads import measure_heads
 
-    model, pairs = _load(run, test, sentences, device, threads)
+    model, pairs = _load(run, checkpoint, test, sentences, device, threads)
     report(measure_heads(model, pairs), as_json, plot)
 
 
@@ -75,7 +77,7 @@ def capacity(
 
 
 def _load(
-    run: Path, test: str | None, sentences: int, device: str, threads: int | None
+    run: Path, checkpoint: str | None, test: str | None, sentences: int, device: str, threads: int | None
 ) -> tuple["Model", list[tuple[str, str]]]:
     """The model, and the pairs of source and reference to probe it on."""
     from seq2attn import machine
@@ -83,5 +85,5 @@ def _load(
     from seq2attn.probes.sentences import choose_pairs
 
     machine.set_up_torch(threads)
-    model = load(run, device)
+    model = load(run, device, checkpoint)
     return model, choose_pairs(model.config, test, sentences)

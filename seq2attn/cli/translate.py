@@ -1,15 +1,16 @@
 """`seq2attn translate`: lines in, lines out."""
 
+import gzip
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import BufferedIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
-from seq2attn.cli.options import Beam, Device, LengthPenalty, RunOrModel, Threads
+from seq2attn.cli.options import Beam, Checkpoint, Device, LengthPenalty, MaxOutput, RunOrModel, Threads
 from seq2attn.cli.output import check_output, discard_output, open_output, open_standard_output
 from seq2attn.errors import DataError, UsageError
 
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
     from seq2attn.search import Search
     from seq2attn.search.translator import Translation
 
+_UNPACK = {".xz": "xz -dc", ".zst": "zstd -dc", ".bz2": "bzip2 -dc"}
+
 
 def translate(
     model: RunOrModel,
-    source: Annotated[Path | None, typer.Argument(metavar="INPUT", help="Text file; without it, stdin.")] = None,
+    source: Annotated[
+        Path | None, typer.Argument(metavar="INPUT", help="Text file, plain or .gz; without it, stdin.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Text file; without it, stdout.")] = None,
     beam: Beam = None,
     length_penalty: LengthPenalty = None,
@@ -43,16 +48,18 @@ def translate(
         int | None,
         typer.Option(min=2, help="Subwords of a line that is not too long; without it, as long as in training."),
     ] = None,
+    max_output: MaxOutput = None,
     encoding_errors: Annotated[
         Literal["strict", "replace"], typer.Option(help="Bytes that are not UTF-8: stop, or read U+FFFD.")
     ] = "strict",
     batch_tokens: Annotated[int, typer.Option(min=1, help="Source subwords of a batch, padding included.")] = 4000,
+    checkpoint: Checkpoint = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
     """Translate a text: one line out for each line in, in order; a blank line stays blank."""
     from seq2attn.data.stream import read_windows
-    from seq2attn.inference.model import describe_long_lines, load
+    from seq2attn.inference.model import list_remarks, load
     from seq2attn.machine import limit_kernel_cache, set_up_torch
     from seq2attn.search import Sampling
 
@@ -61,14 +68,16 @@ def translate(
     set_up_torch(threads)
     limit_kernel_cache()
     with _open_input(source) as (stream, name):
-        loaded = load(model, device)
+        loaded = load(model, device, checkpoint)
         search = Sampling(temperature, top_k, seed) if sample else loaded.choose_search(beam, length_penalty)
         _check_n_best(n_best, search)
-        translator = loaded.make_translator(search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length)
+        translator = loaded.make_translator(
+            search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length, max_output=max_output
+        )
         with _open_results(output) as out:
             _write(translator.translate_windows(read_windows(stream, name, encoding_errors)), n_best, out)
-    if translator.overlong:
-        typer.echo(describe_long_lines(translator, on_long), err=True)
+    for remark in list_remarks(translator, on_long):
+        typer.echo(remark, err=True)
 
 
 def _check_n_best(n_best: int | None, search: "Search") -> None:
@@ -100,18 +109,23 @@ def _write(results: "Iterator[list[list[Translation]]]", n_best: int | None, out
 
 @contextmanager
 def _open_input(path: Path | None) -> Iterator[tuple[BufferedIOBase, str]]:
-    """A file or stdin as bytes, and its name."""
+    """A file, unpacked if its name ends in .gz, or stdin, as bytes; and its name."""
     if path is None or str(path) == "-":
         if sys.stdin is None:
             raise UsageError("standard input is closed", "name a text file")
         yield sys.stdin.buffer, "standard input"  # type: ignore[misc]
         return
+    if path.suffix in _UNPACK:
+        raise UsageError(
+            f"{path}: of compressed texts only .gz is read",
+            f"{_UNPACK[path.suffix]} {path} | seq2attn translate RUN_OR_MODEL",
+        )
     try:
         file = path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}", "name a text file, one sentence a line") from error
-    with file:
-        yield file, str(path)
+    with file, gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else nullcontext(file) as stream:
+        yield stream, str(path)
 
 
 @contextmanager

@@ -30,6 +30,12 @@ class EvaluationConfig(Section):
     length_penalty: float = Field(
         default=1.0, ge=0, le=100, description="Exponent of the length that scores are divided by"
     )
+    max_output: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Most subwords of a translation; null: learned from the lengths of the training pairs",
+    )
 
 
 class Config(Section):

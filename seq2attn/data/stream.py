@@ -1,6 +1,7 @@
 """The lines of a byte stream, in lists of those that have arrived."""
 
 import select
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BufferedIOBase
@@ -37,8 +38,9 @@ def read_windows(stream: BufferedIOBase, name: str, errors: EncodingErrors = "st
                     raise DataError(f"{name}:{number}: not valid UTF-8 ({byte})", hint) from error
             yield decoded
             read += len(lines)
-    except OSError as error:
-        raise DataError(f"{name}:{read + 1}: cannot be read: {error.strerror}", "check the file") from error
+    except (OSError, EOFError, zlib.error) as error:  # the last two from a damaged .gz
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{name}:{read + 1}: cannot be read: {reason}", "check the file") from error
 
 
 def _decode(line: bytes, number: int, errors: EncodingErrors) -> str:

@@ -13,12 +13,13 @@ from seq2attn.inference.model import ANY_LENGTH, Model
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The translations of a test set in its order, and their scores."""
+    """The translations of a test set in its order, and their scores; `remarks` say what a reader must know of them."""
 
     hypotheses: list[str]
     scores: Scores
     by_length: list[Bucket]
     noise: NoiseResult | None = None
+    remarks: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `seq2attn evaluate --json`."""
@@ -61,27 +62,32 @@ def evaluate(
     *,
     beam: int | None = None,
     length_penalty: float | None = None,
+    max_output: int | None = None,
     bleu: Bleu | None = None,
     noise: Replace | None = None,
 ) -> Evaluation:
     """Translate `sources`, raw lines of text, and score the translations against `references`, one raw line for each.
 
-    `beam`, `length_penalty` and `bleu` are those of the model's config if they are None. Lines are never split, however
-    long they are, unless the model cannot read them. With `noise`, BLEU is also measured on sources some of whose subwords
-    are replaced. Raises DataError if the lines do not match, UsageError if BLEU's tokenizer is unknown or not installed.
+    `beam`, `length_penalty`, `max_output` and `bleu` are those of the model's config if they are None. Lines are never
+    split, however long they are, unless the model cannot read them. With `noise`, BLEU is also measured on sources some of
+    whose subwords are replaced. Raises DataError if the lines do not match, UsageError if BLEU's tokenizer is unknown or not
+    installed.
     """
     bleu = build_bleu(model.config) if bleu is None else bleu
     metric = bleu.metric()  # before minutes of translating
-    hypotheses = model.translate(sources, beam=beam, length_penalty=length_penalty, max_length=ANY_LENGTH)
+    hypotheses, remarks = model.translate_with_remarks(
+        sources, beam=beam, length_penalty=length_penalty, max_length=ANY_LENGTH, max_output=max_output
+    )
     scores = bleu.score(hypotheses, references)
     by_length = score_by_length(sources, hypotheses, references, bleu)
     if noise is None:
-        return Evaluation(hypotheses, scores, by_length)
-    translator = model.make_translator(model.choose_search(beam, length_penalty), max_length=ANY_LENGTH)
+        return Evaluation(hypotheses, scores, by_length, remarks=remarks)
+    search = model.choose_search(beam, length_penalty)
+    translator = model.make_translator(search, max_length=ANY_LENGTH, max_output=max_output)
 
     def score(noised: list[list[int]]) -> float:
         return metric.corpus_score([best[0].text for best in translator.translate_encoded(noised)], [references]).score
 
     encoded, pieces = list(translator.encode(sources)), model.tokenizer.source_pieces()
     result = measure_noise(noise, encoded, pieces, score, clean_bleu=scores.bleu)
-    return Evaluation(hypotheses, scores, by_length, result)
+    return Evaluation(hypotheses, scores, by_length, result, remarks)

@@ -10,6 +10,8 @@ from seq2attn import durable
 from seq2attn.config.config import Config, to_yaml
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.inference.files import CONFIG, WEIGHTS
+from seq2attn.inference.limits import LIMITS, format_limit
+from seq2attn.search.limits import OutputLimit
 
 README = "README.md"
 
@@ -22,6 +24,7 @@ A translation model of {parameters:,} parameters, trained with seq2attn on {data
 | model.safetensors | the weights: {chosen} |
 | *.model | the SentencePiece vocabulary |
 | config.yaml | the complete config |
+| limits.json | how long a translation may become: ratio × the source's subwords + extra |
 | SHA256SUMS | checksums of these files, verified when the model is loaded |
 
     seq2attn translate {folder} input.{source} -o output.{target}
@@ -41,6 +44,7 @@ def export(
     weights: Mapping[str, Tensor],
     tokenizer: Tokenizer,
     config: Config,
+    limit: OutputLimit,
     data: str,
     chosen: str,
     metrics: Mapping[str, float],
@@ -62,5 +66,6 @@ def export(
         **tokenizer.files(),
         WEIGHTS: save(dict(weights), metadata={"format": "pt"}),
         CONFIG: to_yaml(config).encode(),
+        LIMITS: format_limit(limit).encode(),
     }
     durable.write_folder(folder, [*durable.with_sums(files.items()), (README, card.encode())])

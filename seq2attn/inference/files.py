@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,18 +11,36 @@ from torch import Tensor
 
 from seq2attn import durable
 from seq2attn.errors import DataError
+from seq2attn.inference.limits import LIMITS
 
 WEIGHTS, CONFIG, CHECKSUMS = "model.safetensors", "config.yaml", durable.SUMS
 
 _TOKENIZERS = ("joint.model", "source.model", "target.model")
-_LARGEST = {CONFIG: 1 << 20, CHECKSUMS: 1 << 20} | dict.fromkeys(_TOKENIZERS, 1 << 28)  # bytes
+_LARGEST = {CONFIG: 1 << 20, LIMITS: 1 << 10, CHECKSUMS: 1 << 20} | dict.fromkeys(_TOKENIZERS, 1 << 28)  # bytes
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
 _AGAIN = "copy the model again, or train it again"
 
 
+@dataclass(frozen=True)
+class ModelFiles:
+    """The files that a model is loaded from; `path` is how messages name the model, `tokenizer` a folder."""
+
+    path: Path
+    config: Path
+    tokenizer: Path
+    weights: Path
+    limits: Path
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> "ModelFiles":
+        """Those of a model folder. Raises DataError if one of them is not what such a file may be."""
+        check_files(folder)
+        return cls(folder, folder / CONFIG, folder, folder / WEIGHTS, folder / LIMITS)
+
+
 def check_files(folder: Path) -> None:
     """Raises DataError for a file that is not a regular one, a link out of the folder, far too large, or damaged."""
-    for name in (CONFIG, WEIGHTS, *_TOKENIZERS, CHECKSUMS):
+    for name in (CONFIG, LIMITS, WEIGHTS, *_TOKENIZERS, CHECKSUMS):
         file = folder / name
         if not file.exists():
             continue
@@ -41,7 +60,7 @@ def _verify(folder: Path) -> None:
         return
     for line in _read(file).decode("utf-8", "replace").splitlines():
         digest, _, name = line.partition("  ")
-        if name not in (CONFIG, WEIGHTS, *_TOKENIZERS):
+        if name not in (CONFIG, LIMITS, WEIGHTS, *_TOKENIZERS):
             raise DataError(f"{file}: not a list of a model's checksums: {line[:80]!r}", _AGAIN)
         if not (folder / name).exists():
             raise DataError(f"{folder / name}: missing, but listed in {CHECKSUMS}", _AGAIN)

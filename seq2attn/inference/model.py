@@ -8,30 +8,39 @@ from typing import get_args
 
 import torch
 
+from seq2attn.build.evaluation import build_limit
 from seq2attn.build.model import build_network
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_complete_config
 from seq2attn.data.languages import space
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError, UsageError
-from seq2attn.inference.files import CONFIG, WEIGHTS, check_files, check_finite, read_header
+from seq2attn.inference.checkpoints import CHECKPOINTS, find_checkpoint, holds_run
+from seq2attn.inference.files import WEIGHTS, ModelFiles, check_finite, read_header
+from seq2attn.inference.limits import read_limit
 from seq2attn.machine import choose_device
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import Search, Translator, choose_search
+from seq2attn.search import OutputLimit, Search, Translator, choose_search
 from seq2attn.search.translator import OnLong, Translation
-from seq2attn.training.checkpoint import load_weights, read_tensors
+from seq2attn.training.checkpoint import Checkpoints, load_weights, read_tensors
 
 ANY_LENGTH = sys.maxsize
 
 
 class Model:
-    """A trained network with its tokenizer and config; `seq2attn.load` makes one. `path` is its model folder."""
+    """A trained network with its tokenizer and config; `seq2attn.load` makes one. `path` is its folder.
 
-    def __init__(self, network: Seq2Seq, tokenizer: Tokenizer, config: Config, path: Path) -> None:
+    `limit` is how long a translation may become, as it was learned from the training pairs.
+    """
+
+    def __init__(
+        self, network: Seq2Seq, tokenizer: Tokenizer, config: Config, path: Path, limit: OutputLimit = OutputLimit()
+    ) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.config = config
         self.path = path
+        self.limit = limit
 
     def translate(
         self,
@@ -42,6 +51,7 @@ class Model:
         batch_tokens: int = 4000,
         on_long: OnLong = "split",
         max_length: int | None = None,
+        max_output: int | None = None,
     ) -> list[str]:
         """Translate raw lines of text, one sentence each: one translation for each line, in order.
 
@@ -58,15 +68,46 @@ class Model:
                 "error" raises DataError.
             max_length: in subwords, end of sentence included; None: `data.max_length` of the model's config, the longest
                 in training. It is never more than the model can read.
+            max_output: the most subwords of a translation, end of sentence included; None: `evaluation.max_output` of the
+                model's config, or, where that is not set, a limit that grows with the line, learned from the training pairs.
+                Translations that are cut there are counted in one warning.
 
         Raises UsageError for an argument outside its range, DataError for a line that is not a string.
         """
-        search = self.choose_search(beam, length_penalty)
-        translator = self.make_translator(search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length)
-        translations = [best[0].text for best in translator.translate(_check_lines(lines))]
-        if translator.overlong:
-            warnings.warn(describe_long_lines(translator, on_long), stacklevel=2)
+        translations, remarks = self.translate_with_remarks(
+            lines,
+            beam=beam,
+            length_penalty=length_penalty,
+            batch_tokens=batch_tokens,
+            on_long=on_long,
+            max_length=max_length,
+            max_output=max_output,
+        )
+        for remark in remarks:
+            warnings.warn(remark, stacklevel=2)
         return translations
+
+    def translate_with_remarks(
+        self,
+        lines: Iterable[str],
+        *,
+        beam: int | None = None,
+        length_penalty: float | None = None,
+        batch_tokens: int = 4000,
+        on_long: OnLong = "split",
+        max_length: int | None = None,
+        max_output: int | None = None,
+    ) -> tuple[list[str], list[str]]:
+        """Translate as `translate` does, and return what it would warn of instead of warning."""
+        translator = self.make_translator(
+            self.choose_search(beam, length_penalty),
+            batch_tokens=batch_tokens,
+            on_long=on_long,
+            max_length=max_length,
+            max_output=max_output,
+        )
+        translations = [best[0].text for best in translator.translate(_check_lines(lines))]
+        return translations, list_remarks(translator, on_long)
 
     def search(self, lines: Iterable[str], search: Search, *, batch_tokens: int = 4000) -> Iterator[list[Translation]]:
         """Search for translations of raw lines of text: for each line its hypotheses, best first, as they become ready.
@@ -97,7 +138,13 @@ class Model:
         return choose_search(beam, length_penalty)
 
     def make_translator(
-        self, search: Search, *, batch_tokens: int = 4000, on_long: OnLong = "split", max_length: int | None = None
+        self,
+        search: Search,
+        *,
+        batch_tokens: int = 4000,
+        on_long: OnLong = "split",
+        max_length: int | None = None,
+        max_output: int | None = None,
     ) -> Translator:
         """A translator of text streams with this model; arguments and errors as in `translate`."""
         _check_whole("batch_tokens", batch_tokens)
@@ -107,6 +154,8 @@ class Model:
             raise UsageError(
                 f"max_length is {max_length}", "give a number from 2: a subword and the end of the sentence"
             )
+        if max_output is not None:
+            _check_whole("max_output", max_output)
         wanted = self.config.data.max_length if max_length is None else max_length
         return Translator(
             self.network,
@@ -115,6 +164,7 @@ class Model:
             batch_tokens=batch_tokens,
             longest=min(wanted, self.config.longest_source or wanted),
             on_long=on_long,
+            limit=build_limit(self.config, self.limit) if max_output is None else OutputLimit.fixed(max_output),
             space=space(self.config.data.target),
         )
 
@@ -146,6 +196,12 @@ def drop_repeated(hypotheses: list[Translation]) -> list[Translation]:
     return list(texts.values())
 
 
+def list_remarks(translator: Translator, on_long: OnLong) -> list[str]:
+    """What a user must know of the lines that `translator` has translated: how many were too long, or cut."""
+    remarks = [describe_long_lines(translator, on_long)] if translator.overlong else []
+    return [*remarks, describe_cut_lines(translator)] if translator.cut else remarks
+
+
 def describe_long_lines(translator: Translator, on_long: OnLong) -> str:
     """How many lines were too long for `translator`, and what was done with them."""
     done = {"split": "split", "truncate": "truncated", "error": "refused"}[on_long]
@@ -154,22 +210,37 @@ def describe_long_lines(translator: Translator, on_long: OnLong) -> str:
     return f"{number:,} {were.format(f'{translator.longest:,}')} {done}"
 
 
-def load(path: str | Path, device: str = "auto") -> Model:
+def describe_cut_lines(translator: Translator) -> str:
+    """How many translations `translator` had to cut, and at what length."""
+    were = "translation was" if translator.cut == 1 else "translations were"
+    text = f"{translator.cut:,} {were} cut at the limit of {translator.limit.describe()}"
+    if translator.longest_output is not None:
+        return f"{text}, or of {translator.longest_output:,}, which is all that this model can write"
+    return f"{text} (--max-output and evaluation.max_output set another)"
+
+
+def load(path: str | Path, device: str = "auto", checkpoint: str | int | None = None) -> Model:
     """Load the model of a run directory, or of a model/ folder wherever it was copied.
 
     `device` is "cpu", "cuda", "cuda:N" for the GPU number N, "mps", or "auto" for the first of CUDA, MPS and CPU that is
-    there. Raises UsageError if there is no model or no such device, DataError or ConfigError if a file is damaged. It is safe
-    to load a folder from a stranger: nothing in it is executed, nothing outside of it is read, and memory is only taken for
-    weights that its files really hold.
+    there. `checkpoint` chooses one of a run's checkpoints instead, whether the run is finished or not: "last", "best" by
+    training.select, or the number of an update.
+
+    Raises UsageError if there is no model, no checkpoint or no device of that name, DataError or ConfigError if a file is
+    damaged. It is safe to load a folder from a stranger: nothing in it is executed, nothing outside of it is read, and
+    memory is only taken for weights that its files really hold.
     """
-    folder = find_model_folder(Path(path))
     chosen = choose_device(device)
-    check_files(folder)
-    config = load_complete_config(folder / CONFIG)
-    tokenizer = Tokenizer.load(folder, config.data.form)
+    files = (
+        ModelFiles.of_folder(find_model_folder(Path(path)))
+        if checkpoint is None
+        else find_checkpoint(Path(path), checkpoint)
+    )
+    config = load_complete_config(files.config)
+    tokenizer = Tokenizer.load(files.tokenizer, config.data.form)
     if tokenizer.joint != config.data.tokenizer.joint:
-        raise DataError(f"{folder}: its SentencePiece models are not those of its config", "copy the model again")
-    weights = folder / WEIGHTS
+        raise DataError(f"{files.path}: its SentencePiece models are not those of its config", "copy the model again")
+    weights = files.weights
     header = read_header(weights)
     layers = config.model.encoder.layers + config.model.decoder.layers
     if layers > len(header):
@@ -184,7 +255,7 @@ def load(path: str | Path, device: str = "auto") -> Model:
     network = _build(config, tokenizer, weights)
     load_weights(network, tensors, weights)
     network.to(chosen, torch.float32).eval()
-    return Model(network, tokenizer, config, folder)
+    return Model(network, tokenizer, config, files.path, read_limit(files.limits))
 
 
 def _build(config: Config, tokenizer: Tokenizer, weights: Path) -> Seq2Seq:
@@ -200,8 +271,12 @@ def find_model_folder(path: Path) -> Path:
     for folder in (path, path / "model"):
         if (folder / WEIGHTS).is_file():
             return folder
-    if (path / "metrics.jsonl").exists():
+    if holds_run(path):
+        has_checkpoint = bool(Checkpoints(path / CHECKPOINTS).updates())
         raise UsageError(
-            f"{path}: this run is not finished, so it has no model/ yet", "run its `seq2attn train` command again"
+            f"{path}: this run is not finished, so it has no model/ yet",
+            "use its newest checkpoint with --checkpoint last, or run its `seq2attn train` command again"
+            if has_checkpoint
+            else "it has no checkpoint yet: run its `seq2attn train` command again",
         )
     raise UsageError(f"{path}: no model here", "name a run directory of `seq2attn train`, or its model/ folder")

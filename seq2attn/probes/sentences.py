@@ -41,7 +41,7 @@ def has_learned(bleu: float, exact: float) -> bool:
 def measure_quality(model: Model, pairs: Sequence[tuple[str, str]]) -> Quality:
     """Translate the sources greedily and compare with the references, with the BLEU settings of the model's config."""
     metric = build_bleu(model.config).metric()
-    hypotheses = model.translate([source for source, _ in pairs], beam=1)
+    hypotheses, _ = model.translate_with_remarks([source for source, _ in pairs], beam=1)
     references = [target for _, target in pairs]
     bleu = float(metric.corpus_score(hypotheses, [references]).score)
     right = sum(hypothesis == reference for hypothesis, reference in zip(hypotheses, references, strict=True))

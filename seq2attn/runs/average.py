@@ -4,46 +4,56 @@ from pathlib import Path
 from typing import Literal
 
 from seq2attn.errors import UsageError
+from seq2attn.inference.checkpoints import choose_update
 from seq2attn.inference.export import export
 from seq2attn.runs.directory import Run
 from seq2attn.training.schedule import goodness
 
 
-def average_run(path: Path, out: Path, *, count: int, of: Literal["last", "best"]) -> Path:
-    """Average the `count` last checkpoints of the finished run `path`, or the best by its metric; write `out`, return it.
+def average_run(
+    path: Path, out: Path, *, count: int, of: Literal["last", "best"], checkpoint: str | int | None = None
+) -> Path:
+    """Average the `count` last checkpoints of the run `path`, or the best by its metric; write `out`, return it.
 
-    Raises UsageError if fewer are kept, or if `out` is there.
+    With `checkpoint` ("last", "best" or an update) that one alone becomes the model. The run need not be finished. Raises
+    UsageError if fewer are kept, or if `out` is there.
     """
     run = Run.open(path)
-    checkpoints = run.checkpoints
     if out.exists():
         raise UsageError(f"{out}: exists already", "choose another --out")
-    if not run.finished:
-        raise UsageError(f"{path}: this run is not finished", "run its `seq2attn train` command again")
-    newest, _ = checkpoints.newest()
-    history = {} if newest is None else checkpoints.read_state(newest).callbacks.validation.history
-    updates = [update for update in checkpoints.updates() if update in history]
+    chosen = _choose(run, count, of) if checkpoint is None else [choose_update(path, checkpoint)]
+    what = "the average of updates" if len(chosen) > 1 else "of update"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        export(
+            out,
+            weights=run.checkpoints.read_weights(chosen),
+            tokenizer=run.tokenizer(),
+            config=run.config,
+            limit=run.output_limit(),
+            data=run.manifest.data.train.name,
+            chosen=f"{what} {', '.join(map(str, chosen))}",
+            metrics={},
+        )
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written: {error.strerror}", "choose another --out") from error
+    return out
+
+
+def _choose(run: Run, count: int, of: Literal["last", "best"]) -> list[int]:
+    """The updates to average, oldest first."""
+    newest, _ = run.checkpoints.newest()
+    history = {} if newest is None else run.checkpoints.read_state(newest).callbacks.validation.history
+    updates = [update for update in run.checkpoints.updates() if update in history]
+    if not updates:
+        raise UsageError(f"{run.path}: no checkpoint was validated yet", "run its `seq2attn train` command again")
     if of == "best":
         select = run.config.training.select
         metric = "bleu" if select == "average" else select
         updates = sorted(updates, key=lambda update: (goodness(metric, history[update]), -update))
     if len(updates) < count:
         raise UsageError(
-            f"{path}: keeps {len(updates)} checkpoints, not {count}",
+            f"{run.path}: keeps {len(updates)} checkpoints, not {count}",
             f"train with --set training.keep_{of}={count}, or average --count {len(updates)}",
         )
-    chosen = sorted(updates[-count:])
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        export(
-            out,
-            weights=checkpoints.read_weights(chosen),
-            tokenizer=run.tokenizer(),
-            config=run.config,
-            data=run.manifest.data.train.name,
-            chosen=f"the average of updates {', '.join(map(str, chosen))}",
-            metrics={},
-        )
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written: {error.strerror}", "choose another --out") from error
-    return out
+    return sorted(updates[-count:])

@@ -13,8 +13,10 @@ from seq2attn.config.load import load_config
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.durable import remove_folder, write_whole
 from seq2attn.errors import UsageError
+from seq2attn.inference.limits import LIMITS, read_limit
 from seq2attn.runs.lock import LOCK
 from seq2attn.runs.manifest import Manifest
+from seq2attn.search.limits import OutputLimit
 from seq2attn.training.checkpoint import Checkpoints
 
 CONFIG, MANIFEST, TOKENIZER, CHECKPOINTS, METRICS, MODEL = (
@@ -25,7 +27,13 @@ CONFIG, MANIFEST, TOKENIZER, CHECKPOINTS, METRICS, MODEL = (
     "metrics.jsonl",
     "model",
 )
-_BEFORE_THE_CONFIG = {MANIFEST, TOKENIZER, CHECKPOINTS, LOCK}  # the config is written last of what a run begins with
+_BEFORE_THE_CONFIG = {
+    MANIFEST,
+    TOKENIZER,
+    LIMITS,
+    CHECKPOINTS,
+    LOCK,
+}  # the config is written last of what a run begins with
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,10 @@ class Run:
     def tokenizer(self) -> Tokenizer:
         """Load the vocabulary that its weights belong to."""
         return Tokenizer.load(self.path / TOKENIZER, self.config.data.form)
+
+    def output_limit(self) -> OutputLimit:
+        """Read how long its translations may become; that of version 0.1.0 if it began there."""
+        return read_limit(self.path / LIMITS)
 
     def events(self) -> list[dict[str, Any]]:
         """Read the lines of metrics.jsonl."""

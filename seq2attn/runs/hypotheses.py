@@ -22,7 +22,7 @@ def translate_once(
     device: str = "auto",
     load: Callable[[Path, str], Model] = load,
 ) -> list[str]:
-    """Translate `lines` with the model of `run`, and the beam and length penalty of `config`: one translation for each.
+    """Translate `lines` with the model of `run` and the search settings of `config`: one translation for each.
 
     They are read from `file` if the JSON beside it says that the same model translated the same test set (`fingerprint`)
     with the same settings; else they are written there. `load` gives the model of a run directory on a device.
@@ -34,15 +34,22 @@ def translate_once(
         "sentences": len(lines),
         "beam": evaluation.beam,
         "length_penalty": evaluation.length_penalty,
+        "max_output": evaluation.max_output,
         "seq2attn": seq2attn.__version__,
     }
     kept = _read_kept(file, record)
     if kept is not None:
         return kept
     say(f"{run}: translating {len(lines):,} test sentences")
-    hypotheses = load(run, device).translate(
-        lines, beam=evaluation.beam, length_penalty=evaluation.length_penalty, max_length=ANY_LENGTH
+    hypotheses, remarks = load(run, device).translate_with_remarks(
+        lines,
+        beam=evaluation.beam,
+        length_penalty=evaluation.length_penalty,
+        max_length=ANY_LENGTH,
+        max_output=evaluation.max_output,
     )
+    for remark in remarks:
+        say(f"{run}: {remark}")
     file.parent.mkdir(parents=True, exist_ok=True)
     _name_record(file).unlink(missing_ok=True)
     write_whole(file, "".join(f"{line}\n" for line in hypotheses))

@@ -7,17 +7,21 @@ import torch
 
 from seq2attn import machine
 from seq2attn.build.corpora import load_corpora
+from seq2attn.build.evaluation import build_limit
 from seq2attn.build.model import build_network
 from seq2attn.build.training import build_optimizer, build_schedule
 from seq2attn.config.config import to_yaml
 from seq2attn.durable import write_folder, write_whole
 from seq2attn.inference.export import export
+from seq2attn.inference.limits import LIMITS, format_limit
+from seq2attn.inference.model import describe_cut_lines
 from seq2attn.runs import directory
 from seq2attn.runs.manifest import Manifest, begin_manifest, end_manifest, pause_manifest
 from seq2attn.runs.opening import OpenedRun
 from seq2attn.runs.progress import Progress, say
 from seq2attn.runs.signals import InterruptedRunError, stop_on_signals
 from seq2attn.runs.validation import make_validator
+from seq2attn.search import Greedy, Translator, learn_limit
 from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
 from seq2attn.training.checkpoint import Checkpoints
 from seq2attn.training.memory import check_memory
@@ -41,6 +45,15 @@ class Session:
         self.model = build_network(config, self.corpora.tokenizer).to(opened.device)
         if opened.origin is not None and opened.before is None:
             opened.origin.load_into(self.model)
+        encoded = self.corpora.encoded
+        self.limit = (
+            learn_limit(encoded.source_lengths, encoded.target_lengths)
+            if opened.before is None
+            else opened.before.output_limit()
+        )
+        self.translator = Translator(
+            self.model, self.corpora.tokenizer, Greedy(), limit=build_limit(config, self.limit)
+        )
         self.stop = Stop()
         self.trainer = Trainer(
             self.model,
@@ -64,7 +77,7 @@ class Session:
         self.metrics = Metrics(out / directory.METRICS)
         self.log = TrainLog(self.metrics, training.log_every, self.progress.show_training)
         self.validation = Validation(
-            make_validator(self.model, self.corpora, self.opened.config),
+            make_validator(self.model, self.corpora, self.opened.config, self.translator),
             self.metrics,
             training.validate_every,
             self.progress.show_validation,
@@ -130,6 +143,7 @@ class Session:
         )
         directory.clear(opened.path)  # what a run left that was killed while it began
         write_folder(opened.path / directory.TOKENIZER, self.corpora.tokenizer.files().items())
+        write_whole(opened.path / LIMITS, format_limit(self.limit))
         self._write_manifest(manifest)
         if origin is not None:
             self.saving.save(self.trainer)
@@ -157,6 +171,8 @@ class Session:
         trainer.run([self.log, *self.after_log])
         if self.stop.signal is None:
             trainer.finish([self.log, *self.after_log])
+        if self.stop.signal is None and self.translator.cut:
+            say(f"{self.opened.path}: in the last validation, {describe_cut_lines(self.translator)}")
 
     def _export(self) -> None:
         updates, description = self._choose_checkpoints()
@@ -165,6 +181,7 @@ class Session:
             weights=self.checkpoints.read_weights(updates),
             tokenizer=self.corpora.tokenizer,
             config=self.opened.config,
+            limit=self.limit,
             data=self.corpora.train.name,
             chosen=description,
             metrics=self.validation.history[updates[0]] if len(updates) == 1 else {},

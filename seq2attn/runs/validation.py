@@ -8,17 +8,20 @@ from seq2attn.build.corpora import Corpora
 from seq2attn.build.evaluation import build_bleu
 from seq2attn.config.config import Config
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import Greedy, Translator
+from seq2attn.search import Translator
 from seq2attn.tokens import PAD
 from seq2attn.training.loss import sequence_loss
 
 
-def make_validator(model: Seq2Seq, corpora: Corpora, config: Config) -> Callable[[], Mapping[str, float]]:
+def make_validator(
+    model: Seq2Seq, corpora: Corpora, config: Config, translator: Translator
+) -> Callable[[], Mapping[str, float]]:
     """Make a function that measures the model as it is then: "loss" (nats a target token), "bleu" and "chrf" (percent).
 
-    BLEU is that of greedy, detokenized output against the raw references, with the settings of `evaluation`.
+    BLEU is that of the translator's detokenized output against the raw references, with the settings of `evaluation`.
+    `translator.cut` then counts the cut translations of the last validation.
     """
-    translator, bleu = Translator(model, corpora.tokenizer, Greedy()), build_bleu(config)
+    bleu = build_bleu(config)
     batches = corpora.validation_batches(config.training.batch_tokens)
 
     @torch.inference_mode()
@@ -30,6 +33,7 @@ def make_validator(model: Seq2Seq, corpora: Corpora, config: Config) -> Callable
             features = model(batch.source.to(target.device), target)
             nll += float(sequence_loss(features, model.output, model.bias, target).nll)
             tokens += int((target != PAD).sum())
+        translator.cut = 0
         hypotheses = [best[0].text for best in translator.translate(corpora.validation.source)]
         scores = bleu.score(hypotheses, list(corpora.validation.target), ter=False)
         return {"loss": nll / tokens, "bleu": scores.bleu, "chrf": scores.chrf}

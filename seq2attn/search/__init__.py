@@ -4,7 +4,19 @@ from seq2attn.search.beam import Beam
 from seq2attn.search.choose import choose_search
 from seq2attn.search.greedy import Greedy
 from seq2attn.search.hypothesis import Hypothesis, Search, Sentences
+from seq2attn.search.limits import OutputLimit, learn_limit
 from seq2attn.search.sampling import Sampling
 from seq2attn.search.translator import Translator
 
-__all__ = ["Beam", "Greedy", "Hypothesis", "Sampling", "Search", "Sentences", "Translator", "choose_search"]
+__all__ = [
+    "Beam",
+    "Greedy",
+    "Hypothesis",
+    "OutputLimit",
+    "Sampling",
+    "Search",
+    "Sentences",
+    "Translator",
+    "choose_search",
+    "learn_limit",
+]

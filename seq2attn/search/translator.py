@@ -9,11 +9,13 @@ from typing import Literal, NamedTuple
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from seq2attn.data.files import is_blank
 from seq2attn.data.long_lines import split
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search.hypothesis import Search, Sentences
+from seq2attn.search.limits import OutputLimit
 from seq2attn.tokens import EOS, PAD
 
 OnLong = Literal["split", "truncate", "error"]
@@ -37,8 +39,7 @@ class Translator:
     on_long: what happens to such a line. "split": its parts are translated and joined by `space`; the k-th best translation of
         the line is made of the k-th best ones of its parts, and its score is their sum. "truncate": its first `longest`
         subwords are translated. "error": it raises DataError.
-
-    A translation has at most 2·subwords + 10 tokens.
+    limit: the most tokens of a translation; the model may allow fewer. `cut` counts the lines whose best translation ended there.
     """
 
     def __init__(
@@ -51,10 +52,13 @@ class Translator:
         window: int = 2000,
         longest: int | None = None,
         on_long: OnLong = "split",
+        limit: OutputLimit = OutputLimit(),
         space: str = " ",
     ) -> None:
         self.longest = sys.maxsize if longest is None else longest
         self.overlong = 0
+        self.limit = limit
+        self.cut = 0
         self._model = model
         self._tokenizer = tokenizer
         self._banned = torch.tensor(tokenizer.banned_tokens())
@@ -63,6 +67,11 @@ class Translator:
         self._window = window
         self._on_long = on_long
         self._space = space
+
+    @property
+    def longest_output(self) -> int | None:
+        """The most tokens that the model can write; None: any number."""
+        return self._model.longest_target
 
     def translate(self, lines: Iterable[str]) -> Iterator[list[Translation]]:
         """The hypotheses of each line, best first; a blank line gives one empty translation."""
@@ -112,7 +121,7 @@ class Translator:
             self._model.train(was_training)
 
     def _encode(self, line: str) -> list[int]:
-        return self._tokenizer.encode_source([line])[0] if line.strip() else [EOS]
+        return self._tokenizer.encode_source([line])[0] if not is_blank(line) else [EOS]
 
     def _parts(self, line: str, number: int) -> list[list[int]]:
         """The sources that a line becomes: itself, or what a long one is split into."""
@@ -151,25 +160,34 @@ class Translator:
         results = [list(_EMPTY) for _ in window]
         lengths = [len(ids) for _, ids in window]
         waiting = sorted((i for i, length in enumerate(lengths) if length > 1), key=lambda i: (lengths[i], i))
+        cut: set[int] = set()
         while waiting:
             # the longest first, so that running out of memory happens at once or not at all
             size = max(1, self._batch_tokens // lengths[waiting[-1]])
             batch, waiting = waiting[-size:], waiting[:-size]
-            for i, hypotheses in zip(batch, self._search_batch([window[i] for i in batch]), strict=True):
+            for i, (hypotheses, was_cut) in zip(batch, self._search_batch([window[i] for i in batch]), strict=True):
                 results[i] = hypotheses
+                if was_cut:
+                    cut.add(window[i][0] % _PARTS)
+        self.cut += len(cut)
         return results
 
-    def _search_batch(self, batch: list[tuple[int, list[int]]]) -> list[list[Translation]]:
+    def _search_batch(self, batch: list[tuple[int, list[int]]]) -> list[tuple[list[Translation], bool]]:
+        """The hypotheses of each sentence, and whether the best one ended at the limit instead of by itself."""
         device = self._model.output.device
         ids, encoded = [sentence for sentence, _ in batch], [tokens for _, tokens in batch]
         source = pad_sequence([torch.tensor(tokens) for tokens in encoded], batch_first=True, padding_value=PAD).to(
             device
         )
-        longest = self._model.longest_target or sys.maxsize
-        limits = torch.tensor([min(2 * len(tokens) + 10, longest) for tokens in encoded], device=device)
-        results = self._search(self._model, Sentences(source, limits, ids), self._banned.to(device))
+        longest = self.longest_output or sys.maxsize
+        limits = [min(self.limit(len(tokens)), longest) for tokens in encoded]
+        sentences = Sentences(source, torch.tensor(limits, device=device), ids)
+        results = self._search(self._model, sentences, self._banned.to(device))
         texts = iter(self._tokenizer.decode_target([h.tokens for hypotheses in results for h in hypotheses]))
-        return [[Translation(next(texts), h.score) for h in hypotheses] for hypotheses in results]
+        return [
+            ([Translation(next(texts), h.score) for h in hypotheses], len(hypotheses[0].tokens) >= limit)
+            for hypotheses, limit in zip(results, limits, strict=True)
+        ]
 
 
 _EMPTY = [Translation("", 0.0)]

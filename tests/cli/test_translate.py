@@ -1,5 +1,6 @@
 """`seq2attn translate`: lines in, lines out."""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -52,6 +53,22 @@ def test_there_is_one_line_for_each_line_feed(command: Command, trained: Path, t
     done = command("translate", trained, "--beam", 1, stdin=text.encode())
     assert done.code == 0
     assert done.out.count("\n") == len(done.out.splitlines()) == lines
+
+
+def test_a_gzipped_file_is_read_and_others_say_how(
+    command: Command, trained: Path, tmp_path: Path, expected: str
+) -> None:
+    packed = gzip.compress(TEXT.encode())
+    (tmp_path / "in.gz").write_bytes(packed)
+    assert command("translate", trained, tmp_path / "in.gz") == (0, expected, "")
+    for content in (packed[: len(packed) // 2], b"ka mi\n", packed[:12] + b"xxxx" + packed[16:]):
+        (tmp_path / "in.gz").write_bytes(content)
+        done = command("translate", trained, tmp_path / "in.gz")
+        assert done.code == 2
+        assert f"{tmp_path}/in.gz:1: cannot be read: " in done.err
+    done = command("translate", trained, tmp_path / "in.xz")
+    assert (done.code, done.out) == (2, "")
+    assert "hint: xz -dc " in done.err
 
 
 def test_a_carriage_return_belongs_to_the_line_end(command: Command, trained: Path, expected: str) -> None:

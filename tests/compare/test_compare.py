@@ -48,11 +48,13 @@ class FakeModel:
     seed: int
     note: Callable[[tuple[str, int, float]], None]
 
-    def translate(self, lines: Iterable[str], *, beam: int, length_penalty: float, max_length: int) -> list[str]:
+    def translate_with_remarks(
+        self, lines: Iterable[str], *, beam: int, length_penalty: float, max_length: int, max_output: int | None
+    ) -> tuple[list[str], list[str]]:
         self.note((f"{self.decoder} {self.seed}", beam, length_penalty))
         known = dict(zip((line.strip() for line in SOURCES), (line.strip() for line in REFERENCES), strict=True))
         keep = 5 - self.seed if self.decoder == "lstm" else 100
-        return [" ".join(known[line].split()[:keep]) for line in lines]
+        return [" ".join(known[line].split()[:keep]) for line in lines], []
 
 
 class FakeRunner:

@@ -97,7 +97,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
             "keep_best": 1,
             "average": {"count": 5, "of": "last"},
         },
-        "evaluation": {"lowercase": False, "tokenize": "auto", "beam": 5, "length_penalty": 1.0},
+        "evaluation": {"lowercase": False, "tokenize": "auto", "beam": 5, "length_penalty": 1.0, "max_output": None},
     }
 
 

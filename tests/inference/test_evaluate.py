@@ -48,6 +48,7 @@ def test_the_figures_are_those_of_the_sacrebleu_command(trained: Path, corpus: P
     assert own["ter_signature"] == ter["signature"]
 
 
+@pytest.mark.filterwarnings("ignore:.* cut at the limit")
 def test_the_hypotheses_are_the_models_with_that_beam(trained: Path, corpus: Path) -> None:
     model = load(trained)
     for beam, penalty in ((1, 0.0), (4, 8.0)):

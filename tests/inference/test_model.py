@@ -68,6 +68,7 @@ def test_beam_and_length_penalty_are_the_configs_unless_given(trained: Path, tra
         ({"length_penalty": float("nan")}, "length_penalty is nan"),
         ({"batch_tokens": 0}, "batch_tokens is 0"),
         ({"max_length": 1}, "max_length is 1"),
+        ({"max_output": 0}, "max_output is 0"),
     ],
 )
 def test_settings_out_of_range_are_refused(trained: Path, settings: dict[str, Any], says: str) -> None:
@@ -97,9 +98,6 @@ def test_the_exported_weights_have_the_validation_loss_that_was_logged(trained: 
 def test_what_is_no_model_is_refused(tmp_path: Path, trained: Path) -> None:
     with pytest.raises(UsageError, match="no model here"):
         load(tmp_path / "nowhere")
-    (tmp_path / "metrics.jsonl").write_text("")
-    with pytest.raises(UsageError, match="not finished"):
-        load(tmp_path)
     with pytest.raises(UsageError, match="--device tpu: no such device"):
         load(trained, device="tpu")
 
@@ -131,6 +129,7 @@ def test_a_line_longer_than_in_training_is_split_with_a_warning(trained: Path) -
         model.translate([line], on_long="error")
 
 
+@pytest.mark.filterwarnings("ignore:.* cut at the limit")
 @pytest.mark.parametrize(
     ("change", "longest"),
     [

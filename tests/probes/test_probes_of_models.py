@@ -103,6 +103,7 @@ def test_random_scores_already_give_sparsemax_many_zeros(trained: Path, corpus: 
     assert 0.6 < one.random.zeros < 0.9
 
 
+@pytest.mark.filterwarnings("ignore:.* cut at the limit")
 def test_the_attention_probe_leaves_the_model_as_it_was(trained: Path, corpus: Path) -> None:
     hops = next(name for name in MODELS if "three hops" in name)
     for name in ("bahdanau", "learned entmax heads", hops, "transformer"):

@@ -15,6 +15,7 @@ EXPECTED: dict[str, dict[str, list[str]]] = json.loads((FOLDER / "expected.json"
 STOPPED: dict[str, dict[str, Any]] = json.loads((FOLDER / "stopped/expected.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.filterwarnings("ignore:.* cut at the limit")
 @pytest.mark.parametrize("kind", sorted(EXPECTED))
 def test_a_model_of_each_kind_translates_as_it_did(kind: str) -> None:
     model = seq2attn.load(FOLDER / "models" / kind, "cpu")

@@ -41,9 +41,14 @@ def test_what_is_there_is_not_overwritten(trained: Path, tmp_path: Path) -> None
         average_run(trained, tmp_path, count=2, of="last")
 
 
-def test_an_unfinished_run_has_no_average_yet(trained: Path, tmp_path: Path) -> None:
+def test_an_unfinished_run_has_an_average_too(trained: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(trained, tmp_path / "run"))
+    shutil.rmtree(run / "model")
     manifest = run / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"finished": true', '"finished": false'))
-    with pytest.raises(UsageError, match="not finished"):
-        average_run(run, tmp_path / "average", count=2, of="last")
+    assert (average_run(run, tmp_path / "average", count=2, of="last") / MODEL).is_file()
+    [*_, last] = Checkpoints(run / "checkpoints").updates()
+    one = average_run(run, tmp_path / "one", count=2, of="last", checkpoint="last")
+    assert f"of update {last}" in (one / "README.md").read_text()
+    weights = read_tensors(Checkpoints(run / "checkpoints").path(last) / MODEL)
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in read_tensors(one / MODEL).items())

@@ -8,15 +8,17 @@ import torch
 from torch import Tensor
 
 from seq2attn.build.model import build_seq2seq
+from seq2attn.data.files import is_blank
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Search, Sentences, Translator
+from seq2attn.search import Beam, Greedy, Hypothesis, OutputLimit, Sampling, Search, Sentences, Translator
 from seq2attn.tokens import EOS
 from tests.tiny import sentences as draw_lines
 from tests.tiny import tiny, translation, write_corpus
 
-LINES = ["ka mi", "", "lo tu se po ra ni do ve", "  ", "fa", "gu ka lo mi", "\t", "ve ve ve do"]
+INVISIBLE = ["\u200b", "\u00ad \u200e", "\ufeff"]
+LINES = ["ka mi", "", "lo tu se po ra ni do ve", "  ", "fa", "gu ka lo mi", "\t", "ve ve ve do", *INVISIBLE]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,9 @@ def texts(model: Seq2Seq, tokenizer: Tokenizer, search: Search, lines: Sequence[
 def test_one_line_comes_out_for_each_line_in_its_order(
     model: Seq2Seq, tokenizer: Tokenizer, settings: dict[str, int]
 ) -> None:
-    assert texts(model, tokenizer, Echo(), LINES, **settings) == [" ".join(line.split()) for line in LINES]
+    assert texts(model, tokenizer, Echo(), LINES, **settings) == [
+        "" if line in INVISIBLE else " ".join(line.split()) for line in LINES
+    ]
 
 
 def test_a_batch_is_bounded_and_the_longest_come_first(model: Seq2Seq, tokenizer: Tokenizer) -> None:
@@ -85,12 +89,29 @@ def test_a_line_longer_than_a_batch_is_translated_alone(model: Seq2Seq, tokenize
     assert echo.shapes[0][0] == 1
 
 
-def test_a_translation_may_have_twice_the_subwords_and_ten(model: Seq2Seq, tokenizer: Tokenizer) -> None:
-    echo = Echo()
-    texts(model, tokenizer, echo, LINES, window=3)
-    encoded = tokenizer.encode_source(LINES)
-    real = [number for number, line in enumerate(LINES) if line.strip()]
-    assert echo.limits == {number: 2 * len(encoded[number]) + 10 for number in real}  # numbered over all windows
+def test_the_limit_of_a_translation_grows_with_its_line(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+    lengths = {
+        number: len(ids) for number, ids in enumerate(tokenizer.encode_source(LINES)) if not is_blank(LINES[number])
+    }
+    for settings, ratio, extra in (({}, 2, 10), ({"limit": OutputLimit(3.0, 4)}, 3, 4)):
+        echo = Echo()
+        list(Translator(model, tokenizer, echo, window=3, **settings).translate(LINES))  # type: ignore[arg-type]
+        assert echo.limits == {number: ratio * n + extra for number, n in lengths.items()}  # over all windows
+
+
+@pytest.mark.parametrize("search", [Greedy(), Beam(3), Sampling()], ids=["greedy", "beam", "sampling"])
+def test_lines_whose_best_translation_is_cut_are_counted(model: Seq2Seq, tokenizer: Tokenizer, search: Search) -> None:
+    bias = model.bias.detach().clone()
+    try:
+        for eos, cut in ((-1e9, 3), (1e9, 0)):  # it never ends, it ends at once
+            with torch.no_grad():
+                model.bias[EOS] = eos
+            translator = Translator(model, tokenizer, search, limit=OutputLimit.fixed(3), longest=6)
+            list(translator.translate(["ka mi", "", LONG, "lo"]))
+            assert translator.cut == cut  # the parts of the long line count once
+    finally:
+        with torch.no_grad():
+            model.bias.copy_(bias)
 
 
 def test_a_translation_ends_where_the_learned_positions_do(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -131,7 +152,7 @@ def test_a_line_translates_the_same_in_any_batch(model: Seq2Seq, tokenizer: Toke
 
 def test_the_n_best_come_best_first_and_differ(model: Seq2Seq, tokenizer: Tokenizer) -> None:
     for line, hypotheses in zip(LINES, Translator(model, tokenizer, Beam(4, 1.0)).translate(LINES), strict=True):
-        if not line.strip():
+        if is_blank(line):
             assert hypotheses == [("", 0.0)]
             continue
         scores = [hypothesis.score for hypothesis in hypotheses]

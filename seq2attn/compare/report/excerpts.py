@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seq2attn.compare.report.results import Excerpt
+from seq2attn.data.files import is_blank
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ def choose_lines(sources: Sequence[str], count: int = 2) -> list[int]:
 
     Sorted by length, then by their order in the test set. No translation is looked at, so none is picked to please.
     """
-    order = sorted((i for i, line in enumerate(sources) if line.strip()), key=lambda i: (len(sources[i].split()), i))
+    order = sorted(
+        (i for i, line in enumerate(sources) if not is_blank(line)), key=lambda i: (len(sources[i].split()), i)
+    )
     first = max(0, (len(order) - count) // 2)
     return list(dict.fromkeys([*order[first : first + count], *order[-count:]]))
 

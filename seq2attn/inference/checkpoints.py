@@ -1,0 +1,61 @@
+"""The files of one checkpoint of a run, whether the run is finished or not, in place of a model folder."""
+
+from pathlib import Path
+
+from seq2attn.config.load import load_complete_config
+from seq2attn.errors import UsageError
+from seq2attn.inference.files import CONFIG, ModelFiles
+from seq2attn.inference.limits import LIMITS
+from seq2attn.training.checkpoint import MODEL, Checkpoints
+from seq2attn.training.schedule import goodness
+
+CHECKPOINTS, _MANIFEST, _TOKENIZER = "checkpoints", "manifest.json", "tokenizer"
+
+
+def holds_run(path: Path) -> bool:
+    """Whether a run began in the folder `path`."""
+    return (path / CONFIG).is_file() and (path / _MANIFEST).is_file()
+
+
+def find_checkpoint(run: Path, name: str | int) -> ModelFiles:
+    """The files of a checkpoint of the run directory `run`.
+
+    `name` is "last" for the newest whole one, "best" for the best validated one by training.select, or the number of an
+    update. Raises UsageError if `run` is no run directory, or has no such checkpoint that is whole.
+    """
+    if not holds_run(run):
+        hint = "name the run directory that `seq2attn train --out` wrote, or leave --checkpoint out"
+        raise UsageError(f"{run}: not a run directory, so it has no checkpoints", hint)
+    update = choose_update(run, name)
+    checkpoints = Checkpoints(run / CHECKPOINTS)
+    if flaw := checkpoints.find_flaw(update):
+        raise UsageError(flaw, "choose another --checkpoint")
+    folder = checkpoints.path(update)
+    return ModelFiles(folder, run / CONFIG, run / _TOKENIZER, folder / MODEL, run / LIMITS)
+
+
+def choose_update(run: Path, name: str | int) -> int:
+    """The update of the checkpoint called `name`: "last", "best" or a number. Errors as in `find_checkpoint`."""
+    checkpoints = Checkpoints(run / CHECKPOINTS)
+    kept = checkpoints.updates()
+    newest, _ = checkpoints.newest()
+    if newest is None:
+        raise UsageError(
+            f"{run}: has no checkpoint yet", "wait for its first validation, or set training.validate_every lower"
+        )
+    if name == "last":
+        return newest
+    if name == "best":
+        history = checkpoints.read_state(newest).callbacks.validation.history
+        validated = [update for update in kept if update in history and update <= newest]
+        if not validated:
+            raise UsageError(f"{run}: no checkpoint was validated yet", "choose --checkpoint last")
+        select = load_complete_config(run / CONFIG).training.select
+        metric = "bleu" if select == "average" else select
+        return max(validated, key=lambda update: goodness(metric, history[update]))
+    if not str(name).isdecimal() or int(name) not in kept:
+        numbers = ", ".join(map(str, kept))
+        raise UsageError(
+            f"--checkpoint {name}: {run} keeps no such checkpoint", f"choose last, best, or one of {numbers}"
+        )
+    return int(name)
