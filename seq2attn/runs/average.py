@@ -6,7 +6,7 @@ from typing import Literal
 from seq2attn.errors import UsageError
 from seq2attn.inference.export import export
 from seq2attn.runs.directory import Run
-from seq2attn.training.schedule import goodness
+from seq2attn.training.ranking import rank
 
 
 def average_run(path: Path, out: Path, *, count: int, of: Literal["last", "best"]) -> Path:
@@ -26,7 +26,7 @@ def average_run(path: Path, out: Path, *, count: int, of: Literal["last", "best"
     if of == "best":
         select = run.config.training.select
         metric = "bleu" if select == "average" else select
-        updates = sorted(updates, key=lambda update: (goodness(metric, history[update]), -update))
+        updates = sorted(updates, key=lambda update: (rank(metric, history[update]), update))
     if len(updates) < count:
         raise UsageError(
             f"{path}: keeps {len(updates)} checkpoints, not {count}",

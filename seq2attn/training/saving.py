@@ -19,7 +19,7 @@ from seq2attn.training.checkpoint import (
     load_weights,
     read_tensors,
 )
-from seq2attn.training.schedule import goodness
+from seq2attn.training.ranking import rank
 from seq2attn.training.trainer import Callback, Position, Trainer
 
 
@@ -65,9 +65,9 @@ class Saving(Callback):
             self.save(trainer)
 
     def best(self) -> list[int]:
-        """Kept updates that were validated, best first (the earliest of equals)."""
+        """Kept updates that were validated, best first; of those with equal metrics the newer."""
         history = self._validation.history
-        return sorted(self.validated(), key=lambda update: (-goodness(self._metric, history[update]), update))
+        return sorted(self.validated(), key=lambda update: (rank(self._metric, history[update]), update), reverse=True)
 
     def validated(self) -> list[int]:
         """Kept updates that were validated, newest first."""

@@ -141,7 +141,7 @@ def test_an_average_is_exported_if_the_config_selects_it(everything: Path) -> No
     assert f"the average of updates {', '.join(map(str, last))}" in (everything / "model/README.md").read_text()
 
 
-@pytest.mark.parametrize(("metric", "best"), [("loss", 8), ("bleu", 4), ("chrf", 12)])
+@pytest.mark.parametrize(("metric", "best"), [("loss", 8), ("bleu", 8), ("chrf", 12)])
 def test_without_it_the_best_checkpoint_is_exported(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: str, best: int
 ) -> None:
@@ -153,6 +153,26 @@ def test_without_it_the_best_checkpoint_is_exported(
     exported = read_tensors(tmp_path / "model" / MODEL)
     assert all(torch.equal(exported[name], kept[name]) for name in kept)
     assert f"of update {best}, the best by validation {metric}" in (tmp_path / "model/README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("chrf", "says"), [((1.0, 2.0, 3.0), "--set training.select=chrf"), ((0.0, 0.0, 0.0), "chrF did not move either")]
+)
+def test_a_bleu_that_never_moved_leaves_the_choice_to_the_loss(
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    chrf: tuple[float, ...],
+    says: str,
+) -> None:
+    figures = zip((5.4, 4.1, 4.3), chrf, strict=True)
+    validations = iter([{"loss": loss, "bleu": 0.0, "chrf": value} for loss, value in figures])
+    monkeypatch.setattr(module, "make_validator", lambda *arguments: lambda: next(validations))
+    train(tiny(corpus), tmp_path, device="cpu")
+    assert "of update 8" in (tmp_path / "model/README.md").read_text()
+    assert "validation bleu was 0.00 all 3 times" in (said := capsys.readouterr().err)
+    assert says in said
 
 
 def test_a_finished_run_says_so_and_is_left_alone(

@@ -138,6 +138,14 @@ def test_early_stopping_waits_for_patience_validations_without_improvement(
     assert validated(callbacks, own, range(1, len(values) + 1)) == [*range(1, stops + 1)]
 
 
+def test_early_stopping_by_bleu_goes_on_while_the_loss_falls(metrics: Metrics) -> None:
+    figures = iter([{"bleu": 0.0, "loss": loss} for loss in (5.4, 4.9, 4.6, 4.4, 4.5, 4.6)])
+    own, validation = trainer([]), Validation(lambda: next(figures), metrics, 1, silent)
+    callbacks = [validation, EarlyStopping(validation, "bleu", 2)]
+    assert validated(callbacks, own, range(1, 7)) == [1, 2, 3, 4, 5, 6]
+    assert own.stop.early
+
+
 def saving(folder: Path, metrics: Metrics, validation: Validation, **settings: Any) -> Saving:
     own = {"metric": "loss", "keep_last": 1, "keep_best": 1, **settings}
     return Saving(Checkpoints(folder), metrics, TrainLog(metrics, 99, silent), validation, **own)
@@ -148,7 +156,7 @@ def saving(folder: Path, metrics: Metrics, validation: Validation, **settings: A
     [
         ({"keep_last": 1, "keep_best": 1}, [2, 4, 5], [2, 4, 5]),  # never fewer than two, should one be damaged
         ({"keep_last": 3, "keep_best": 1}, [2, 3, 4, 5], [2, 4, 3, 5]),
-        ({"keep_last": 1, "keep_best": 3}, [1, 2, 4, 5], [2, 4, 1, 5]),  # of the equal 1 and 3 the earlier
+        ({"keep_last": 1, "keep_best": 3}, [2, 3, 4, 5], [2, 4, 3, 5]),  # of the equal 1 and 3 the newer
         ({"keep_last": 1, "keep_best": 2, "metric": "bleu"}, [3, 4, 5], [4, 3, 5]),
     ],
 )
