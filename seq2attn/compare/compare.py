@@ -16,7 +16,7 @@ from seq2attn.compare.report.page import render_html, render_markdown, render_sv
 from seq2attn.compare.report.results import Comparison, Significance, TestSet, describe_size_spread, to_json
 from seq2attn.compare.runner import LocalRunner, Runner
 from seq2attn.compare.scoring import EvaluatedSystem, Task, evaluate_system
-from seq2attn.compare.systems import System, SystemRun, choose_baseline, choose_test, read_systems
+from seq2attn.compare.systems import System, SystemRun, choose_baseline, choose_test, concerns_test, read_systems
 from seq2attn.data.sources import Source
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.durable import write_whole
@@ -31,8 +31,9 @@ class Question:
     """What is to be compared, as `seq2attn compare` is asked for it.
 
     `systems` are config files and folders of finished runs; reports, runs and translations go into `out`. `seeds` and
-    `overrides` concern configs alone. `test` is the prefix of the test set's files, None for data.test of the configs;
-    `baseline` the name of a system, None for the first one without attention.
+    `overrides` concern configs; overrides of evaluation and data.test concern the runs too. `test` is the prefix of the
+    test set's files, None for data.test of the configs; `baseline` the name of a system, None for the first one without
+    attention.
     """
 
     systems: tuple[str, ...]
@@ -104,8 +105,9 @@ def compare(
 def make_plan(question: Question) -> Plan:
     """Read the systems and choose baseline and test set. Raises UsageError if they cannot be compared."""
     systems = read_systems(question.systems, question.out, seeds=question.seeds, overrides=question.overrides)
-    if (question.seeds or question.overrides) and any(run.finished for system in systems for run in system.runs):
-        say("--seeds and --set concern configs; the runs that are given stay as they are")
+    trained = question.seeds or not all(map(concerns_test, question.overrides))
+    if trained and any(run.finished for system in systems for run in system.runs):
+        say("--seeds and --set train configs otherwise; the runs that are given stay as they are")
     baseline = choose_baseline(systems, question.baseline)
     return Plan(tuple(systems), baseline, choose_test(systems, question.test))
 

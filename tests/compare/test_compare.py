@@ -234,6 +234,42 @@ def test_given_runs_are_never_trained(laboratory: Laboratory) -> None:
     assert [system["name"] for system in report["systems"]] == ["plain", "other"]
 
 
+def test_another_beam_translates_finished_systems_again(laboratory: Laboratory) -> None:
+    laboratory.runner.checking = True
+    plain = laboratory.config("plain")
+    laboratory.compare(plain)
+    laboratory.trained.clear()
+    for system in (plain, str(laboratory.folder / "out/runs/plain")):
+        run = system if system == plain else f"{system}/seed-1"
+        beam = 1 if system == plain else 2
+        laboratory.compare(run, overrides=(f"evaluation.beam={beam}",))
+        assert laboratory.seen[-1].systems[0].beam == beam
+    assert laboratory.trained == []
+    assert [beam for _, beam, _ in laboratory.translated] == [5, 1, 2]
+
+
+def test_the_same_test_set_under_two_names_is_one(laboratory: Laboratory) -> None:
+    plain, other = laboratory.config("plain"), laboratory.config("other", "luong")
+    text = Path(other).read_text()
+    Path(other).write_text(text.replace(f"test: {laboratory.folder}/test", f"test: {laboratory.folder}/./test"))
+    assert len(laboratory.compare(plain, other)["systems"]) == 2
+
+
+def test_runs_are_compared_from_another_folder(
+    laboratory: Laboratory, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(laboratory.folder)
+    laboratory.compare(laboratory.config("plain"), overrides=("data.test=test",))
+    run = laboratory.folder / "out/runs/plain/seed-1"
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert laboratory.compare(str(run))["test"]["name"] == f"{laboratory.folder}/test"
+    for language in ("en", "de"):
+        (laboratory.folder / f"test.{language}").unlink()
+    with pytest.raises(UsageError, match="the test set test of its config is not there") as caught:
+        laboratory.compare(str(run))
+    assert "--test PREFIX" in caught.value.hint
+
+
 def test_runs_beside_each_other_are_seeds_of_one_system(laboratory: Laboratory) -> None:
     laboratory.compare(laboratory.config("plain"), seeds=(1, 2))
     runs = laboratory.folder / "out/runs/plain"
@@ -311,7 +347,9 @@ def test_a_test_prefix_replaces_the_configs_test_set(laboratory: Laboratory) -> 
 def test_different_test_sets_and_scoring_are_refused(laboratory: Laboratory) -> None:
     plain, other = laboratory.config("plain"), laboratory.config("other", "luong")
     text = Path(other).read_text()
-    Path(other).write_text(text.replace(f"test: {laboratory.folder}/test", "test: elsewhere"))
+    for language in ("en", "de"):
+        (laboratory.folder / f"elsewhere.{language}").write_text("a b c\n")
+    Path(other).write_text(text.replace(f"test: {laboratory.folder}/test", f"test: {laboratory.folder}/elsewhere"))
     with pytest.raises(UsageError, match="different test sets"):
         laboratory.compare(plain, other)
     Path(other).write_text(text + "evaluation: {lowercase: true}\n")
