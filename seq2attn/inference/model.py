@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -42,6 +42,7 @@ class Model:
         batch_tokens: int = 4000,
         on_long: OnLong = "split",
         max_length: int | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> list[str]:
         """Translate raw lines of text, one sentence each: one translation for each line, in order.
 
@@ -58,11 +59,13 @@ class Model:
                 "error" raises DataError.
             max_length: in subwords, end of sentence included; None: `data.max_length` of the model's config, the longest
                 in training. It is never more than the model can read.
+            progress: called after each batch with how many sentences it held.
 
         Raises UsageError for an argument outside its range, DataError for a line that is not a string.
         """
         search = self.choose_search(beam, length_penalty)
         translator = self.make_translator(search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length)
+        translator.after_batch = progress
         translations = [best[0].text for best in translator.translate(_check_lines(lines))]
         if translator.overlong:
             warnings.warn(describe_long_lines(translator, on_long), stacklevel=2)

@@ -9,7 +9,7 @@ import seq2attn
 from seq2attn.config.config import Config
 from seq2attn.durable import write_whole
 from seq2attn.inference.model import ANY_LENGTH, Model, load
-from seq2attn.runs.progress import say
+from seq2attn.runs.progress import count_progress, say
 
 
 def translate_once(
@@ -40,9 +40,14 @@ def translate_once(
     if kept is not None:
         return kept
     say(f"{run}: translating {len(lines):,} test sentences")
-    hypotheses = load(run, device).translate(
-        lines, beam=evaluation.beam, length_penalty=evaluation.length_penalty, max_length=ANY_LENGTH
-    )
+    with count_progress(str(run), len(lines), unit="sentences") as progress:
+        hypotheses = load(run, device).translate(
+            lines,
+            beam=evaluation.beam,
+            length_penalty=evaluation.length_penalty,
+            max_length=ANY_LENGTH,
+            progress=progress,
+        )
     file.parent.mkdir(parents=True, exist_ok=True)
     _name_record(file).unlink(missing_ok=True)
     write_whole(file, "".join(f"{line}\n" for line in hypotheses))

@@ -1,7 +1,7 @@
 """From lines of text to lines of text: order kept, one result for each line."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -55,6 +55,7 @@ class Translator:
     ) -> None:
         self.longest = sys.maxsize if longest is None else longest
         self.overlong = 0
+        self.after_batch: Callable[[int], None] | None = None  # told how many sentences have just been translated
         self._model = model
         self._tokenizer = tokenizer
         self._banned = torch.tensor(tokenizer.banned_tokens())
@@ -157,6 +158,8 @@ class Translator:
             batch, waiting = waiting[-size:], waiting[:-size]
             for i, hypotheses in zip(batch, self._search_batch([window[i] for i in batch]), strict=True):
                 results[i] = hypotheses
+            if self.after_batch is not None:
+                self.after_batch(len(batch))
         return results
 
     def _search_batch(self, batch: list[tuple[int, list[int]]]) -> list[list[Translation]]:

@@ -17,10 +17,12 @@ from seq2attn.compare.systems import SystemRun
 from seq2attn.config.config import Config, to_yaml
 from seq2attn.data.sources import Pair, TextFiles
 from seq2attn.data.sources_grammar import GrammarSplit
-from seq2attn.errors import DataError, UsageError
+from seq2attn.errors import DataError, DivergedError, Seq2attnError, UsageError
 from seq2attn.inference.model import Model
 from seq2attn.runs.hypotheses import translate_once
 from seq2attn.runs.manifest import DataRecord, Manifest, SourceRecord
+from seq2attn.runs.signals import InterruptedRunError
+from seq2attn.training.trainer import DIVERGED_HINT
 
 CONFIG = """
 data:
@@ -48,8 +50,17 @@ class FakeModel:
     seed: int
     note: Callable[[tuple[str, int, float]], None]
 
-    def translate(self, lines: Iterable[str], *, beam: int, length_penalty: float, max_length: int) -> list[str]:
+    def translate(
+        self,
+        lines: Iterable[str],
+        *,
+        beam: int,
+        length_penalty: float,
+        max_length: int,
+        progress: Callable[[int], None],
+    ) -> list[str]:
         self.note((f"{self.decoder} {self.seed}", beam, length_penalty))
+        progress(len(list(lines)))
         known = dict(zip((line.strip() for line in SOURCES), (line.strip() for line in REFERENCES), strict=True))
         keep = 5 - self.seed if self.decoder == "lstm" else 100
         return [" ".join(known[line].split()[:keep]) for line in lines]
@@ -62,6 +73,7 @@ class FakeRunner:
         self.trained: list[tuple[str, int]] = []
         self.translated: list[tuple[str, int, float]] = []
         self.checking = False
+        self.failing: dict[str, Seq2attnError] = {}
 
     def check(self, run: SystemRun) -> None:
         if self.checking:
@@ -77,6 +89,8 @@ class FakeRunner:
     def train(self, run: SystemRun) -> None:
         if (run.path / "manifest.json").exists():
             return
+        if run.path.parent.name in self.failing:
+            raise self.failing[run.path.parent.name]
         self.trained.append((run.path.parent.name, run.config.seed))
         write_run(run.path, run.config)
 
@@ -184,6 +198,61 @@ def test_the_report_grows_with_each_system(laboratory: Laboratory) -> None:
         text = (out / name).read_text(encoding="utf-8")
         assert "attentive" in text
         assert "Still to come" not in text
+
+
+@pytest.mark.parametrize("failing", ["a", "b", "c"])
+def test_a_failing_system_is_reported_and_the_others_go_on(laboratory: Laboratory, failing: str) -> None:
+    laboratory.runner.failing = {failing: DivergedError("update 9: not finite", DIVERGED_HINT)}
+    configs = [laboratory.config("a"), laboratory.config("b", "luong"), laboratory.config("c", "bahdanau")]
+    report = laboratory.compare(*configs)
+    assert [system["name"] for system in report["systems"]] == [name for name in "abc" if name != failing]
+    assert report["failed"] == [{"system": failing, "reason": "update 9: not finite", "exit_code": 3}]
+    (failure,) = laboratory.seen[-1].failed
+    run = laboratory.folder / "out/runs" / failing / "seed-1"
+    assert f"remove {run}" in failure.hint
+    assert "--overwrite" not in failure.hint
+    assert laboratory.seen[-1].pending == ()
+    for name in ("report.html", "report.md"):
+        text = (laboratory.folder / "out" / name).read_text(encoding="utf-8")
+        assert f"{failing} failed: update 9: not finite" in text
+    laboratory.runner.failing = {}
+    assert laboratory.compare(*configs)["failed"] == []
+
+
+def test_all_systems_may_fail(laboratory: Laboratory) -> None:
+    laboratory.runner.failing = {"a": DivergedError("a", ""), "b": DataError("b", "look")}
+    report = laboratory.compare(laboratory.config("a"), laboratory.config("b", "luong"))
+    assert [failure["exit_code"] for failure in report["failed"]] == [3, 2]
+    assert "All systems failed" in (laboratory.folder / "out/report.md").read_text(encoding="utf-8")
+
+
+def test_a_signal_ends_the_comparison(laboratory: Laboratory) -> None:
+    laboratory.runner.failing = {"a": InterruptedRunError(2, 5, laboratory.folder)}
+    with pytest.raises(InterruptedRunError):
+        laboratory.compare(laboratory.config("a"), laboratory.config("b", "luong"))
+    assert laboratory.trained == []
+
+
+def test_a_run_in_the_way_gets_a_hint_that_compare_can_follow(laboratory: Laboratory) -> None:
+    laboratory.runner.checking = True
+    laboratory.compare(laboratory.config("plain"))
+    with pytest.raises(UsageError, match=r"model\.decoder\.width: 8 → 9") as caught:
+        laboratory.compare(laboratory.config("plain", width=9))
+    run = laboratory.folder / "out/runs/plain/seed-1"
+    assert caught.value.hint == f"choose another --out, or remove {run} to train it again"
+
+
+def test_a_quick_look_says_so_and_leaves_the_whole_alone(laboratory: Laboratory) -> None:
+    plain = laboratory.config("plain")
+    whole = laboratory.compare(plain)
+    report = laboratory.compare(plain, sentences=8)
+    assert report["test"] == whole["test"] | {"sentences": 8, "whole": 40}
+    for name in ("report.html", "report.md"):
+        text = (laboratory.folder / "out" / name).read_text(encoding="utf-8")
+        assert "On the first 8 of 40 test sentences" in text
+        assert "quick look" in text
+    assert laboratory.compare(plain) == whole
+    assert len(laboratory.translated) == 2
 
 
 def test_seeds_give_mean_and_deviation_and_the_largest_p(laboratory: Laboratory) -> None:

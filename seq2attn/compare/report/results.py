@@ -81,6 +81,7 @@ class TestSet:
     source_language: str
     target_language: str
     novelty: Novelty | None = None
+    whole: int | None = None  # sentences of the whole set, if only its first ones are used
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,16 @@ class Significance:
     system: str
     bleu_difference: float
     p_value: float | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A system that could not be trained or tested: why, what to do about it, and the exit code that this asks for."""
+
+    system: str
+    reason: str
+    hint: str
+    exit_code: int
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,10 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that the report says. `pending` names the systems that are not evaluated yet."""
+    """Everything that the report says.
+
+    `pending` names the systems that are not evaluated yet; `failed` are those that could not be trained or tested.
+    """
 
     test: TestSet
     systems: tuple[SystemResult, ...]
@@ -113,6 +127,7 @@ class Comparison:
     significance: tuple[Significance, ...] = ()
     excerpts: tuple[Excerpt, ...] = ()
     pending: tuple[str, ...] = ()
+    failed: tuple[Failure, ...] = ()
     command: str = ""
     version: str = ""
 
@@ -156,6 +171,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
             "name": comparison.test.name,
             "sentences": comparison.test.sentences,
             "synthetic": comparison.test.synthetic,
+            **({} if comparison.test.whole is None else {"whole": comparison.test.whole}),
         },
         "systems": [_system_to_json(system) for system in comparison.systems],
         "significance": [
@@ -166,6 +182,10 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
                 "p_value": entry.p_value,
             }
             for entry in comparison.significance
+        ],
+        "failed": [
+            {"system": failure.system, "reason": failure.reason, "exit_code": failure.exit_code}
+            for failure in comparison.failed
         ],
     }
 

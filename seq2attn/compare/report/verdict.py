@@ -38,7 +38,7 @@ def list_large_buckets(system: SystemResult) -> list[tuple[Bucket, float]]:
 def write_headline(comparison: Comparison) -> str:
     """One sentence on the baseline and the best other system: BLEU by source length, or as a whole without lengths."""
     if not comparison.systems:
-        return "No system is trained yet."
+        return "No system is trained yet." if comparison.pending or not comparison.failed else "All systems failed."
     names = name_systems(comparison.systems)
     first, *others = _sort_baseline_first(comparison)
     best = max(others, key=lambda system: system.bleu, default=None)
@@ -66,14 +66,20 @@ def _describe_course(system: SystemResult) -> str:
 def list_remarks(comparison: Comparison) -> list[str]:
     """The sentences below the headline: the whole test set, the systems left out above, and what is missing."""
     if not comparison.systems:
-        return []
+        return _list_failures(comparison)
     names = name_systems(comparison.systems)
     first, *others = _sort_baseline_first(comparison)
     clauses = [f"BLEU {first.bleu:.1f} {names[first.name]}"]
     clauses += [
         f"{system.bleu:.1f} {names[system.name]}{_describe_difference(comparison, system)}" for system in others
     ]
-    sentences = [f"On the whole test set: {', '.join(clauses)}."]
+    test = comparison.test
+    on = (
+        "the whole test set" if test.whole is None else f"the first {test.sentences:,} of {test.whole:,} test sentences"
+    )
+    sentences = [f"On {on}: {', '.join(clauses)}."]
+    if test.whole is not None:
+        sentences.append("This is a quick look (--sentences): figures on the whole test set will differ.")
     best = max(others, key=lambda system: system.bleu, default=None)
     if len(list_large_buckets(first)) > 1:
         rest = [f"{names[system.name]} BLEU {_describe_course(system)}" for system in others if system is not best]
@@ -82,7 +88,11 @@ def list_remarks(comparison: Comparison) -> list[str]:
         sentences.append("The sentences come from a grammar, not from people; 100 BLEU is perfect.")
     if comparison.pending:
         sentences.append(f"Still to come: {', '.join(comparison.pending)}.")
-    return sentences
+    return sentences + _list_failures(comparison)
+
+
+def _list_failures(comparison: Comparison) -> list[str]:
+    return [f"{failure.system} failed: {failure.reason}" for failure in comparison.failed]
 
 
 def _describe_difference(comparison: Comparison, system: SystemResult) -> str:
