@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tqdm import tqdm
 
@@ -12,8 +12,9 @@ BAR = "{{desc}}: {{percentage:3.0f}} % |{{bar}}| {{n_fmt}} of {{total_fmt}} {uni
 
 
 def say(text: str) -> None:
-    """Print one line for the person who waits, on standard error."""
-    tqdm.write(text, file=sys.stderr)
+    """Print one line for the person who waits, on standard error; whoever has closed the terminal waits no more."""
+    with suppress(OSError):
+        tqdm.write(text, file=sys.stderr)
 
 
 class Progress:
@@ -43,7 +44,8 @@ class Progress:
         figures = f"loss {values['loss']:.3f}, {values['target_tokens_per_second']:,.0f} target tokens/s"
         if not self._bar.disable:
             self._bar.set_postfix_str(figures, refresh=False)
-            self._bar.update(update - self._bar.n)
+            with suppress(OSError):
+                self._bar.update(update - self._bar.n)
             return
         now = time.monotonic()
         if now - self._shown >= LINE_EVERY or update == self._last:
@@ -60,7 +62,8 @@ class Progress:
 
     def close(self) -> None:
         """Take the bar away."""
-        self._bar.close()
+        with suppress(OSError):
+            self._bar.close()
 
 
 @contextmanager

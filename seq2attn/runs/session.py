@@ -78,6 +78,7 @@ class Session:
             metric="bleu" if training.select == "average" else training.select,
             keep_last=training.keep_last,
             keep_best=training.keep_best,
+            every_minutes=training.checkpoint_every_minutes,
         )
         early = training.early_stopping
         self.early = None if early is None else EarlyStopping(self.validation, early.metric, early.patience)

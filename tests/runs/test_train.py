@@ -12,6 +12,7 @@ import torch
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_config
 from seq2attn.data.batches import Batch
+from seq2attn.errors import Seq2attnError
 from seq2attn.runs import session as module
 from seq2attn.runs.directory import Run
 from seq2attn.runs.signals import InterruptedRunError
@@ -64,6 +65,35 @@ def everything(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("everything") / "run"
     train(tiny(corpus, *EVERYTHING), out, device="cpu")
     return out
+
+
+def test_checkpoints_by_time_leave_no_trace(everything: Path, corpus: Path, tmp_path: Path) -> None:
+    config = tiny(corpus, *EVERYTHING, "training.checkpoint_every_minutes=1e-9")
+    train(config, tmp_path, device="cpu")
+    assert weights_of(tmp_path) == weights_of(everything)
+    assert events(tmp_path) == events(everything)
+    assert Run.open(tmp_path).checkpoints.updates() == Run.open(everything).checkpoints.updates()
+
+
+def test_a_killed_run_goes_on_from_a_checkpoint_by_time(
+    everything: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, step = tiny(corpus, *EVERYTHING, "training.checkpoint_every_minutes=1e-9"), Trainer.update
+
+    def lose_power(self: Trainer) -> Step:
+        if self.position.update == 14:
+            raise OSError("no power")
+        return step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "update", lose_power)
+        with pytest.raises(Seq2attnError):
+            train(config, tmp_path, device="cpu")
+    assert Run.open(tmp_path).checkpoints.newest()[0] == 14
+    torch.manual_seed(99)
+    train(config, tmp_path, device="cpu")
+    assert weights_of(tmp_path) == weights_of(everything)
+    assert events(tmp_path) == events(everything)
 
 
 @pytest.mark.parametrize("updates", [(1, 10), (12,), (21, 22)])

@@ -1,3 +1,4 @@
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -186,6 +187,20 @@ def test_a_checkpoint_is_saved_when_asked_for_and_does_not_displace_those_after_
     own.stop.signal = None
     validated(callbacks, own, range(6, 7))
     assert Checkpoints(tmp_path / "c").updates() == [2, 4, 6]
+
+
+def test_a_checkpoint_by_time_goes_with_the_next(tmp_path: Path, metrics: Metrics) -> None:
+    own, validation = trainer([]), Validation(losses(3.0, 2.0, 1.0), metrics, 4, silent)
+    now = itertools.count(step=30.0)  # seconds: each look at the clock is half a minute after the last
+    own_saving = saving(tmp_path / "c", metrics, validation, every_minutes=1.0, clock=lambda: next(now))
+    kept = {}
+    for update in range(1, 13):
+        validated([validation, own_saving], own, range(update, update + 1))
+        kept[update] = Checkpoints(tmp_path / "c").updates()
+    assert [update for update in kept if kept[update] and kept[update][-1] == update] == [2, 4, 6, 8, 10, 12]
+    assert kept[10] == [4, 8, 10]
+    assert kept[12] == [8, 12]
+    assert [event["update"] for event in events(metrics) if event["event"] == "checkpoint"] == [4, 8, 12]
 
 
 def test_the_end_is_saved_once(tmp_path: Path, metrics: Metrics) -> None:
