@@ -18,12 +18,8 @@ from seq2attn.errors import UsageError
 from seq2attn.runs.directory import MANIFEST, Run, is_free, is_run
 from seq2attn.runs.origin import Origin
 
-FREE = (
-    "log_every",
-    "checkpoint_every_minutes",
-    "keep_last",
-    "keep_best",
-)  # keys of `training` that may change while a run goes on
+# keys of `training` that may change while a run goes on
+FREE = ("log_every", "checkpoint_every_minutes", "keep_last", "keep_best")
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ from seq2attn.training.trainer import Callback, Position, Trainer
 
 
 class Saving(Callback):
-    """Saves a checkpoint after each validation, every so many minutes, on a signal, and at the end; keeps the newest and the best.
+    """Saves a checkpoint after each validation, every so many minutes, on a signal, and at the end.
 
+    Of these it keeps the newest and the best.
     It stands last among the callbacks, so that it saves what the others have done. `metric` says which are the best.
     """
 
