@@ -1,6 +1,7 @@
 """Runs: exact resuming (law 9), and what a run directory holds."""
 
 import math
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -358,4 +359,10 @@ def test_a_dry_run_builds_everything_and_writes_nothing(corpus: Path, tmp_path: 
     assert "lstm encoder, luong decoder: " in text
     assert "parameters; 40 subwords" in text
     assert "12 updates of 1 × 120 tokens at most, fp32 on cpu" in text
+    estimate = (
+        r"(\d+) batches an epoch, so ([\d.]+) epochs; estimated from 8 of them: about .+ s .+; about .+ MB of memory"
+    )
+    found = re.search(estimate, text)
+    assert found is not None
+    assert float(found[2]) == pytest.approx(12 / int(found[1]), abs=0.01)
     assert not (tmp_path / "run").exists()
