@@ -42,6 +42,7 @@ def evaluate(
 
     from seq2attn.build.evaluation import build_bleu
     from seq2attn.data.sources import TextFiles
+    from seq2attn.evaluation.bleu import describe_tokenized
     from seq2attn.inference.evaluate import evaluate as run_evaluation
     from seq2attn.inference.model import load
     from seq2attn.machine import set_up_torch
@@ -56,6 +57,8 @@ def evaluate(
     bleu = replace(bleu, tokenize=bleu.tokenize if tokenize is None else tokenize)
     bleu.metric()  # a tokenizer that cannot be used shows before the test set is read
     pairs = list(TextFiles(test, loaded.config.data.source, loaded.config.data.target).pairs())
+    if (remark := describe_tokenized([pair.target for pair in pairs])) is not None:
+        typer.echo(remark, err=True)
     evaluation = run_evaluation(
         loaded,
         [pair.source for pair in pairs],

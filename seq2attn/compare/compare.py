@@ -22,6 +22,8 @@ from seq2attn.data.sources import Source
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.durable import write_whole
 from seq2attn.errors import DivergedError, Seq2attnError, UsageError
+from seq2attn.evaluation.bleu import describe_tokenized
+from seq2attn.evaluation.by_length import choose_unit
 from seq2attn.evaluation.novelty import measure_novelty
 from seq2attn.evaluation.significance import find_largest_p
 from seq2attn.machine import choose_device, set_up_torch
@@ -136,6 +138,8 @@ def run_plan(
     task.bleu.metric()  # a tokenizer that is missing shows before hours of training
     tell_sizes({system.name: runner.count_parameters(system.runs[0]) for system in plan.systems})
     comparison = Comparison(describe_test(plan, task), (), plan.baseline, command=command, version=seq2attn.__version__)
+    if comparison.test.tokenized is not None:
+        say(comparison.test.tokenized)
     evaluated: dict[str, EvaluatedSystem] = {}
     failed: dict[str, Failure] = {}
     significance: dict[str, Significance] = {}
@@ -158,7 +162,10 @@ def run_plan(
                 systems=tuple(system.result for system in evaluated.values()),
                 significance=tuple(significance.values()),
                 excerpts=take_excerpts(
-                    task.sources, task.references, {name: evaluated[name].first_hypotheses for name in evaluated}
+                    task.sources,
+                    task.references,
+                    {name: evaluated[name].first_hypotheses for name in evaluated},
+                    task.unit,
                 ),
                 pending=tuple(system.name for system in plan.systems if system.name not in evaluated | failed),
                 failed=tuple(failed.values()),
@@ -187,6 +194,7 @@ def read_task(plan: Plan, out: Path) -> Task:
         references=[pair.target for pair in pairs],
         bleu=build_bleu(plan.systems[0].config),
         fingerprint=plan.test.fingerprint(),
+        unit=choose_unit(plan.systems[0].config.data.source),
         folder=out / ("hypotheses" if plan.sentences is None else f"hypotheses-first-{plan.sentences}"),
     )
 
@@ -203,6 +211,8 @@ def describe_test(plan: Plan, task: Task) -> TestSet:
         source_language=data.source,
         target_language=data.target,
         novelty=measure_novelty((pair.target for pair in training), task.references) if synthetic else None,
+        unit=task.unit,
+        tokenized=describe_tokenized(task.references),
         whole=whole if whole != len(task.sources) else None,
     )
 

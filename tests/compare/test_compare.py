@@ -66,6 +66,13 @@ class FakeModel:
         return [" ".join(known[line].split()[:keep]) for line in lines]
 
 
+class Parrot:
+    """A model that answers every line with itself."""
+
+    def translate(self, lines: Sequence[str], **options: Any) -> list[str]:
+        return list(lines)
+
+
 class FakeRunner:
     """Writes finished runs instead of training them, and loads models that know the test set."""
 
@@ -253,6 +260,23 @@ def test_a_quick_look_says_so_and_leaves_the_whole_alone(laboratory: Laboratory)
         assert "quick look" in text
     assert laboratory.compare(plain) == whole
     assert len(laboratory.translated) == 2
+
+
+def test_tokenized_references_and_the_unit_of_length_are_told(
+    laboratory: Laboratory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = Path(laboratory.config("plain"))
+    plain.write_text(plain.read_text().replace("source: en", "source: zh"))
+    for language, line in (("zh", "我们 在 花园\n"), ("de", "Wir sind im Garten .\n")):
+        (laboratory.folder / f"test.{language}").write_text(line * 40, encoding="utf-8")
+    laboratory.runner.load = lambda path, device: cast(Model, Parrot())  # type: ignore[method-assign]
+    report = laboratory.compare(str(plain))
+    assert report["test"]["length_unit"] == "characters"
+    assert "40 of 40 references end in a period after a space" in capsys.readouterr().err
+    text = (laboratory.folder / "out/report.md").read_text(encoding="utf-8")
+    for part in ("40 of 40 references end", "| source characters |", "5 characters"):
+        assert part in text
+    assert "words of the source" not in text
 
 
 def test_seeds_give_mean_and_deviation_and_the_largest_p(laboratory: Laboratory) -> None:

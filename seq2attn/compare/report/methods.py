@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from seq2attn.compare.report.results import Comparison, RunResult, SystemResult, TestSet
 from seq2attn.evaluation.significance import RESAMPLES
 
+_UNITS = {"words": "whitespace-separated words", "characters": "characters (white space not counted)"}
+
 
 def describe_methods(comparison: Comparison) -> list[tuple[str, str]]:
     """Name and text of all entries; where systems differ, the text names them all."""
@@ -13,7 +15,7 @@ def describe_methods(comparison: Comparison) -> list[tuple[str, str]]:
         ("test set", f"{test.name}: {_describe_size(test)}, {test.source_language} → {test.target_language}"),
         ("BLEU", _describe_runs(systems, lambda run: run.signature)),
         ("chrF2", _describe_runs(systems, lambda run: run.chrf_signature)),
-        ("lengths", "whitespace-separated words of the source as it stands in the test set, both ends inclusive"),
+        ("lengths", f"{_UNITS[test.unit]} of the source as it stands in the test set, both ends inclusive"),
         (
             "search",
             _describe_systems(systems, lambda system: f"beam {system.beam}, length penalty {system.length_penalty:g}"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
-from seq2attn.evaluation.by_length import Bucket
+from seq2attn.evaluation.by_length import Bucket, Unit
 from seq2attn.evaluation.novelty import Novelty
 
 FEW = 30  # a bucket of fewer sentences is drawn hollow, and the verdict leaves it out
@@ -81,6 +81,8 @@ class TestSet:
     source_language: str
     target_language: str
     novelty: Novelty | None = None
+    unit: Unit = "words"  # of a source's length
+    tokenized: str | None = None  # what to say of references that look tokenized
     whole: int | None = None  # sentences of the whole set, if only its first ones are used
 
 
@@ -171,6 +173,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
             "name": comparison.test.name,
             "sentences": comparison.test.sentences,
             "synthetic": comparison.test.synthetic,
+            **({} if comparison.test.unit == "words" else {"length_unit": comparison.test.unit}),
             **({} if comparison.test.whole is None else {"whole": comparison.test.whole}),
         },
         "systems": [_system_to_json(system) for system in comparison.systems],

@@ -40,7 +40,7 @@ def _make_system_row(comparison: Comparison, system: SystemResult) -> tuple[str,
 
 def make_length_table(comparison: Comparison) -> Table:
     """BLEU of each system in each bucket of source lengths, and how many sentences the bucket holds."""
-    header = ("source words", "sentences", *(system.name for system in comparison.systems))
+    header = (f"source {comparison.test.unit}", "sentences", *(system.name for system in comparison.systems))
     if not comparison.systems:
         return Table(header, ())
     rows = []
