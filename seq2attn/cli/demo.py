@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seq2attn.cli.compare import tell_growth
+from seq2attn.cli.compare import show_comparison, tell_growth
 from seq2attn.cli.options import Device, Jobs, Threads
 from seq2attn.resources import resource
 
@@ -25,7 +25,6 @@ def demo(
     Needs no download: the sentences come from a grammar that ships with seq2attn. Run again to go on where it stopped.
     """
     from seq2attn.compare.compare import Question, compare
-    from seq2attn.compare.report.tables import describe_for_terminal
 
     folder = resource("configs/demo")
     comparison = compare(
@@ -36,4 +35,4 @@ def demo(
         command=["seq2attn", "demo", *(["--quick"] if quick else []), "--out", str(out)],
         after_each=lambda state: tell_growth(len(state.systems), len(state.pending), out),
     )
-    typer.echo(describe_for_terminal(comparison, out / "report.html"))
+    show_comparison(comparison, out)

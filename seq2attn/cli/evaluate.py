@@ -44,6 +44,7 @@ def evaluate(
 
     from seq2attn.build.data import choose_test_source
     from seq2attn.build.evaluation import build_bleu
+    from seq2attn.evaluation.bleu import describe_tokenized
     from seq2attn.inference.evaluate import evaluate as run_evaluation
     from seq2attn.inference.model import load
     from seq2attn.machine import set_up_torch
@@ -64,6 +65,8 @@ def evaluate(
     pairs = list(source.pairs())
     if note := describe_known_pairs(model, [(pair.source, pair.target) for pair in pairs]):
         typer.echo(note, err=True)
+    if (remark := describe_tokenized([pair.target for pair in pairs])) is not None:
+        typer.echo(remark, err=True)
     evaluation = run_evaluation(
         loaded,
         [pair.source for pair in pairs],

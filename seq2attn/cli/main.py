@@ -21,6 +21,8 @@ from seq2attn.cli.train import train
 from seq2attn.cli.translate import translate
 from seq2attn.errors import Seq2attnError, make_printable
 
+STOPPED = (129, 130, 143)  # exit codes after SIGHUP, SIGINT and SIGTERM
+
 app = typer.Typer(
     name="seq2attn",
     no_args_is_help=True,
@@ -56,7 +58,7 @@ def root(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 fine, 2 bad usage, config or data, 3 diverged, 130/143 interrupted, 1 else."""
+    """Run the command line. Exit codes: 0 fine, 2 bad usage, config or data, 3 diverged, 129/130/143 stopped, 1 else."""
     signal.signal(signal.SIGTERM, _terminate)  # until training handles it by saving a checkpoint
     arguments = sys.argv[1:]
     debug = "--debug" in arguments  # before or after the command
@@ -64,7 +66,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)  # an exception while Python shuts down would print a traceback
-    if code in (130, 143):
+    if code in STOPPED:
         with suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()
         os._exit(code)  # threads of libraries might still be at work, and complain when Python shuts down
@@ -85,7 +87,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
         if result == 130:  # what typer makes of Ctrl-C
-            return _report("interrupted", "", 130, debug)
+            return _report("stopped by Ctrl-C", "", 130, debug)
         return result if isinstance(result, int) else 0
     except Seq2attnError as error:
         code = _report(error.message, error.hint, error.exit_code, debug)
@@ -96,9 +98,9 @@ def _run(arguments: list[str], debug: bool) -> int:
         message = error.format_message()
         return _report(message, "`--help` after a command shows its options", error.exit_code, debug) if message else 0
     except _TerminatedError:
-        return _report("terminated", "", 143, debug)
+        return _report("stopped by SIGTERM", "", 143, debug)
     except (KeyboardInterrupt, typer.Abort):
-        return _report("interrupted", "", 130, debug)
+        return _report("stopped by Ctrl-C", "", 130, debug)
     except BrokenPipeError:  # the reader of the output has gone, so nobody is there to tell
         discard_output()
         return 0
@@ -107,12 +109,13 @@ def _run(arguments: list[str], debug: bool) -> int:
 
 
 def _report(message: str, hint: str, code: int, debug: bool) -> int:
-    """Print an error and its hint on stderr, and give the exit code back."""
+    """Print an error and its hint on stderr, and give the exit code back. A stop that somebody asked for is no error."""
     if sys.stderr is None:  # it is closed, and print would write to standard output instead
         return code
     if debug:
         traceback.print_exc()
-    print(f"seq2attn: error: {make_printable(message)}", file=sys.stderr)
-    if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+    with suppress(OSError):  # the terminal may be gone
+        print(f"seq2attn: {'' if code in STOPPED else 'error: '}{make_printable(message)}", file=sys.stderr)
+        if hint:
+            print(f"hint: {hint}", file=sys.stderr)
     return code

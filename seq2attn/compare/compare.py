@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -13,17 +14,21 @@ from seq2attn.build.data import build_source
 from seq2attn.build.evaluation import build_bleu
 from seq2attn.compare.report.excerpts import take_excerpts
 from seq2attn.compare.report.page import render_html, render_markdown, render_svg
-from seq2attn.compare.report.results import Comparison, Significance, TestSet, describe_size_spread, to_json
+from seq2attn.compare.report.results import Comparison, Failure, Significance, TestSet, describe_size_spread, to_json
 from seq2attn.compare.runner import LocalRunner, Runner
 from seq2attn.compare.scoring import EvaluatedSystem, Task, evaluate_system
-from seq2attn.compare.systems import System, SystemRun, choose_baseline, choose_test, read_systems
+from seq2attn.compare.systems import System, SystemRun, choose_baseline, choose_test, concerns_test, read_systems
 from seq2attn.data.sources import Source
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.durable import write_whole
+from seq2attn.errors import DivergedError, Seq2attnError, UsageError
+from seq2attn.evaluation.bleu import describe_tokenized
+from seq2attn.evaluation.by_length import choose_unit
 from seq2attn.evaluation.novelty import measure_novelty
 from seq2attn.evaluation.significance import find_largest_p
 from seq2attn.machine import choose_device, set_up_torch
 from seq2attn.runs.progress import say
+from seq2attn.runs.signals import InterruptedRunError
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,9 @@ class Question:
     """What is to be compared, as `seq2attn compare` is asked for it.
 
     `systems` are config files and folders of finished runs; reports, runs and translations go into `out`. `seeds` and
-    `overrides` concern configs alone. `test` is the prefix of the test set's files, None for data.test of the configs;
-    `baseline` the name of a system, None for the first one without attention.
+    `overrides` concern configs; overrides of evaluation and data.test concern the runs too. `test` is the prefix of the
+    test set's files, None for data.test of the configs; `baseline` the name of a system, None for the first one without
+    attention. Only the first `sentences` of the test set are used, None: all of them.
     """
 
     systems: tuple[str, ...]
@@ -41,6 +47,7 @@ class Question:
     test: str | None = None
     baseline: str | None = None
     overrides: tuple[str, ...] = ()
+    sentences: int | None = None
 
     def to_command(self) -> tuple[str, ...]:
         """The words of the command line that asks it."""
@@ -48,16 +55,21 @@ class Question:
         words += ["--seeds", ",".join(map(str, self.seeds))] if self.seeds else []
         words += [] if self.test is None else ["--test", self.test]
         words += [] if self.baseline is None else ["--baseline", self.baseline]
+        words += [] if self.sentences is None else ["--sentences", str(self.sentences)]
         return (*words, *(word for override in self.overrides for word in ("--set", override)))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The question, read: systems that can be compared, the baseline's name, and the test set."""
+    """The question, read: systems that can be compared, the baseline's name, and the test set.
+
+    `sentences` is how many of the test set's are used, from the first on; None: all.
+    """
 
     systems: tuple[System, ...]
     baseline: str
     test: Source
+    sentences: int | None = None
 
     @property
     def runs_to_train(self) -> list[SystemRun]:
@@ -80,8 +92,10 @@ def compare(
     report.md, report.json and curve.svg are written anew after each system, and `after_each` is called. The report says that
     `command` reproduces it (default: that of the question), with the device, the threads and the jobs that were used.
 
+    A system that cannot be trained or tested is listed in `failed`; the others go on.
+
     Raises UsageError before anything is trained if names clash, a run of another config is in the way, the baseline is
-    unknown, or the systems cannot be compared.
+    unknown, or the systems cannot be compared; InterruptedRunError after a signal.
     """
     plan = make_plan(question)
     chosen = choose_device(device)
@@ -104,10 +118,11 @@ def compare(
 def make_plan(question: Question) -> Plan:
     """Read the systems and choose baseline and test set. Raises UsageError if they cannot be compared."""
     systems = read_systems(question.systems, question.out, seeds=question.seeds, overrides=question.overrides)
-    if (question.seeds or question.overrides) and any(run.finished for system in systems for run in system.runs):
-        say("--seeds and --set concern configs; the runs that are given stay as they are")
+    trained = question.seeds or not all(map(concerns_test, question.overrides))
+    if trained and any(run.finished for system in systems for run in system.runs):
+        say("--seeds and --set train configs otherwise; the runs that are given stay as they are")
     baseline = choose_baseline(systems, question.baseline)
-    return Plan(tuple(systems), baseline, choose_test(systems, question.test))
+    return Plan(tuple(systems), baseline, choose_test(systems, question.test), question.sentences)
 
 
 def run_plan(
@@ -115,42 +130,72 @@ def run_plan(
 ) -> Comparison:
     """Train and evaluate one system after the other with `runner`; `after_each` gets the comparison so far."""
     for run in plan.runs_to_train:
-        runner.check(run)
+        try:
+            runner.check(run)
+        except UsageError as error:
+            raise UsageError(error.message, word_hint(error, run.path)) from error
     task = read_task(plan, out)
     task.bleu.metric()  # a tokenizer that is missing shows before hours of training
     tell_sizes({system.name: runner.count_parameters(system.runs[0]) for system in plan.systems})
     comparison = Comparison(describe_test(plan, task), (), plan.baseline, command=command, version=seq2attn.__version__)
+    if comparison.test.tokenized is not None:
+        say(comparison.test.tokenized)
     evaluated: dict[str, EvaluatedSystem] = {}
+    failed: dict[str, Failure] = {}
     significance: dict[str, Significance] = {}
     with runner.start_training(plan.runs_to_train) as wait:
         for system in plan.systems:
-            for run in system.runs:
-                if not run.finished:
-                    wait(run)
-            evaluated[system.name] = evaluate_system(task, system, runner)
+            try:
+                for run in system.runs:
+                    if not run.finished:
+                        wait(run)
+                evaluated[system.name] = evaluate_system(task, system, runner)
+            except InterruptedRunError:
+                raise
+            except Seq2attnError as error:
+                hint = word_hint(error, run.path)
+                failed[system.name] = Failure(system.name, error.message, hint, error.exit_code)
+                say(f"{system.name} failed: {error.message}")
             significance = compare_with_baseline(evaluated, significance, plan.baseline, task)
             comparison = replace(
                 comparison,
                 systems=tuple(system.result for system in evaluated.values()),
                 significance=tuple(significance.values()),
                 excerpts=take_excerpts(
-                    task.sources, task.references, {name: evaluated[name].first_hypotheses for name in evaluated}
+                    task.sources,
+                    task.references,
+                    {name: evaluated[name].first_hypotheses for name in evaluated},
+                    task.unit,
                 ),
-                pending=tuple(system.name for system in plan.systems if system.name not in evaluated),
+                pending=tuple(system.name for system in plan.systems if system.name not in evaluated | failed),
+                failed=tuple(failed.values()),
             )
             after_each(comparison)
     return comparison
 
 
+def word_hint(error: Seq2attnError, run: Path) -> str:
+    """The error's hint, with what can be done in a comparison in place of options that only `train` has."""
+    if "--overwrite" not in error.hint and "--from" not in error.hint:
+        return error.hint
+    if error.exit_code == DivergedError.exit_code:
+        return (
+            "lower training.optimizer.learning_rate or lengthen training.schedule.warmup in its config, remove "
+            f"{run}, and run the same command again: what is finished stays"
+        )
+    return f"choose another --out, or remove {run} to train it again"
+
+
 def read_task(plan: Plan, out: Path) -> Task:
     """Read the test set; BLEU's settings are those that all systems share."""
-    pairs = list(plan.test.pairs())
+    pairs = list(islice(plan.test.pairs(), plan.sentences))
     return Task(
         sources=[pair.source for pair in pairs],
         references=[pair.target for pair in pairs],
         bleu=build_bleu(plan.systems[0].config),
         fingerprint=plan.test.fingerprint(),
-        folder=out / "hypotheses",
+        unit=choose_unit(plan.systems[0].config.data.source),
+        folder=out / ("hypotheses" if plan.sentences is None else f"hypotheses-first-{plan.sentences}"),
     )
 
 
@@ -158,6 +203,7 @@ def describe_test(plan: Plan, task: Task) -> TestSet:
     """What the report says of the test set; for the embedded corpus also how much of it is new."""
     data, synthetic = plan.systems[0].config.data, isinstance(plan.test, GrammarSplit)
     training = build_source(plan.systems[0].config, "train").pairs() if synthetic else ()
+    whole = None if plan.sentences is None else sum(1 for _ in plan.test.pairs())
     return TestSet(
         name=plan.test.name,
         sentences=len(task.sources),
@@ -165,6 +211,9 @@ def describe_test(plan: Plan, task: Task) -> TestSet:
         source_language=data.source,
         target_language=data.target,
         novelty=measure_novelty((pair.target for pair in training), task.references) if synthetic else None,
+        unit=task.unit,
+        tokenized=describe_tokenized(task.references),
+        whole=whole if whole != len(task.sources) else None,
     )
 
 

@@ -8,7 +8,7 @@ from seq2attn.compare.report.results import RunResult, SystemResult
 from seq2attn.compare.runner import Runner
 from seq2attn.compare.systems import System, SystemRun
 from seq2attn.evaluation.bleu import Bleu
-from seq2attn.evaluation.by_length import score_by_length
+from seq2attn.evaluation.by_length import Unit, score_by_length
 from seq2attn.runs.directory import Run
 from seq2attn.runs.manifest import Manifest
 
@@ -17,7 +17,8 @@ from seq2attn.runs.manifest import Manifest
 class Task:
     """What all systems of a comparison are scored on: raw lines, one reference for each source, and BLEU's settings.
 
-    `fingerprint` is that of the test set; translations are kept in `folder`.
+    `fingerprint` is that of the test set; translations are kept in `folder`. `unit` is what the
+    length of a source is counted in.
     """
 
     sources: Sequence[str]
@@ -25,6 +26,7 @@ class Task:
     bleu: Bleu
     fingerprint: str
     folder: Path
+    unit: Unit = "words"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def _score_run(task: Task, run: SystemRun, hypotheses: Sequence[str]) -> RunResu
         chrf=scores.chrf,
         signature=scores.signature,
         chrf_signature=scores.chrf_signature,
-        by_length=tuple(score_by_length(task.sources, hypotheses, task.references, task.bleu)),
+        by_length=tuple(score_by_length(task.sources, hypotheses, task.references, task.bleu, task.unit)),
         updates=manifest.updates,
         train_seconds=manifest.train_seconds,
         target_tokens_per_second=manifest.target_tokens_per_second,

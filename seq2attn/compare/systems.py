@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from seq2attn.build.data import build_named_source, build_test_source
 from seq2attn.config.config import Config, differences
 from seq2attn.config.load import load_config
 from seq2attn.data.sources import Source
-from seq2attn.errors import UsageError
-from seq2attn.runs.directory import Run
+from seq2attn.errors import DataError, UsageError
+from seq2attn.runs.directory import CONFIG, Run
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,13 @@ def read_systems(
     .yaml; a run by its folder, or, if that is called seed-N, by the folder above: such runs beside each other are the seeds
     of one system. Configs that say the same are one system under all their names. Raises UsageError if two systems would
     have the same name, or a run is not finished.
+
+    Of `overrides`, those of evaluation and data.test concern the finished runs too.
     """
     systems: dict[str, System] = {}
     for argument in arguments:
         path = Path(argument)
-        new = _read_run(path) if path.is_dir() else _read_config(argument, out, seeds, overrides)
+        new = _read_run(path, overrides) if path.is_dir() else _read_config(argument, out, seeds, overrides)
         old = systems.get(new.name)
         systems[new.name] = new if old is None else _join_seeds(old, new)
     return _merge_equal(systems.values())
@@ -71,15 +74,21 @@ def _read_config(file: str, out: Path, seeds: Sequence[int], overrides: Sequence
     return System((name,), file, runs)
 
 
-def _read_run(path: Path) -> System:
+def concerns_test(override: str) -> bool:
+    """Whether an override "a.b=c" is about translating and scoring, so that it concerns finished runs too."""
+    return override.strip().startswith(("evaluation.", "data.test"))
+
+
+def _read_run(path: Path, overrides: Sequence[str]) -> System:
     run = Run.open(path)
+    config = load_config(path / CONFIG, [override for override in overrides if concerns_test(override)])
     if not run.finished:
         raise UsageError(
             f"{path}: this run is not finished", "go on with `seq2attn train` first; compare trains configs only"
         )
     whole = path.resolve()
-    name = whole.parent.name if whole.name == f"seed-{run.config.seed}" else whole.name
-    return System((name,), str(path), (SystemRun(run.config, path, finished=True),))
+    name = whole.parent.name if whole.name == f"seed-{config.seed}" else whole.name
+    return System((name,), str(path), (SystemRun(config, path, finished=True),))
 
 
 def _join_seeds(old: System, new: System) -> System:
@@ -146,11 +155,11 @@ def choose_test(systems: Sequence[System], text: str | None) -> Source:
         return build_named_source(systems[0].config, text)
     chosen: Source | None = None
     for system in systems:
-        source = build_test_source(system.config)
+        source = _find_test(system)
         if source is None:
             message = f"{system.name} has no data.test"
             raise UsageError(message, "name a test set with --test, or --set data.test=PREFIX")
-        if chosen is not None and source != chosen:
+        if chosen is not None and source != chosen and source.fingerprint() != chosen.fingerprint():
             raise UsageError(
                 f"{systems[0].name} and {system.name} have different test sets in data.test",
                 "name one for all with --test",
@@ -158,6 +167,41 @@ def choose_test(systems: Sequence[System], text: str | None) -> Source:
         chosen = source
     assert chosen is not None  # there is a system
     return chosen
+
+
+def _find_test(system: System) -> Source | None:
+    """The system's own test set. That of a finished run may lie where its relative path means something.
+
+    Such a path is tried from here, then from the folders above the run. Raises UsageError if it leads nowhere.
+    """
+    run = system.runs[0]
+    source = build_test_source(run.config)
+    if source is None or not run.finished:
+        return source
+    try:
+        source.fingerprint()
+    except DataError as error:
+        for folder in run.path.resolve().parents:
+            moved = build_test_source(_move_test(run.config, folder))
+            assert moved is not None
+            with suppress(DataError):
+                moved.fingerprint()
+                return moved
+        raise UsageError(
+            f"{run.path}: the test set {source.name} of its config is not there: {error.message}",
+            "name it with --test PREFIX, or run this in the folder where the run was trained",
+        ) from error
+    return source
+
+
+def _move_test(config: Config, folder: Path) -> Config:
+    """The config with the paths of its test set taken from `folder`; absolute ones stay."""
+    section = config.data.test
+    assert section is not None
+    paths = {key: getattr(section, key, None) for key in ("prefix", "path", "source", "target")}
+    moved = {key: str(folder / path) for key, path in paths.items() if isinstance(path, str)}
+    test = section.model_copy(update=moved)
+    return config.model_copy(update={"data": config.data.model_copy(update={"test": test})})
 
 
 def _check_comparable(systems: Sequence[System]) -> None:

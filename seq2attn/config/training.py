@@ -109,6 +109,12 @@ class TrainingConfig(Section):
     )
     validate_every: Count = Field(default=500, description="Updates between validations; the last update has one too")
     log_every: Count = Field(default=10, description="Updates between lines of metrics.jsonl")
+    checkpoint_every_minutes: float = Field(
+        default=10.0,
+        gt=0,
+        allow_inf_nan=True,
+        description="Most minutes between checkpoints, so that little is lost; .inf: only after validations",
+    )
     early_stopping: EarlyStoppingConfig | None = Field(default=None, description="When to end early; null: never")
     select: Literal["bleu", "loss", "chrf", "average"] = Field(
         default="bleu", description="Model that a run exports: the best by this metric, or an average"

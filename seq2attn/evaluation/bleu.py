@@ -88,6 +88,20 @@ class Bleu:
         )
 
 
+def describe_tokenized(references: Sequence[str]) -> str | None:
+    """What to say of references that look tokenized; None if they do not.
+
+    sacreBLEU says so of 100 lines that end in a period after a space; here half of at least ten lines are enough.
+    """
+    count = sum(line.rstrip().endswith(" .") for line in references)
+    if count < 100 and not (len(references) >= 10 and 2 * count >= len(references)):
+        return None
+    return (
+        f"{count:,} of {len(references):,} references end in a period after a space, so they look tokenized: "
+        "BLEU can be compared with other work only on raw, detokenized text"
+    )
+
+
 def _choose_tokenizer(target_language: str) -> str:
     language = primary(target_language)
     if language in CHINESE:

@@ -7,7 +7,7 @@ from seq2attn.errors import UsageError
 from seq2attn.inference.files import CONFIG, ModelFiles
 from seq2attn.inference.limits import LIMITS
 from seq2attn.training.checkpoint import MODEL, Checkpoints
-from seq2attn.training.schedule import goodness
+from seq2attn.training.ranking import rank
 
 CHECKPOINTS, _MANIFEST, _TOKENIZER = "checkpoints", "manifest.json", "tokenizer"
 
@@ -52,7 +52,7 @@ def choose_update(run: Path, name: str | int) -> int:
             raise UsageError(f"{run}: no checkpoint was validated yet", "choose --checkpoint last")
         select = load_complete_config(run / CONFIG).training.select
         metric = "bleu" if select == "average" else select
-        return max(validated, key=lambda update: goodness(metric, history[update]))
+        return max(validated, key=lambda update: (rank(metric, history[update]), update))
     if not str(name).isdecimal() or int(name) not in kept:
         numbers = ", ".join(map(str, kept))
         raise UsageError(

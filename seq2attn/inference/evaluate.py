@@ -6,7 +6,7 @@ from typing import Any
 
 from seq2attn.build.evaluation import build_bleu
 from seq2attn.evaluation.bleu import Bleu, Scores
-from seq2attn.evaluation.by_length import Bucket, score_by_length
+from seq2attn.evaluation.by_length import Bucket, Unit, choose_unit, score_by_length
 from seq2attn.evaluation.noise import NoiseResult, Replace, measure_noise
 from seq2attn.inference.model import ANY_LENGTH, Model
 
@@ -18,6 +18,7 @@ class Evaluation:
     hypotheses: list[str]
     scores: Scores
     by_length: list[Bucket]
+    unit: Unit = "words"
     noise: NoiseResult | None = None
     remarks: Sequence[str] = ()
 
@@ -33,6 +34,8 @@ class Evaluation:
             "ter_signature": scores.ter_signature,
             "by_length": [bucket.to_json() for bucket in self.by_length],
         }
+        if self.unit != "words":
+            figures["length_unit"] = self.unit
         if self.noise is not None:
             figures["noise"] = self.noise.to_json()
         return figures
@@ -45,11 +48,11 @@ class Evaluation:
             f"chrF2 {scores.chrf:6.2f}  {scores.chrf_signature}",
             f"TER   {scores.ter:6.2f}  {scores.ter_signature}",
             "",
-            "source words  sentences   BLEU",
+            f"{f'source {self.unit}':>12}  sentences   BLEU",
         ]
         for bucket in self.by_length:
             bleu = "     –" if bucket.bleu is None else f"{bucket.bleu:6.2f}"
-            lines.append(f"{bucket.label:>12}  {bucket.sentences:9,}  {bleu}")
+            lines.append(f"{bucket.label:>{len(f'source {self.unit}')}}  {bucket.sentences:9,}  {bleu}")
         if self.noise is not None:
             lines += ["", self.noise.to_text()]
         return "\n".join(lines)
@@ -79,9 +82,10 @@ def evaluate(
         sources, beam=beam, length_penalty=length_penalty, max_length=ANY_LENGTH, max_output=max_output
     )
     scores = bleu.score(hypotheses, references)
-    by_length = score_by_length(sources, hypotheses, references, bleu)
+    unit = choose_unit(model.config.data.source)
+    by_length = score_by_length(sources, hypotheses, references, bleu, unit)
     if noise is None:
-        return Evaluation(hypotheses, scores, by_length, remarks=remarks)
+        return Evaluation(hypotheses, scores, by_length, unit, remarks=remarks)
     search = model.choose_search(beam, length_penalty)
     translator = model.make_translator(search, max_length=ANY_LENGTH, max_output=max_output)
 
@@ -90,4 +94,4 @@ def evaluate(
 
     encoded, pieces = list(translator.encode(sources)), model.tokenizer.source_pieces()
     result = measure_noise(noise, encoded, pieces, score, clean_bleu=scores.bleu)
-    return Evaluation(hypotheses, scores, by_length, result, remarks)
+    return Evaluation(hypotheses, scores, by_length, unit, result, remarks)

@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -52,6 +52,7 @@ class Model:
         on_long: OnLong = "split",
         max_length: int | None = None,
         max_output: int | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> list[str]:
         """Translate raw lines of text, one sentence each: one translation for each line, in order.
 
@@ -71,6 +72,7 @@ class Model:
             max_output: the most subwords of a translation, end of sentence included; None: `evaluation.max_output` of the
                 model's config, or, where that is not set, a limit that grows with the line, learned from the training pairs.
                 Translations that are cut there are counted in one warning.
+            progress: called after each batch with how many sentences it held.
 
         Raises UsageError for an argument outside its range, DataError for a line that is not a string.
         """
@@ -82,6 +84,7 @@ class Model:
             on_long=on_long,
             max_length=max_length,
             max_output=max_output,
+            progress=progress,
         )
         for remark in remarks:
             warnings.warn(remark, stacklevel=2)
@@ -97,6 +100,7 @@ class Model:
         on_long: OnLong = "split",
         max_length: int | None = None,
         max_output: int | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> tuple[list[str], list[str]]:
         """Translate as `translate` does, and return what it would warn of instead of warning."""
         translator = self.make_translator(
@@ -106,6 +110,7 @@ class Model:
             max_length=max_length,
             max_output=max_output,
         )
+        translator.after_batch = progress
         translations = [best[0].text for best in translator.translate(_check_lines(lines))]
         return translations, list_remarks(translator, on_long)
 

@@ -7,7 +7,7 @@ from seq2attn.errors import UsageError
 from seq2attn.inference.checkpoints import choose_update
 from seq2attn.inference.export import export
 from seq2attn.runs.directory import Run
-from seq2attn.training.schedule import goodness
+from seq2attn.training.ranking import rank
 
 
 def average_run(
@@ -50,7 +50,7 @@ def _choose(run: Run, count: int, of: Literal["last", "best"]) -> list[int]:
     if of == "best":
         select = run.config.training.select
         metric = "bleu" if select == "average" else select
-        updates = sorted(updates, key=lambda update: (goodness(metric, history[update]), -update))
+        updates = sorted(updates, key=lambda update: (rank(metric, history[update]), update))
     if len(updates) < count:
         raise UsageError(
             f"{run.path}: keeps {len(updates)} checkpoints, not {count}",

@@ -9,7 +9,7 @@ import seq2attn
 from seq2attn.config.config import Config
 from seq2attn.durable import write_whole
 from seq2attn.inference.model import ANY_LENGTH, Model, load
-from seq2attn.runs.progress import say
+from seq2attn.runs.progress import count_progress, say
 
 
 def translate_once(
@@ -41,13 +41,15 @@ def translate_once(
     if kept is not None:
         return kept
     say(f"{run}: translating {len(lines):,} test sentences")
-    hypotheses, remarks = load(run, device).translate_with_remarks(
-        lines,
-        beam=evaluation.beam,
-        length_penalty=evaluation.length_penalty,
-        max_length=ANY_LENGTH,
-        max_output=evaluation.max_output,
-    )
+    with count_progress(str(run), len(lines), unit="sentences") as progress:
+        hypotheses, remarks = load(run, device).translate_with_remarks(
+            lines,
+            beam=evaluation.beam,
+            length_penalty=evaluation.length_penalty,
+            max_length=ANY_LENGTH,
+            max_output=evaluation.max_output,
+            progress=progress,
+        )
     for remark in remarks:
         say(f"{run}: {remark}")
     file.parent.mkdir(parents=True, exist_ok=True)

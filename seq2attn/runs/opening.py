@@ -11,16 +11,20 @@ from seq2attn import machine
 from seq2attn.build.corpora import hash_sources, resolve_normalization
 from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
 from seq2attn.config.config import Config, differences
+from seq2attn.config.training import PlateauConfig
 from seq2attn.data.sources_huggingface import HuggingFace
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import UsageError
 from seq2attn.runs.directory import MANIFEST, Run, is_free, is_run
 from seq2attn.runs.origin import Origin
 
+# keys of `training` that may change while a run goes on
+FREE = ("log_every", "checkpoint_every_minutes", "keep_last", "keep_best")
+
 
 @dataclass(frozen=True)
 class OpenedRun:
-    """A run that can be trained: where, on what device, by what config, and what is there already.
+    """A run that can be trained: its folder, device and config, and what is there already.
 
     `config` has its precision and its normalization resolved. `fingerprints` are those of the sources.
     `before` is the run that is in the folder,
@@ -75,10 +79,10 @@ def open_run(
         fingerprints = hash_sources(config)
         config = resolve_normalization(config, fingerprints)
         return OpenedRun(out, device, config, fingerprints, None, origin)
-    changed = _list_differences(before.config, config)
+    changed = _list_differences(before, config)
     fingerprints = {} if changed else {role: _hash_for(before, config, role) for role in TRAINING_ROLES}
     changed += [
-        f"the text of data.{role} ({build_source(config, role).name})"
+        _describe_text(before.config, config, role)
         for role, fingerprint in fingerprints.items()
         if fingerprint != getattr(before.manifest.data, role).fingerprint
     ]
@@ -120,15 +124,49 @@ def _resolve(config: Config, before: Run | None, device: torch.device) -> Config
     return _with_training(config, precision=machine.resolve_precision(wanted, device))
 
 
-def _list_differences(before: Config, config: Config) -> list[str]:
-    """What differs between the config of a run and the one that is to go on with it, but for logging.
+def _list_differences(run: Run, config: Config) -> list[str]:
+    """List what differs between the config of `run` and the one that it is to go on with, where that changes training.
 
-    max_updates may be raised where training so far would have been the same.
+    Left out are: how much is logged and kept; where the text lies (its fingerprint is compared instead); the test set; and
+    what concerns translating alone. How BLEU is computed may change once a run is finished, or where validation BLEU
+    decides nothing. max_updates may be raised where training so far would have been the same.
     """
-    before = _with_training(before, log_every=config.training.log_every)
-    if config.training.max_updates > before.training.max_updates and not before.end_matters:
-        before = _with_training(before, max_updates=config.training.max_updates)
+    before, training = run.config, config.training
+    free = {key: getattr(training, key) for key in FREE}
+    longer = training.max_updates > before.training.max_updates
+    if longer and not before.end_matters:
+        free["max_updates"] = training.max_updates
+    sources = {role: getattr(config.data, role) for role in ("train", "validation", "test")}
+    bleu = {} if (run.finished and not longer) or not _bleu_decides(before) else _read_bleu_settings(before)
+    before = _with_training(before, **free).model_copy(
+        update={
+            "data": before.data.model_copy(update=sources),
+            "evaluation": config.evaluation.model_copy(update=bleu),
+        }
+    )
     return differences(before, config)
+
+
+def _bleu_decides(config: Config) -> bool:
+    """Whether validation BLEU chooses the checkpoint, ends training or lowers the learning rate."""
+    training = config.training
+    stopping, schedule = training.early_stopping, training.schedule
+    metrics = {
+        "bleu" if training.select == "average" else training.select,
+        *([] if stopping is None else [stopping.metric]),
+        *([schedule.metric] if isinstance(schedule, PlateauConfig) else []),
+    }
+    return "bleu" in metrics
+
+
+def _read_bleu_settings(config: Config) -> dict[str, object]:
+    return {key: getattr(config.evaluation, key) for key in ("lowercase", "tokenize")}
+
+
+def _describe_text(before: Config, config: Config, role: TrainingRole) -> str:
+    """Say that a text differs, and which keys of its section, if any, do."""
+    keys = [text for text in differences(before, config) if text.startswith(f"data.{role}.")]
+    return f"the text of data.{role} ({'; '.join([build_source(config, role).name, *keys])})"
 
 
 def _with_training(config: Config, **values: object) -> Config:

@@ -2,16 +2,19 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from tqdm import tqdm
 
 LINE_EVERY = 10.0  # seconds between plain lines
+BAR = "{{desc}}: {{percentage:3.0f}} % |{{bar}}| {{n_fmt}} of {{total_fmt}} {unit}, {{remaining}} left{{postfix}}"
 
 
 def say(text: str) -> None:
-    """Print one line for the person who waits, on standard error."""
-    tqdm.write(text, file=sys.stderr)
+    """Print one line for the person who waits, on standard error; whoever has closed the terminal waits no more."""
+    with suppress(OSError):
+        tqdm.write(text, file=sys.stderr)
 
 
 class Progress:
@@ -29,7 +32,7 @@ class Progress:
             total=self._last,
             initial=first,
             desc=self._name,
-            unit=" updates",
+            bar_format=BAR.format(unit="updates"),
             file=sys.stderr,
             disable=None,
             leave=False,
@@ -41,7 +44,8 @@ class Progress:
         figures = f"loss {values['loss']:.3f}, {values['target_tokens_per_second']:,.0f} target tokens/s"
         if not self._bar.disable:
             self._bar.set_postfix_str(figures, refresh=False)
-            self._bar.update(update - self._bar.n)
+            with suppress(OSError):
+                self._bar.update(update - self._bar.n)
             return
         now = time.monotonic()
         if now - self._shown >= LINE_EVERY or update == self._last:
@@ -58,7 +62,32 @@ class Progress:
 
     def close(self) -> None:
         """Take the bar away."""
-        self._bar.close()
+        with suppress(OSError):
+            self._bar.close()
+
+
+@contextmanager
+def count_progress(name: str, total: int, *, unit: str) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told of so many more done: it moves a bar, or, off a terminal, says so now and then."""
+    started = shown = time.monotonic()
+    done = 0
+    with tqdm(
+        total=total, desc=name, bar_format=BAR.format(unit=unit), file=sys.stderr, disable=None, leave=False
+    ) as bar:
+
+        def count(more: int) -> None:
+            nonlocal done, shown
+            done += more
+            if not bar.disable:
+                bar.update(more)
+                return
+            now = time.monotonic()
+            if now - shown >= LINE_EVERY:
+                left = (now - started) / done * (total - done)
+                say(f"{name}: {done:,} of {total:,} {unit}, about {_format_duration(left)} left")
+                shown = now
+
+        yield count
 
 
 def _format_duration(seconds: float) -> str:

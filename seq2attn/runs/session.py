@@ -25,6 +25,7 @@ from seq2attn.search import Greedy, Translator, learn_limit
 from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
 from seq2attn.training.checkpoint import Checkpoints
 from seq2attn.training.memory import check_memory
+from seq2attn.training.ranking import explain_standstill
 from seq2attn.training.saving import Saving
 from seq2attn.training.stop import Stop
 from seq2attn.training.trainer import Trainer
@@ -90,6 +91,7 @@ class Session:
             metric="bleu" if training.select == "average" else training.select,
             keep_last=training.keep_last,
             keep_best=training.keep_best,
+            every_minutes=training.checkpoint_every_minutes,
         )
         early = training.early_stopping
         self.early = None if early is None else EarlyStopping(self.validation, early.metric, early.patience)
@@ -189,6 +191,10 @@ class Session:
         skipped = self.trainer.position.skipped
         note = f"; {skipped:,} updates were skipped, without a finite loss and gradient" if skipped else ""
         say(f"{self.opened.path / directory.MODEL}: {description}{note}")
+        select = self.opened.config.training.select
+        remark = explain_standstill("bleu" if select == "average" else select, self.validation.history)
+        if remark is not None:
+            say(f"{self.opened.path}: {remark}")
 
     def _choose_checkpoints(self) -> tuple[list[int], str]:
         """The updates whose checkpoints become the model, and how a message says so."""

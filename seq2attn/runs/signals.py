@@ -17,7 +17,7 @@ class InterruptedRunError(Seq2attnError):
 
     def __init__(self, number: int, update: int, out: Path) -> None:
         super().__init__(
-            f"{out}: stopped by {signal.Signals(number).name} at update {update}; its checkpoint is saved",
+            f"stopped by {signal.Signals(number).name} at update {update}; the checkpoint is saved in {out}",
             "run the same command again to go on",
         )
         self.exit_code = 128 + number

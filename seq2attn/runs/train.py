@@ -18,6 +18,7 @@ from seq2attn.runs.origin import Origin
 from seq2attn.runs.progress import say
 from seq2attn.runs.session import Session
 from seq2attn.training.memory import is_out_of_memory
+from seq2attn.training.trial import estimate_training
 
 
 def train(
@@ -69,13 +70,17 @@ def plan_training(
     overwrite: bool = False,
     start_from: Path | None = None,
 ) -> str:
-    """Build everything that `train` would, run one batch forward and backward, and describe it. Nothing is written."""
+    """Build everything that `train` would, run a few batches forward and backward, and say what training would take.
+
+    Nothing is written.
+    """
     chosen = machine.choose_device(device)
     machine.set_up_torch(threads)
     with explain_failures(out):
         session = Session(_open(config, out, chosen, overwrite, start_from))
         session.try_largest_batches()
-        return "\n".join(_describe(session))
+        accumulation = session.opened.config.training.accumulation
+        return "\n".join([*_describe(session), estimate_training(session.trainer, accumulation=accumulation)])
 
 
 def _open(config: Config, out: Path, device: torch.device, overwrite: bool, start_from: Path | None) -> OpenedRun:

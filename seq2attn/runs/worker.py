@@ -49,7 +49,7 @@ def main() -> None:
         Thread(target=_end_with_input, daemon=True).start()
         result = _train(task)
     except _TerminatedError:
-        result = Result(exit_code=128 + signal.SIGTERM, message="terminated")
+        result = Result(exit_code=128 + signal.SIGTERM, message="stopped by SIGTERM")
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     print(result.model_dump_json(), flush=True)
     os._exit(result.exit_code)  # the thread still waits for the input's end
@@ -64,7 +64,7 @@ def _train(task: Task) -> Result:
     except Seq2attnError as error:
         return Result(exit_code=error.exit_code, message=error.message, hint=error.hint)
     except KeyboardInterrupt:
-        return Result(exit_code=130, message="interrupted")
+        return Result(exit_code=130, message="stopped by Ctrl-C")
     except Exception as error:
         return Result(
             exit_code=1,

@@ -1,7 +1,7 @@
 """From lines of text to lines of text: order kept, one result for each line."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -59,6 +59,7 @@ class Translator:
         self.overlong = 0
         self.limit = limit
         self.cut = 0
+        self.after_batch: Callable[[int], None] | None = None  # told how many sentences have just been translated
         self._model = model
         self._tokenizer = tokenizer
         self._banned = torch.tensor(tokenizer.banned_tokens())
@@ -169,6 +170,8 @@ class Translator:
                 results[i] = hypotheses
                 if was_cut:
                     cut.add(window[i][0] % _PARTS)
+            if self.after_batch is not None:
+                self.after_batch(len(batch))
         self.cut += len(cut)
         return results
 

@@ -12,7 +12,7 @@ import torch
 from seq2attn import durable
 from seq2attn.errors import DivergedError
 from seq2attn.training.checkpoint import LogState, ValidationState
-from seq2attn.training.schedule import goodness
+from seq2attn.training.ranking import rank
 from seq2attn.training.trainer import DIVERGED_HINT, Callback, Trainer
 
 
@@ -149,7 +149,10 @@ class Validation(Callback):
 
 
 class EarlyStopping(Callback):
-    """Stops training when `metric` has not improved in the last `patience` validations."""
+    """Stops training when `metric` has not improved in the last `patience` validations.
+
+    Where the metric is as good as the best, a lower loss is an improvement too.
+    """
 
     def __init__(self, validation: Validation, metric: str, patience: int) -> None:
         self._validation = validation
@@ -164,5 +167,5 @@ class EarlyStopping(Callback):
     def is_exhausted(self) -> bool:
         """Whether the last improvement is `patience` validations ago."""
         history = self._validation.history
-        values = [goodness(self._metric, history[update]) for update in sorted(history)]
+        values = [rank(self._metric, history[update]) for update in sorted(history)]
         return bool(values) and len(values) - 1 - values.index(max(values)) >= self._patience

@@ -29,7 +29,7 @@ def check_memory(trainer: Trainer, batches: Iterable[Batch], *, batch_tokens: in
 
     Raises OutOfMemoryError, naming the `training.batch_tokens` that would fit, as tried with halves of the batch.
     """
-    with _leave_no_trace(trainer.model):
+    with leave_no_trace(trainer.model):
         for batch in batches:
             if not _fits(trainer, batch):
                 raise _too_large(trainer, batch, batch_tokens, accumulation)
@@ -67,7 +67,8 @@ def _too_large(trainer: Trainer, batch: Batch, batch_tokens: int, accumulation: 
 
 
 @contextmanager
-def _leave_no_trace(model: nn.Module) -> Iterator[None]:
+def leave_no_trace(model: nn.Module) -> Iterator[None]:
+    """Put buffers, random state and the training flag back at the end of the block; the model trains inside it."""
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     training = model.training
     model.train()

@@ -1,6 +1,8 @@
 """Checkpoints of a whole run: model, optimizer, random state and callbacks; which are kept, and going on from one."""
 
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import torch
@@ -19,13 +21,14 @@ from seq2attn.training.checkpoint import (
     load_weights,
     read_tensors,
 )
-from seq2attn.training.schedule import goodness
+from seq2attn.training.ranking import rank
 from seq2attn.training.trainer import Callback, Position, Trainer
 
 
 class Saving(Callback):
-    """Saves a checkpoint after each validation, at the end, and when a signal asks for a stop; keeps the newest and the best.
+    """Saves a checkpoint after each validation, every so many minutes, on a signal, and at the end.
 
+    Of these it keeps the newest and the best.
     It stands last among the callbacks, so that it saves what the others have done. `metric` says which are the best.
     """
 
@@ -39,6 +42,8 @@ class Saving(Callback):
         metric: str,
         keep_last: int,
         keep_best: int,
+        every_minutes: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._checkpoints = checkpoints
         self._metrics = metrics
@@ -47,11 +52,15 @@ class Saving(Callback):
         self._metric = metric
         self._keep_last = keep_last
         self._keep_best = keep_best
+        self._seconds = 60 * every_minutes
+        self._clock = clock
+        self._saved_at = clock()
         self._saved: tuple[int, int] | None = None
 
     def after_update(self, trainer: Trainer) -> None:
-        """Save after a validation, and when a signal has come."""
-        if trainer.position.update in self._validation.history or trainer.stop.signal is not None:
+        """Save after a validation, when a signal has come, and when the last checkpoint is too long ago."""
+        due = self._clock() - self._saved_at >= self._seconds
+        if trainer.position.update in self._validation.history or trainer.stop.signal is not None or due:
             self.save(trainer)
 
     def at_end(self, trainer: Trainer) -> None:
@@ -65,9 +74,9 @@ class Saving(Callback):
             self.save(trainer)
 
     def best(self) -> list[int]:
-        """Kept updates that were validated, best first (the earliest of equals)."""
+        """Kept updates that were validated, best first; of those with equal metrics the newer."""
         history = self._validation.history
-        return sorted(self.validated(), key=lambda update: (-goodness(self._metric, history[update]), update))
+        return sorted(self.validated(), key=lambda update: (rank(self._metric, history[update]), update), reverse=True)
 
     def validated(self) -> list[int]:
         """Kept updates that were validated, newest first."""
@@ -97,7 +106,7 @@ class Saving(Callback):
             random=_copy_random_state(),
             state=state,
         )
-        self._saved = self._identify(trainer)
+        self._saved, self._saved_at = self._identify(trainer), self._clock()
         self._tidy(update)
 
     def resume(self, trainer: Trainer, update: int) -> None:
@@ -117,7 +126,8 @@ class Saving(Callback):
     def _tidy(self, update: int) -> None:
         """Keep the newest and the best; never fewer than the newest two, for the newest might be found damaged.
 
-        One that no validation belongs to goes with the next, so that a run that was stopped keeps what any other would.
+        A checkpoint that was saved for a signal or by time goes with the next one, so that a run that was stopped keeps what
+        any other would.
         """
         older = [kept for kept in self._checkpoints.updates() if kept <= update]
         newest = self.validated()

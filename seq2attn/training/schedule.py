@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Mapping
 
+from seq2attn.training.ranking import WORST, rank
+
 
 def constant(peak: float, warmup: int) -> Callable[[int], float]:
     """peak · min(1, update / warmup)."""
@@ -51,14 +53,17 @@ class Schedule:
 
 
 class Plateau:
-    """Multiply the rate by `factor` whenever `metric` has not improved for `patience` validations."""
+    """Multiply the rate by `factor` whenever `metric` has not improved for `patience` validations.
+
+    Where the metric is as good as the best, a lower loss is an improvement too.
+    """
 
     def __init__(self, peak: float, *, warmup: int, factor: float, patience: int, metric: str) -> None:
         self._rate = constant(peak, warmup)
         self._factor = factor
         self._patience = patience
         self._metric = metric
-        self._scale, self._best, self._bad = 1.0, -math.inf, 0
+        self._scale, self._best, self._bad = 1.0, WORST, 0
 
     def rate(self, update: int) -> float:
         """The learning rate of this update."""
@@ -66,7 +71,7 @@ class Plateau:
 
     def observe(self, metrics: Mapping[str, float]) -> None:
         """Count validations without improvement."""
-        value = goodness(self._metric, metrics)
+        value = rank(self._metric, metrics)
         if value > self._best:
             self._best, self._bad = value, 0
             return
@@ -75,14 +80,11 @@ class Plateau:
             self._scale, self._bad = self._scale * self._factor, 0
 
     def state(self) -> dict[str, float]:
-        """What a checkpoint keeps."""
-        return {"scale": self._scale, "best": self._best, "bad": self._bad}
+        """What a checkpoint keeps; `loss` is the loss of the best validation."""
+        best, negative_loss = self._best
+        return {"scale": self._scale, "best": best, "loss": -negative_loss, "bad": self._bad}
 
     def restore(self, state: Mapping[str, float]) -> None:
-        """Continue from `state`."""
-        self._scale, self._best, self._bad = state["scale"], state["best"], int(state["bad"])
-
-
-def goodness(metric: str, metrics: Mapping[str, float]) -> float:
-    """The metric's value, signed so that more is better: a loss counts negative."""
-    return -metrics[metric] if metric == "loss" else metrics[metric]
+        """Continue from `state`. That of 0.1.0 has no loss, and no tie is an improvement until its best is passed."""
+        self._scale, self._bad = state["scale"], int(state["bad"])
+        self._best = (state["best"], -state.get("loss", -math.inf))

@@ -9,10 +9,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from seq2attn.cli.compare import compare, parse_seeds
+from seq2attn.cli.compare import SystemFailedError, compare, parse_seeds, show_comparison
 from seq2attn.cli.demo import demo
 from seq2attn.compare.compare import Question
-from seq2attn.compare.report.results import Comparison, RunResult, SystemResult, TestSet
+from seq2attn.compare.report.results import Comparison, Failure, RunResult, SystemResult, TestSet
 from seq2attn.errors import UsageError
 from seq2attn.evaluation.by_length import Bucket
 
@@ -43,9 +43,11 @@ def run(command: Any, *arguments: str) -> Any:
 
 
 def test_compare_passes_its_options_on(asked: dict[str, Any]) -> None:
-    options = "--seeds 1,2 --test t --baseline b --set seed=3 --set a.b=c --device cpu --threads 2 --jobs 3"
+    options = (
+        "--seeds 1,2 --test t --baseline b --set seed=3 --set a.b=c --device cpu --threads 2 --jobs 3 --sentences 9"
+    )
     run(compare, "a.yaml", "runs/b", "--out", "o", *options.split())
-    question = Question(("a.yaml", "runs/b"), Path("o"), (1, 2), "t", "b", ("seed=3", "a.b=c"))
+    question = Question(("a.yaml", "runs/b"), Path("o"), (1, 2), "t", "b", ("seed=3", "a.b=c"), 9)
     assert asked == {"question": question, "device": "cpu", "threads": 2, "jobs": 3}
 
 
@@ -54,6 +56,17 @@ def test_the_table_goes_to_stdout_and_progress_to_stderr(asked: dict[str, Any]) 
     assert result.stdout.startswith("Without attention BLEU is 20.0.")
     assert result.stdout.endswith("Report: o/report.html\n")
     assert result.stderr == "o/report.html: 1 of 2 systems\n"
+
+
+def test_the_first_failure_gives_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failed = (Failure("b", "diverged", "lower it", 3), Failure("c", "no file", "look", 2))
+    comparison = Comparison(TestSet("set", 9, False, "en", "de"), (LSTM,), "lstm", failed=failed)
+    with pytest.raises(SystemFailedError, match="b failed: diverged") as caught:
+        show_comparison(comparison, tmp_path)
+    assert (caught.value.exit_code, caught.value.hint) == (3, "lower it")
+    assert [error.message for error in caught.value.others] == ["c failed: no file"]
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["b", "–", "failed", *"–––––"] in rows
 
 
 @pytest.mark.parametrize(("arguments", "count"), [((), 4), (("--quick",), 2)])

@@ -38,7 +38,8 @@ def test_every_error_is_one_line_and_a_hint_with_its_code(
     done = command("anything")
     assert (done.code, done.out) == (code, "")
     lines = done.err.splitlines()
-    assert all(line.startswith("seq2attn: error: ") for line in lines[::2])
+    start = "seq2attn: stopped by Ctrl-C" if code == 130 else "seq2attn: error: "
+    assert all(line.startswith(start) for line in lines[::2])
     assert all(line.startswith("hint: ") for line in lines[1::2])
     errors = 1 + len(getattr(error, "others", ()))
     assert len(lines) == errors * (1 if code == 130 else 2)

@@ -94,8 +94,9 @@ def test_a_tiny_experiment_goes_on_but_not_on_other_text(
     assert json.loads(again.out) == json.loads(done.out)
     assert again.err.count("finished already") == 2
     monkeypatch.setattr(capacity_runs, "grammar_version", lambda: "of a changed lexicon")
+    monkeypatch.setattr(capacity_runs, "REPEATS", capacity_runs.REPEATS + 1)
     refused = command(*arguments)
     assert (refused.code, refused.out) == (2, "")
     error, hint = refused.err.splitlines()
-    assert "vector_64_repeated: holds a run of another config; different: data.train.prefix" in error
+    assert "vector_64_repeated: holds a run of another config; different: the text of data.train" in error
     assert hint == f"hint: choose another --out, or remove {tmp_path}/out/runs/vector_64_repeated to train it again"

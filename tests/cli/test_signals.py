@@ -67,7 +67,7 @@ def test_a_signal_while_a_vocabulary_is_learned_ends_cleanly_and_leaves_nothing(
         process.send_signal(number)
         printed, errors = process.communicate(timeout=300)
     assert (process.returncode, printed) == (128 + number, ""), errors
-    assert errors == f"seq2attn: error: {'terminated' if number == signal.SIGTERM else 'interrupted'}\n"
+    assert errors == f"seq2attn: stopped by {'SIGTERM' if number == signal.SIGTERM else 'Ctrl-C'}\n"
     assert list((cache / "tokenizers").iterdir()) == []
     assert not (tmp_path / "run").exists()
 
@@ -80,7 +80,7 @@ def test_sigterm_during_the_export_ends_cleanly_and_the_same_command_exports(cor
         process.terminate()
         _, errors = process.communicate(timeout=300)
     assert process.returncode == 143
-    assert errors.endswith("seq2attn: error: terminated\n")
+    assert errors.endswith("seq2attn: stopped by SIGTERM\n")
     assert not (tmp_path / "run/model").exists()
     with started("-m", "seq2attn", *arguments, cache=tmp_path / "cache") as process:
         printed, errors = process.communicate(timeout=300)

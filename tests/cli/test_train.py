@@ -1,8 +1,12 @@
 """`seq2attn train` and `average` on a tiny corpus."""
 
+import fcntl
+import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,12 +123,35 @@ def test_an_interrupt_exits_with_130_and_the_same_command_goes_on(
         done = command(*arguments)
     assert (done.code, done.out) == (130, "")
     error, hint = done.err.splitlines()[-2:]
-    assert error.endswith("run: stopped by SIGINT at update 5; its checkpoint is saved")
+    assert error == f"seq2attn: stopped by SIGINT at update 5; the checkpoint is saved in {tmp_path / 'run'}"
     assert hint == "hint: run the same command again to go on"
     again = command(*arguments)
     assert again.code == 0
     assert "going on from update 5" in again.err
     assert Run.open(tmp_path / "run").finished
+
+
+def test_a_closed_terminal_saves(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    sets = ["--set", "training.max_updates=100000", "--set", "training.validate_every=100000"]
+    arguments = ["train", str(config_file(corpus)), "--out", str(out), *sets, "--device", "cpu", "--threads", "1"]
+    terminal, inside = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "seq2attn", *arguments],
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    ) as process:
+        try:
+            os.close(inside)
+            wait_until(lambda: process.poll() is not None or (out / "metrics.jsonl").exists())
+            os.close(terminal)  # the process gets SIGHUP, and can write nowhere any more
+            assert process.wait(timeout=120) == 129
+        finally:
+            process.kill()
+    assert len(Checkpoints(out / "checkpoints").updates()) == 1
 
 
 def test_sigterm_from_outside_ends_a_process_with_143_after_a_checkpoint(corpus: Path, tmp_path: Path) -> None:

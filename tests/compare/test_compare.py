@@ -17,9 +17,11 @@ from seq2attn.compare.systems import SystemRun
 from seq2attn.config.config import Config, to_yaml
 from seq2attn.data.sources import Pair, TextFiles
 from seq2attn.data.sources_grammar import GrammarSplit
-from seq2attn.errors import DataError, UsageError
+from seq2attn.errors import DataError, DivergedError, Seq2attnError, UsageError
 from seq2attn.inference.model import Model
 from seq2attn.runs.hypotheses import translate_once
+from seq2attn.runs.signals import InterruptedRunError
+from seq2attn.training.trainer import DIVERGED_HINT
 from tests.tiny import make_manifest
 
 CONFIG = """
@@ -49,12 +51,27 @@ class FakeModel:
     note: Callable[[tuple[str, int, float]], None]
 
     def translate_with_remarks(
-        self, lines: Iterable[str], *, beam: int, length_penalty: float, max_length: int, max_output: int | None
+        self,
+        lines: Iterable[str],
+        *,
+        beam: int,
+        length_penalty: float,
+        max_length: int,
+        max_output: int | None,
+        progress: Callable[[int], None],
     ) -> tuple[list[str], list[str]]:
         self.note((f"{self.decoder} {self.seed}", beam, length_penalty))
+        progress(len(list(lines)))
         known = dict(zip((line.strip() for line in SOURCES), (line.strip() for line in REFERENCES), strict=True))
         keep = 5 - self.seed if self.decoder == "lstm" else 100
         return [" ".join(known[line].split()[:keep]) for line in lines], []
+
+
+class Parrot:
+    """A model that answers every line with itself."""
+
+    def translate_with_remarks(self, lines: Sequence[str], **options: Any) -> tuple[list[str], list[str]]:
+        return list(lines), []
 
 
 class FakeRunner:
@@ -64,6 +81,7 @@ class FakeRunner:
         self.trained: list[tuple[str, int]] = []
         self.translated: list[tuple[str, int, float]] = []
         self.checking = False
+        self.failing: dict[str, Seq2attnError] = {}
 
     def check(self, run: SystemRun) -> None:
         if self.checking:
@@ -79,6 +97,8 @@ class FakeRunner:
     def train(self, run: SystemRun) -> None:
         if (run.path / "manifest.json").exists():
             return
+        if run.path.parent.name in self.failing:
+            raise self.failing[run.path.parent.name]
         self.trained.append((run.path.parent.name, run.config.seed))
         write_run(run.path, run.config)
 
@@ -174,6 +194,78 @@ def test_the_report_grows_with_each_system(laboratory: Laboratory) -> None:
         assert "Still to come" not in text
 
 
+@pytest.mark.parametrize("failing", ["a", "b", "c"])
+def test_a_failing_system_is_reported_and_the_others_go_on(laboratory: Laboratory, failing: str) -> None:
+    laboratory.runner.failing = {failing: DivergedError("update 9: not finite", DIVERGED_HINT)}
+    configs = [laboratory.config("a"), laboratory.config("b", "luong"), laboratory.config("c", "bahdanau")]
+    report = laboratory.compare(*configs)
+    assert [system["name"] for system in report["systems"]] == [name for name in "abc" if name != failing]
+    assert report["failed"] == [{"system": failing, "reason": "update 9: not finite", "exit_code": 3}]
+    (failure,) = laboratory.seen[-1].failed
+    run = laboratory.folder / "out/runs" / failing / "seed-1"
+    assert f"remove {run}" in failure.hint
+    assert "--overwrite" not in failure.hint
+    assert laboratory.seen[-1].pending == ()
+    for name in ("report.html", "report.md"):
+        text = (laboratory.folder / "out" / name).read_text(encoding="utf-8")
+        assert f"{failing} failed: update 9: not finite" in text
+    laboratory.runner.failing = {}
+    assert laboratory.compare(*configs)["failed"] == []
+
+
+def test_all_systems_may_fail(laboratory: Laboratory) -> None:
+    laboratory.runner.failing = {"a": DivergedError("a", ""), "b": DataError("b", "look")}
+    report = laboratory.compare(laboratory.config("a"), laboratory.config("b", "luong"))
+    assert [failure["exit_code"] for failure in report["failed"]] == [3, 2]
+    assert "All systems failed" in (laboratory.folder / "out/report.md").read_text(encoding="utf-8")
+
+
+def test_a_signal_ends_the_comparison(laboratory: Laboratory) -> None:
+    laboratory.runner.failing = {"a": InterruptedRunError(2, 5, laboratory.folder)}
+    with pytest.raises(InterruptedRunError):
+        laboratory.compare(laboratory.config("a"), laboratory.config("b", "luong"))
+    assert laboratory.trained == []
+
+
+def test_a_run_in_the_way_gets_a_hint_that_compare_can_follow(laboratory: Laboratory) -> None:
+    laboratory.runner.checking = True
+    laboratory.compare(laboratory.config("plain"))
+    with pytest.raises(UsageError, match=r"model\.decoder\.width: 8 → 9") as caught:
+        laboratory.compare(laboratory.config("plain", width=9))
+    run = laboratory.folder / "out/runs/plain/seed-1"
+    assert caught.value.hint == f"choose another --out, or remove {run} to train it again"
+
+
+def test_a_quick_look_says_so_and_leaves_the_whole_alone(laboratory: Laboratory) -> None:
+    plain = laboratory.config("plain")
+    whole = laboratory.compare(plain)
+    report = laboratory.compare(plain, sentences=8)
+    assert report["test"] == whole["test"] | {"sentences": 8, "whole": 40}
+    for name in ("report.html", "report.md"):
+        text = (laboratory.folder / "out" / name).read_text(encoding="utf-8")
+        assert "On the first 8 of 40 test sentences" in text
+        assert "quick look" in text
+    assert laboratory.compare(plain) == whole
+    assert len(laboratory.translated) == 2
+
+
+def test_tokenized_references_and_the_unit_of_length_are_told(
+    laboratory: Laboratory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = Path(laboratory.config("plain"))
+    plain.write_text(plain.read_text().replace("source: en", "source: zh"))
+    for language, line in (("zh", "我们 在 花园\n"), ("de", "Wir sind im Garten .\n")):
+        (laboratory.folder / f"test.{language}").write_text(line * 40, encoding="utf-8")
+    laboratory.runner.load = lambda path, device: cast(Model, Parrot())  # type: ignore[method-assign]
+    report = laboratory.compare(str(plain))
+    assert report["test"]["length_unit"] == "characters"
+    assert "40 of 40 references end in a period after a space" in capsys.readouterr().err
+    text = (laboratory.folder / "out/report.md").read_text(encoding="utf-8")
+    for part in ("40 of 40 references end", "| source characters |", "5 characters"):
+        assert part in text
+    assert "words of the source" not in text
+
+
 def test_seeds_give_mean_and_deviation_and_the_largest_p(laboratory: Laboratory) -> None:
     report = laboratory.compare(laboratory.config("plain"), laboratory.config("other", "luong"), seeds=(1, 2))
     assert laboratory.trained == [("plain", 1), ("plain", 2), ("other", 1), ("other", 2)]
@@ -220,6 +312,42 @@ def test_given_runs_are_never_trained(laboratory: Laboratory) -> None:
     report = laboratory.compare(str(runs / "plain/seed-1"), str(runs / "other/seed-1"))
     assert laboratory.trained == []
     assert [system["name"] for system in report["systems"]] == ["plain", "other"]
+
+
+def test_another_beam_translates_finished_systems_again(laboratory: Laboratory) -> None:
+    laboratory.runner.checking = True
+    plain = laboratory.config("plain")
+    laboratory.compare(plain)
+    laboratory.trained.clear()
+    for system in (plain, str(laboratory.folder / "out/runs/plain")):
+        run = system if system == plain else f"{system}/seed-1"
+        beam = 1 if system == plain else 2
+        laboratory.compare(run, overrides=(f"evaluation.beam={beam}",))
+        assert laboratory.seen[-1].systems[0].beam == beam
+    assert laboratory.trained == []
+    assert [beam for _, beam, _ in laboratory.translated] == [5, 1, 2]
+
+
+def test_the_same_test_set_under_two_names_is_one(laboratory: Laboratory) -> None:
+    plain, other = laboratory.config("plain"), laboratory.config("other", "luong")
+    text = Path(other).read_text()
+    Path(other).write_text(text.replace(f"test: {laboratory.folder}/test", f"test: {laboratory.folder}/./test"))
+    assert len(laboratory.compare(plain, other)["systems"]) == 2
+
+
+def test_runs_are_compared_from_another_folder(
+    laboratory: Laboratory, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(laboratory.folder)
+    laboratory.compare(laboratory.config("plain"), overrides=("data.test=test",))
+    run = laboratory.folder / "out/runs/plain/seed-1"
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert laboratory.compare(str(run))["test"]["name"] == f"{laboratory.folder}/test"
+    for language in ("en", "de"):
+        (laboratory.folder / f"test.{language}").unlink()
+    with pytest.raises(UsageError, match="the test set test of its config is not there") as caught:
+        laboratory.compare(str(run))
+    assert "--test PREFIX" in caught.value.hint
 
 
 def test_runs_beside_each_other_are_seeds_of_one_system(laboratory: Laboratory) -> None:
@@ -299,7 +427,9 @@ def test_a_test_prefix_replaces_the_configs_test_set(laboratory: Laboratory) -> 
 def test_different_test_sets_and_scoring_are_refused(laboratory: Laboratory) -> None:
     plain, other = laboratory.config("plain"), laboratory.config("other", "luong")
     text = Path(other).read_text()
-    Path(other).write_text(text.replace(f"test: {laboratory.folder}/test", "test: elsewhere"))
+    for language in ("en", "de"):
+        (laboratory.folder / f"elsewhere.{language}").write_text("a b c\n")
+    Path(other).write_text(text.replace(f"test: {laboratory.folder}/test", f"test: {laboratory.folder}/elsewhere"))
     with pytest.raises(UsageError, match="different test sets"):
         laboratory.compare(plain, other)
     Path(other).write_text(text + "evaluation: {lowercase: true}\n")

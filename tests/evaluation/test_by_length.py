@@ -4,7 +4,7 @@ import pytest
 
 from seq2attn.errors import DataError
 from seq2attn.evaluation.bleu import Bleu
-from seq2attn.evaluation.by_length import Bucket, score_by_length
+from seq2attn.evaluation.by_length import Bucket, choose_unit, score_by_length
 
 GERMAN = Bleu("de")
 
@@ -60,3 +60,10 @@ def test_lowercase_and_tokenizer_reach_the_buckets() -> None:
 def test_misaligned_sources_are_refused() -> None:
     with pytest.raises(DataError, match="2 source lines but 1 reference"):
         score_by_length(["a", "b"], ["a"], ["a"], GERMAN)
+
+
+def test_a_language_without_spaces_is_counted_in_characters() -> None:
+    assert [choose_unit(language) for language in ("zh-Hant", "ja", "th", "de")] == [*["characters"] * 3, "words"]
+    buckets = score_by_length(["我们 " * 10, "我们" * 11], ["a", "b"], ["a", "b"], GERMAN, "characters")
+    assert [(bucket.label, bucket.sentences) for bucket in buckets[:2]] == [("1–20", 1), ("21–40", 1)]
+    assert buckets[-1].label == "101+"

@@ -44,6 +44,36 @@ def test_another_text_under_the_same_name_is_refused(role: str, tmp_path: Path) 
         train(tiny(corpus, "training.max_updates=1"), tmp_path / "run", device="cpu")
 
 
+@pytest.mark.parametrize("done", [3, 6])
+def test_what_does_not_change_training_may_change(tmp_path: Path, done: int, capfd: pytest.CaptureFixture[str]) -> None:
+    corpus, settings = write_corpus(tmp_path / "corpus"), ("training.max_updates=6", "training.select=loss")
+    train(tiny(corpus, *settings, f"training.max_updates={done}"), tmp_path / "run", device="cpu")
+    train(tiny(corpus, *settings), tmp_path / "whole", device="cpu")
+    corpus.rename(tmp_path / "moved")
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "moved" / "validation.en").rename(tmp_path / "moved" / "dev.en")
+    (tmp_path / "moved" / "validation.de").rename(tmp_path / "moved" / "dev.de")
+    changes = [
+        f"data.train={tmp_path}/./moved/train",
+        f"data.validation={tmp_path}/moved/dev",
+        f"data.test={tmp_path}/moved/test",
+        "evaluation={lowercase: true, tokenize: char, beam: 2, length_penalty: 0.5}",
+        *("training.keep_last=4", "training.keep_best=2", "training.log_every=1"),
+    ]
+    train(tiny(tmp_path / "corpus", *settings, *changes), tmp_path / "run", device="cpu")
+    assert weights_of(tmp_path / "run") == weights_of(tmp_path / "whole")
+    assert ("finished already" in capfd.readouterr().err) == (done == 6)
+
+
+def test_validation_bleu_that_decides_is_computed_alike_throughout(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    train(tiny(corpus, "training.max_updates=4"), tmp_path / "run", device="cpu")
+    changed = ("evaluation.lowercase=true", "evaluation.beam=2")
+    train(tiny(corpus, "training.max_updates=4", *changed), tmp_path / "run", device="cpu")
+    with pytest.raises(UsageError, match=r"different: evaluation\.lowercase: false → true$"):
+        train(tiny(corpus, "training.max_updates=5", *changed), tmp_path / "run", device="cpu")
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_that_no_run_wrote_is_never_touched(corpus: Path, tmp_path: Path, overwrite: bool) -> None:
     out = tmp_path / "thesis"

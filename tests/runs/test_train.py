@@ -1,6 +1,7 @@
 """Runs: exact resuming (law 9), and what a run directory holds."""
 
 import math
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from seq2attn.config.config import Config
 from seq2attn.config.load import load_config
 from seq2attn.data.batches import Batch
+from seq2attn.errors import Seq2attnError
 from seq2attn.runs import session as module
 from seq2attn.runs.directory import Run
 from seq2attn.runs.signals import InterruptedRunError
@@ -64,6 +66,35 @@ def everything(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("everything") / "run"
     train(tiny(corpus, *EVERYTHING), out, device="cpu")
     return out
+
+
+def test_checkpoints_by_time_leave_no_trace(everything: Path, corpus: Path, tmp_path: Path) -> None:
+    config = tiny(corpus, *EVERYTHING, "training.checkpoint_every_minutes=1e-9")
+    train(config, tmp_path, device="cpu")
+    assert weights_of(tmp_path) == weights_of(everything)
+    assert events(tmp_path) == events(everything)
+    assert Run.open(tmp_path).checkpoints.updates() == Run.open(everything).checkpoints.updates()
+
+
+def test_a_killed_run_goes_on_from_a_checkpoint_by_time(
+    everything: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, step = tiny(corpus, *EVERYTHING, "training.checkpoint_every_minutes=1e-9"), Trainer.update
+
+    def lose_power(self: Trainer) -> Step:
+        if self.position.update == 14:
+            raise OSError("no power")
+        return step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "update", lose_power)
+        with pytest.raises(Seq2attnError):
+            train(config, tmp_path, device="cpu")
+    assert Run.open(tmp_path).checkpoints.newest()[0] == 14
+    torch.manual_seed(99)
+    train(config, tmp_path, device="cpu")
+    assert weights_of(tmp_path) == weights_of(everything)
+    assert events(tmp_path) == events(everything)
 
 
 @pytest.mark.parametrize("updates", [(1, 10), (12,), (21, 22)])
@@ -141,7 +172,7 @@ def test_an_average_is_exported_if_the_config_selects_it(everything: Path) -> No
     assert f"the average of updates {', '.join(map(str, last))}" in (everything / "model/README.md").read_text()
 
 
-@pytest.mark.parametrize(("metric", "best"), [("loss", 8), ("bleu", 4), ("chrf", 12)])
+@pytest.mark.parametrize(("metric", "best"), [("loss", 8), ("bleu", 8), ("chrf", 12)])
 def test_without_it_the_best_checkpoint_is_exported(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: str, best: int
 ) -> None:
@@ -153,6 +184,26 @@ def test_without_it_the_best_checkpoint_is_exported(
     exported = read_tensors(tmp_path / "model" / MODEL)
     assert all(torch.equal(exported[name], kept[name]) for name in kept)
     assert f"of update {best}, the best by validation {metric}" in (tmp_path / "model/README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("chrf", "says"), [((1.0, 2.0, 3.0), "--set training.select=chrf"), ((0.0, 0.0, 0.0), "chrF did not move either")]
+)
+def test_a_bleu_that_never_moved_leaves_the_choice_to_the_loss(
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    chrf: tuple[float, ...],
+    says: str,
+) -> None:
+    figures = zip((5.4, 4.1, 4.3), chrf, strict=True)
+    validations = iter([{"loss": loss, "bleu": 0.0, "chrf": value} for loss, value in figures])
+    monkeypatch.setattr(module, "make_validator", lambda *arguments: lambda: next(validations))
+    train(tiny(corpus), tmp_path, device="cpu")
+    assert "of update 8" in (tmp_path / "model/README.md").read_text()
+    assert "validation bleu was 0.00 all 3 times" in (said := capsys.readouterr().err)
+    assert says in said
 
 
 def test_a_finished_run_says_so_and_is_left_alone(
@@ -308,4 +359,10 @@ def test_a_dry_run_builds_everything_and_writes_nothing(corpus: Path, tmp_path: 
     assert "lstm encoder, luong decoder: " in text
     assert "parameters; 40 subwords" in text
     assert "12 updates of 1 × 120 tokens at most, fp32 on cpu" in text
+    estimate = (
+        r"(\d+) batches an epoch, so ([\d.]+) epochs; estimated from 8 of them: about .+ s .+; about .+ MB of memory"
+    )
+    found = re.search(estimate, text)
+    assert found is not None
+    assert float(found[2]) == pytest.approx(12 / int(found[1]), abs=0.01)
     assert not (tmp_path / "run").exists()

@@ -1,3 +1,4 @@
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -138,6 +139,14 @@ def test_early_stopping_waits_for_patience_validations_without_improvement(
     assert validated(callbacks, own, range(1, len(values) + 1)) == [*range(1, stops + 1)]
 
 
+def test_early_stopping_by_bleu_goes_on_while_the_loss_falls(metrics: Metrics) -> None:
+    figures = iter([{"bleu": 0.0, "loss": loss} for loss in (5.4, 4.9, 4.6, 4.4, 4.5, 4.6)])
+    own, validation = trainer([]), Validation(lambda: next(figures), metrics, 1, silent)
+    callbacks = [validation, EarlyStopping(validation, "bleu", 2)]
+    assert validated(callbacks, own, range(1, 7)) == [1, 2, 3, 4, 5, 6]
+    assert own.stop.early
+
+
 def saving(folder: Path, metrics: Metrics, validation: Validation, **settings: Any) -> Saving:
     own = {"metric": "loss", "keep_last": 1, "keep_best": 1, **settings}
     return Saving(Checkpoints(folder), metrics, TrainLog(metrics, 99, silent), validation, **own)
@@ -148,7 +157,7 @@ def saving(folder: Path, metrics: Metrics, validation: Validation, **settings: A
     [
         ({"keep_last": 1, "keep_best": 1}, [2, 4, 5], [2, 4, 5]),  # never fewer than two, should one be damaged
         ({"keep_last": 3, "keep_best": 1}, [2, 3, 4, 5], [2, 4, 3, 5]),
-        ({"keep_last": 1, "keep_best": 3}, [1, 2, 4, 5], [2, 4, 1, 5]),  # of the equal 1 and 3 the earlier
+        ({"keep_last": 1, "keep_best": 3}, [2, 3, 4, 5], [2, 4, 3, 5]),  # of the equal 1 and 3 the newer
         ({"keep_last": 1, "keep_best": 2, "metric": "bleu"}, [3, 4, 5], [4, 3, 5]),
     ],
 )
@@ -178,6 +187,20 @@ def test_a_checkpoint_is_saved_when_asked_for_and_does_not_displace_those_after_
     own.stop.signal = None
     validated(callbacks, own, range(6, 7))
     assert Checkpoints(tmp_path / "c").updates() == [2, 4, 6]
+
+
+def test_a_checkpoint_by_time_goes_with_the_next(tmp_path: Path, metrics: Metrics) -> None:
+    own, validation = trainer([]), Validation(losses(3.0, 2.0, 1.0), metrics, 4, silent)
+    now = itertools.count(step=30.0)  # seconds: each look at the clock is half a minute after the last
+    own_saving = saving(tmp_path / "c", metrics, validation, every_minutes=1.0, clock=lambda: next(now))
+    kept = {}
+    for update in range(1, 13):
+        validated([validation, own_saving], own, range(update, update + 1))
+        kept[update] = Checkpoints(tmp_path / "c").updates()
+    assert [update for update in kept if kept[update] and kept[update][-1] == update] == [2, 4, 6, 8, 10, 12]
+    assert kept[10] == [4, 8, 10]
+    assert kept[12] == [8, 12]
+    assert [event["update"] for event in events(metrics) if event["event"] == "checkpoint"] == [4, 8, 12]
 
 
 def test_the_end_is_saved_once(tmp_path: Path, metrics: Metrics) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from seq2attn.training.schedule import Plateau, Schedule, constant, cosine, goodness, inverse_sqrt
+from seq2attn.training.schedule import Plateau, Schedule, constant, cosine, inverse_sqrt
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def plateau(patience: int = 2, metric: str = "loss") -> Plateau:
 def rates(schedule: Plateau, metric: str, values: list[float]) -> list[float]:
     found = []
     for value in values:
-        schedule.observe({metric: value})
+        schedule.observe({"loss": 1.0, metric: value})
         found.append(schedule.rate(7))
     return found
 
@@ -60,6 +60,17 @@ def test_a_restored_plateau_goes_on_as_if_nothing_had_happened() -> None:
         assert before + rates(second, "loss", losses[cut:]) == whole
 
 
-def test_a_loss_is_good_when_it_is_small() -> None:
-    assert goodness("loss", {"loss": 1.0, "bleu": 30.0}) > goodness("loss", {"loss": 2.0, "bleu": 40.0})
-    assert goodness("bleu", {"loss": 1.0, "bleu": 30.0}) < goodness("bleu", {"loss": 2.0, "bleu": 40.0})
+def test_plateau_counts_a_lower_loss_at_equal_bleu() -> None:
+    schedule, seen = plateau(metric="bleu"), []
+    for loss in (5.0, 4.0, 3.0, 2.0, 2.0, 2.5):
+        schedule.observe({"bleu": 0.0, "loss": loss})
+        seen.append(schedule.rate(7))
+    assert seen == [1, 1, 1, 1, 1, 0.5]
+
+
+def test_a_plateau_of_0_1_0_goes_on_without_counting_ties() -> None:
+    schedule = plateau(metric="bleu")
+    schedule.restore({"scale": 1.0, "best": 7.0, "bad": 0})
+    for bleu in (7.0, 7.0):
+        schedule.observe({"bleu": bleu, "loss": 1.0})
+    assert schedule.rate(7) == 0.5

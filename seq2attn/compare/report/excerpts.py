@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from seq2attn.compare.report.results import Excerpt
 from seq2attn.data.files import is_blank
+from seq2attn.evaluation.by_length import Unit, count_length
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,23 @@ def mark_differences(translation: str, reference: str) -> list[Fragment]:
     ]
 
 
-def choose_lines(sources: Sequence[str], count: int = 2) -> list[int]:
-    """The indices of the `count` sentences nearest to the median length and of the `count` longest, in words.
+def choose_lines(sources: Sequence[str], count: int = 2, unit: Unit = "words") -> list[int]:
+    """The indices of the `count` sentences nearest to the median length and of the `count` longest, in `unit`.
 
     Sorted by length, then by their order in the test set. No translation is looked at, so none is picked to please.
     """
     order = sorted(
-        (i for i, line in enumerate(sources) if not is_blank(line)), key=lambda i: (len(sources[i].split()), i)
+        (i for i, line in enumerate(sources) if not is_blank(line)), key=lambda i: (count_length(sources[i], unit), i)
     )
     first = max(0, (len(order) - count) // 2)
     return list(dict.fromkeys([*order[first : first + count], *order[-count:]]))
 
 
 def take_excerpts(
-    sources: Sequence[str], references: Sequence[str], translations: Mapping[str, Sequence[str]]
+    sources: Sequence[str],
+    references: Sequence[str],
+    translations: Mapping[str, Sequence[str]],
+    unit: Unit = "words",
 ) -> tuple[Excerpt, ...]:
     """The chosen sentences with the translation of each system; `translations` are those of the test set, by system."""
     return tuple(
@@ -51,5 +55,5 @@ def take_excerpts(
             reference=references[index],
             translations={name: lines[index] for name, lines in translations.items()},
         )
-        for index in choose_lines(sources)
+        for index in choose_lines(sources, unit=unit)
     )

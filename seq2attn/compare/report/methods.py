@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterable
 
-from seq2attn.compare.report.results import Comparison, RunResult, SystemResult
+from seq2attn.compare.report.results import Comparison, RunResult, SystemResult, TestSet
 from seq2attn.evaluation.significance import RESAMPLES
+
+_UNITS = {"words": "whitespace-separated words", "characters": "characters (white space not counted)"}
 
 
 def describe_methods(comparison: Comparison) -> list[tuple[str, str]]:
     """Name and text of all entries; where systems differ, the text names them all."""
     test, systems = comparison.test, comparison.systems
     entries = [
-        ("test set", f"{test.name}: {test.sentences:,} sentences, {test.source_language} → {test.target_language}"),
+        ("test set", f"{test.name}: {_describe_size(test)}, {test.source_language} → {test.target_language}"),
         ("BLEU", _describe_runs(systems, lambda run: run.signature)),
         ("chrF2", _describe_runs(systems, lambda run: run.chrf_signature)),
-        ("lengths", "whitespace-separated words of the source as it stands in the test set, both ends inclusive"),
+        ("lengths", f"{_UNITS[test.unit]} of the source as it stands in the test set, both ends inclusive"),
         (
             "search",
             _describe_systems(systems, lambda system: f"beam {system.beam}, length penalty {system.length_penalty:g}"),
@@ -36,6 +38,11 @@ def describe_methods(comparison: Comparison) -> list[tuple[str, str]]:
         ("reproduce", comparison.command),
     ]
     return [(name, text) for name, text in entries if text]
+
+
+def _describe_size(test: TestSet) -> str:
+    first = "" if test.whole is None else f"the first {test.sentences:,} of "
+    return f"{first}{test.whole or test.sentences:,} sentences"
 
 
 def _describe_systems(systems: tuple[SystemResult, ...], text: Callable[[SystemResult], str]) -> str:

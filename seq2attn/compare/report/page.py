@@ -12,6 +12,7 @@ from seq2attn.compare.report.results import Comparison
 from seq2attn.compare.report.svg import COLORS, MARKERS, Chart, lay_out
 from seq2attn.compare.report.tables import make_length_table, make_systems_table
 from seq2attn.compare.report.verdict import list_caveats, list_remarks, write_headline
+from seq2attn.evaluation.by_length import count_length
 from seq2attn.tables import markdown_table
 
 
@@ -62,6 +63,7 @@ def _make_content(comparison: Comparison) -> dict[str, object]:
         "systems_table": make_systems_table(comparison),
         "length_table": make_length_table(comparison),
         "mark_differences": mark_differences,
+        "count_length": count_length,
         "methods": describe_methods(comparison),
         "markers": MARKERS,
         "colors": COLORS,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
-from seq2attn.evaluation.by_length import Bucket
+from seq2attn.evaluation.by_length import Bucket, Unit
 from seq2attn.evaluation.novelty import Novelty
 
 FEW = 30  # a bucket of fewer sentences is drawn hollow, and the verdict leaves it out
@@ -81,6 +81,9 @@ class TestSet:
     source_language: str
     target_language: str
     novelty: Novelty | None = None
+    unit: Unit = "words"  # of a source's length
+    tokenized: str | None = None  # what to say of references that look tokenized
+    whole: int | None = None  # sentences of the whole set, if only its first ones are used
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,16 @@ class Significance:
     system: str
     bleu_difference: float
     p_value: float | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A system that could not be trained or tested: why, what to do about it, and the exit code that this asks for."""
+
+    system: str
+    reason: str
+    hint: str
+    exit_code: int
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,10 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that the report says. `pending` names the systems that are not evaluated yet."""
+    """Everything that the report says.
+
+    `pending` names the systems that are not evaluated yet; `failed` are those that could not be trained or tested.
+    """
 
     test: TestSet
     systems: tuple[SystemResult, ...]
@@ -113,6 +129,7 @@ class Comparison:
     significance: tuple[Significance, ...] = ()
     excerpts: tuple[Excerpt, ...] = ()
     pending: tuple[str, ...] = ()
+    failed: tuple[Failure, ...] = ()
     command: str = ""
     version: str = ""
 
@@ -156,6 +173,8 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
             "name": comparison.test.name,
             "sentences": comparison.test.sentences,
             "synthetic": comparison.test.synthetic,
+            **({} if comparison.test.unit == "words" else {"length_unit": comparison.test.unit}),
+            **({} if comparison.test.whole is None else {"whole": comparison.test.whole}),
         },
         "systems": [_system_to_json(system) for system in comparison.systems],
         "significance": [
@@ -166,6 +185,10 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
                 "p_value": entry.p_value,
             }
             for entry in comparison.significance
+        ],
+        "failed": [
+            {"system": failure.system, "reason": failure.reason, "exit_code": failure.exit_code}
+            for failure in comparison.failed
         ],
     }
 

@@ -101,7 +101,9 @@ def lay_out(comparison: Comparison, *, width: float, height: float, characters: 
         return bottom - (bottom - top) * bleu / ceiling
 
     points = [
-        tuple(_place(xs[i], system, i, to_y) for i in shown if system.by_length[i].bleu is not None)
+        tuple(
+            _place(xs[i], system, i, to_y, comparison.test.unit) for i in shown if system.by_length[i].bleu is not None
+        )
         for system in systems
     ]
     label_ys = spread([line[-1].y for line in points], gap=_LABEL_GAP, low=top, high=bottom)
@@ -157,7 +159,7 @@ def _find_start(block: list[int], positions: list[float], gap: float, low: float
     return max(low, min(high - extent, middle - extent / 2))
 
 
-def _place(x: float, system: SystemResult, index: int, to_y: Callable[[float], float]) -> Point:
+def _place(x: float, system: SystemResult, index: int, to_y: Callable[[float], float], unit: str) -> Point:
     bucket = system.by_length[index]
     runs = [run.by_length[index].bleu or 0.0 for run in system.runs]
     bleu = bucket.bleu or 0.0
@@ -167,7 +169,7 @@ def _place(x: float, system: SystemResult, index: int, to_y: Callable[[float], f
         hollow=bucket.sentences < FEW,
         low=to_y(min(runs)),
         high=to_y(max(runs)),
-        title=f"{system.name}, {bucket.label} words: BLEU {bleu:.1f} ({bucket.sentences:,} sentences)",
+        title=f"{system.name}, {bucket.label} {unit}: BLEU {bleu:.1f} ({bucket.sentences:,} sentences)",
     )
 
 

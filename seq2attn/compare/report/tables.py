@@ -8,9 +8,10 @@ from seq2attn.tables import Table, format_duration, format_signed, text_table
 
 
 def make_systems_table(comparison: Comparison) -> Table:
-    """Parameters, scores, the difference to the baseline and the cost of each system."""
+    """Parameters, scores, the difference to the baseline and the cost of each system; those that failed come last."""
     header = ("system", "parameters", "BLEU", "chrF2", "vs baseline", "p", "training", "tokens/s")
-    return Table(header, tuple(_make_system_row(comparison, system) for system in comparison.systems))
+    failed = [(failure.system, "–", "failed", *["–"] * (len(header) - 3)) for failure in comparison.failed]
+    return Table(header, (*(_make_system_row(comparison, system) for system in comparison.systems), *failed))
 
 
 def _make_system_row(comparison: Comparison, system: SystemResult) -> tuple[str, ...]:
@@ -39,7 +40,7 @@ def _make_system_row(comparison: Comparison, system: SystemResult) -> tuple[str,
 
 def make_length_table(comparison: Comparison) -> Table:
     """BLEU of each system in each bucket of source lengths, and how many sentences the bucket holds."""
-    header = ("source words", "sentences", *(system.name for system in comparison.systems))
+    header = (f"source {comparison.test.unit}", "sentences", *(system.name for system in comparison.systems))
     if not comparison.systems:
         return Table(header, ())
     rows = []

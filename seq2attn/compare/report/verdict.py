@@ -38,51 +38,65 @@ def list_large_buckets(system: SystemResult) -> list[tuple[Bucket, float]]:
 def write_headline(comparison: Comparison) -> str:
     """One sentence on the baseline and the best other system: BLEU by source length, or as a whole without lengths."""
     if not comparison.systems:
-        return "No system is trained yet."
+        return "No system is trained yet." if comparison.pending or not comparison.failed else "All systems failed."
     names = name_systems(comparison.systems)
     first, *others = _sort_baseline_first(comparison)
     best = max(others, key=lambda system: system.bleu, default=None)
     if len(list_large_buckets(first)) < 2:
         rest = "" if best is None else f", {names[best.name]} {best.bleu:.1f}"
         return _make_sentence(f"{names[first.name]} BLEU is {first.bleu:.1f}{rest}")
-    rest = "" if best is None else f"; {names[best.name]} it {_describe_course(best)}"
-    return _make_sentence(f"{names[first.name]} BLEU {_describe_course(first)}{rest}")
+    rest = "" if best is None else f"; {names[best.name]} it {_describe_course(best, comparison.test.unit)}"
+    return _make_sentence(f"{names[first.name]} BLEU {_describe_course(first, comparison.test.unit)}{rest}")
 
 
-def _describe_course(system: SystemResult) -> str:
+def _describe_course(system: SystemResult, unit: str) -> str:
     """What BLEU does from the shortest to the longest sentences."""
     buckets = list_large_buckets(system)
     best, top = max(buckets, key=lambda pair: pair[1])
     lowest, bottom = min(buckets, key=lambda pair: pair[1])
     last = buckets[-1][1]
     if top - last >= FALL:
-        start = "the shortest sentences" if best is buckets[0][0] else f"sentences of {best.label} words"
+        start = "the shortest sentences" if best is buckets[0][0] else f"sentences of {best.label} {unit}"
         return f"falls from {top:.0f} on {start} to {last:.0f} on the longest"
     if top - bottom >= FALL:
-        return f"is lowest ({bottom:.0f}) on sentences of {lowest.label} words and {last:.0f} on the longest"
+        return f"is lowest ({bottom:.0f}) on sentences of {lowest.label} {unit} and {last:.0f} on the longest"
     return f"stays within {max(1, math.ceil(top - bottom))} of its best ({top:.0f}) at every length"
 
 
 def list_remarks(comparison: Comparison) -> list[str]:
     """The sentences below the headline: the whole test set, the systems left out above, and what is missing."""
     if not comparison.systems:
-        return []
+        return _list_failures(comparison)
     names = name_systems(comparison.systems)
     first, *others = _sort_baseline_first(comparison)
     clauses = [f"BLEU {first.bleu:.1f} {names[first.name]}"]
     clauses += [
         f"{system.bleu:.1f} {names[system.name]}{_describe_difference(comparison, system)}" for system in others
     ]
-    sentences = [f"On the whole test set: {', '.join(clauses)}."]
+    test = comparison.test
+    on = (
+        "the whole test set" if test.whole is None else f"the first {test.sentences:,} of {test.whole:,} test sentences"
+    )
+    sentences = [f"On {on}: {', '.join(clauses)}."]
+    if test.whole is not None:
+        sentences.append("This is a quick look (--sentences): figures on the whole test set will differ.")
     best = max(others, key=lambda system: system.bleu, default=None)
     if len(list_large_buckets(first)) > 1:
-        rest = [f"{names[system.name]} BLEU {_describe_course(system)}" for system in others if system is not best]
+        rest = [
+            f"{names[system.name]} BLEU {_describe_course(system, test.unit)}"
+            for system in others
+            if system is not best
+        ]
         sentences += [_make_sentence("; ".join(rest))] if rest else []
     if comparison.test.synthetic:
         sentences.append("The sentences come from a grammar, not from people; 100 BLEU is perfect.")
     if comparison.pending:
         sentences.append(f"Still to come: {', '.join(comparison.pending)}.")
-    return sentences
+    return sentences + _list_failures(comparison)
+
+
+def _list_failures(comparison: Comparison) -> list[str]:
+    return [f"{failure.system} failed: {failure.reason}" for failure in comparison.failed]
 
 
 def _describe_difference(comparison: Comparison, system: SystemResult) -> str:
@@ -107,6 +121,8 @@ def list_caveats(comparison: Comparison) -> list[str]:
         )
         if test.novelty is not None:
             caveats.append(_describe_novelty(test.novelty))
+    if test.tokenized is not None:
+        caveats.append(f"{test.tokenized}.")
     if comparison.one_seed and comparison.systems:
         caveats.append(
             "With one seed, p covers the choice of test sentences only, not training luck: another seed gives another "
@@ -123,7 +139,7 @@ def list_caveats(comparison: Comparison) -> list[str]:
         {(b.low, b.label, b.sentences) for s in comparison.systems for b in s.by_length if 0 < b.sentences < FEW}
     )
     if few:
-        listed = ", ".join(f"{label} words ({count})" for _, label, count in few)
+        listed = ", ".join(f"{label} {test.unit} ({count})" for _, label, count in few)
         caveats.append(
             f"Fewer than {FEW} sentences, so little weight: {listed}. The curve shows them hollow and dashed; the "
             "headline leaves them out."
