@@ -28,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train, compare and understand Seq2Seq translation models: the fixed vector, Bahdanau, Luong, the Transformer.",
+    help="Train, compare and understand translation models: with one fixed vector, with attention, or a Transformer.",
 )
 for command in (train, translate, evaluate, compare, demo, average, corpus):
     app.command()(command)

@@ -73,7 +73,10 @@ def open_run(
     if origin is not None:
         origin.check_vocabulary(config)
         if before is not None and not origin.is_that_of(before):
-            raise UsageError(f"{out}: holds a run that did not begin with {origin.path}", "choose another --out")
+            raise UsageError(
+                f"{out}: holds a run that did not begin with {origin.path}",
+                "choose another --out, or lose this run with --overwrite",
+            )
     config = _resolve(config, before, device)
     if before is None:
         fingerprints = hash_sources(config)

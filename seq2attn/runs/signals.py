@@ -40,7 +40,9 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
             os._exit(128 + number)
         stop.signal = number
         with suppress(OSError):  # nobody may be there to read it
-            os.write(2, b"stopping after this update; once more to leave at once\n")  # print may be what is interrupted
+            os.write(
+                2, b"stopping after this update, or in this validation; the same signal again ends at once\n"
+            )  # print may be what is interrupted
         if stop.validating:
             raise _ValidationLeft
 

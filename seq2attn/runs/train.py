@@ -48,7 +48,9 @@ def train(
             with hold_lock(out):
                 pass  # refused now rather than after the corpora are read
             if changes := list_changes(opened.before.manifest, chosen):
-                say(f"{out}: goes on elsewhere ({'; '.join(changes)}): sums may be rounded differently from here on")
+                say(
+                    f"{out}: goes on with other threads, hardware or versions ({'; '.join(changes)}): sums may be rounded differently"
+                )
         session = Session(opened)
         for line in _describe(session):
             say(line)
@@ -122,11 +124,12 @@ def _describe(session: Session) -> list[str]:
     origin = session.opened.origin if session.opened.before is None else None
     return [
         *corpora.notes,
-        *([] if origin is None else [f"begins with {origin.describe()}"]),
+        *([] if origin is None else [f"begins with the weights of {origin.describe()}"]),
         f"{encoder} encoder, {decoder} decoder: {session.model.parameter_count:,} parameters; {sizes} subwords",
         f"{corpora.train.name}: {len(corpora.encoded):,} pairs; validation on {len(corpora.validation.source):,}",
-        f"{training.max_updates:,} updates of {training.accumulation} × {training.batch_tokens:,} tokens at most, "
-        f"{training.precision} on {device.type} with {torch.get_num_threads()} threads",
+        f"{training.max_updates:,} updates of {_count(training.accumulation, 'batch', 'batches')} of at most "
+        f"{training.batch_tokens:,} tokens, {training.precision} on {device.type} with "
+        f"{_count(torch.get_num_threads(), 'thread', 'threads')}",
         *give_advice(config.model),
         *(
             []
@@ -134,3 +137,7 @@ def _describe(session: Session) -> list[str]:
             else [f"on {device.type} a run repeats only as far as PyTorch's kernels there do"]
         ),
     ]
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

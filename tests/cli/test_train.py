@@ -100,7 +100,7 @@ def test_a_refused_change_can_begin_with_the_same_weights(
     assert "training.batch_tokens: 300 → 200" in refused.err
     assert f"--from {trained}" in refused.err
     new = tmp_path / "new"
-    for said in (f"begins with update 60 of {trained}", "finished already"):
+    for said in (f"begins with the weights of update 60 of {trained}", "finished already"):
         done = command(*arguments, new, "--from", trained)
         assert (done.code, done.out) == (0, f"{new}/model\n")
         assert said in done.err

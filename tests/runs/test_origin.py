@@ -75,7 +75,7 @@ def test_a_model_folder_and_a_checkpoint_will_do(
 
 def test_a_dry_run_says_what_a_run_would_begin_with(trained: Path, corpus: Path, tmp_path: Path) -> None:
     text = plan_training(tiny(corpus, *CHANGED), tmp_path / "new", start_from=trained, device="cpu")
-    assert f"begins with update 60 of {trained}" in text
+    assert f"begins with the weights of update 60 of {trained}" in text
     with pytest.raises(Seq2attnError, match="does not fit the config's model"):
         plan_training(
             tiny(corpus, *CHANGED, "model.decoder.width=10"), tmp_path / "n", start_from=trained, device="cpu"

@@ -358,7 +358,7 @@ def test_a_dry_run_builds_everything_and_writes_nothing(corpus: Path, tmp_path: 
     text = plan_training(tiny(corpus), tmp_path / "run", device="cpu")
     assert "lstm encoder, luong decoder: " in text
     assert "parameters; 40 subwords" in text
-    assert "12 updates of 1 × 120 tokens at most, fp32 on cpu" in text
+    assert "12 updates of 1 batch of at most 120 tokens, fp32 on cpu" in text
     estimate = (
         r"(\d+) batches an epoch, so ([\d.]+) epochs; estimated from 8 of them: about .+ s .+; about .+ MB of memory"
     )

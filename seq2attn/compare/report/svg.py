@@ -17,7 +17,7 @@ MARKERS = (
     "M-1.8,-5.5h3.6v3.7h3.7v3.6h-3.7v3.7h-3.6v-3.7h-3.7v-3.6h3.7Z",  # cross
 )
 _LABEL_GAP = 17.0
-_CHARACTER = 8.4  # width of a character of the labels, generously
+_CHARACTER = 9.2  # width of a character of the labels, generously: fonts differ
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def lay_out(comparison: Comparison, *, width: float, height: float, characters: 
         return None
     shown = range(filled[0], filled[-1] + 1)
     labels = [_label(system, characters, values) for system in systems]
-    left, top, bottom = 30.0, 16.0, height - 62.0
+    left, top, bottom = 36.0, 16.0, height - 62.0
     right = width - 18 - _CHARACTER * max(len(label) for label in labels)
     ceiling = _choose_ceiling(max((b.bleu or 0.0) for system in systems for run in system.runs for b in run.by_length))
     distance = (right - left) / len(shown)
