@@ -175,7 +175,8 @@ def script_problem(words: list[str]) -> str | None:
     if not script.is_file():
         return f"no script {words[1]}"
     source = script.read_text(encoding="utf-8")
-    unknown = [word for word in words[2:] if word.startswith("--") and f'"{word}"' not in source]
+    own = words[2 : words.index("--")] if "--" in words else words[2:]  # what follows is another command
+    unknown = [word for word in own if word.startswith("--") and f'"{word}"' not in source]
     return f"{words[1]} knows no {unknown[0]}" if unknown else None
 
 

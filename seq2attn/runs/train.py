@@ -49,7 +49,7 @@ def train(
                 pass  # refused now rather than after the corpora are read
             if changes := list_changes(opened.before.manifest, chosen):
                 say(
-                    f"{out}: goes on with other threads, hardware or versions ({'; '.join(changes)}): sums may be rounded differently"
+                    f"{out}: goes on with other threads, hardware or versions ({'; '.join(changes)}): sums may round differently"
                 )
         session = Session(opened)
         for line in _describe(session):
