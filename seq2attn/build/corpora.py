@@ -1,7 +1,7 @@
 """The data of a run: corpora, subwords and encodings, read from the cache where it has them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -11,11 +11,12 @@ import numpy as np
 
 from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
 from seq2attn.config.config import Config
-from seq2attn.config.data import HuggingFaceConfig
+from seq2attn.config.data import HuggingFaceConfig, TsvConfig
 from seq2attn.data.batches import Batch, plan
 from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.corpus import EQUAL, Corpus, describe_dropped, load_corpus, read_cached_hashes
 from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
+from seq2attn.data.languages import guess_code, is_header
 from seq2attn.data.overlap import count_repeated, count_shared
 from seq2attn.data.tokenizer import Normalization, Tokenizer, count_least
 from seq2attn.errors import DataError
@@ -127,7 +128,8 @@ def load_corpora(
     train, validation = (load_split(config, role, fingerprints[role]) for role in TRAINING_ROLES)
     tokenizer = tokenizer or _learn_tokenizer(config, train, _choose_normalization(config, train))
     encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
-    notes = [
+    notes = [*_describe_languages(config), *_describe_header(config, train)]
+    notes += [
         f"{corpus.name}: {note}"
         for corpus, note in (
             (train, _describe_flawed(train)),
@@ -165,6 +167,23 @@ def _encode_validation(config: Config, validation: Corpus, tokenizer: Tokenizer)
     lengths = np.maximum(encoded.source_lengths, encoded.target_lengths)
     _check_lengths(validation, lengths, longest, f"validation takes {longest:,} at most", hint)
     return encoded
+
+
+def _describe_languages(config: Config) -> Iterator[str]:
+    """A line for each language name that is no code: BLEU's tokenizer, for one, follows the code."""
+    for key, language in (("source", config.data.source), ("target", config.data.target)):
+        if code := guess_code(language):
+            what = f"data.{key}: {language} is no language code, {code} is likely meant"
+            yield f"{what}; BLEU's tokenizer follows the code: call the files .{code}, or set evaluation.tokenize"
+
+
+def _describe_header(config: Config, train: Corpus) -> Iterator[str]:
+    """A line if the first pair of a table reads like the names of its columns."""
+    if isinstance(config.data.train, TsvConfig):
+        first = (train.source[0], train.target[0])
+        if all(is_header(cell, (config.data.source, config.data.target)) for cell in first):
+            hint = f"source_column: {first[0]}, target_column: {first[1]}"
+            yield f"{train.locate(0)}: looks like a header, but is a training pair; if it is one, set {hint}"
 
 
 def _describe_flawed(train: Corpus) -> str:

@@ -75,3 +75,26 @@ def test_a_validation_line_without_end_is_refused(tmp_path: Path, line: str) -> 
     write(tmp_path, "validation", ["ka", line])
     with pytest.raises(DataError, match=rf"^{tmp_path}/validation.en:2: "):
         load(tmp_path)
+
+
+def test_a_header_that_became_a_pair_is_said(tmp_path: Path) -> None:
+    write_corpus(tmp_path)
+    rows = "".join(f"{word} {word}\tx{word}\n" for word in WORDS)
+    for first, said in (("en\tGerman\n", True), ("ka mi\tto\n", False)):
+        (tmp_path / "train.tsv").write_text(first + rows * 2)
+        notes = load(tmp_path, f"data.train={{type: tsv, path: {tmp_path}/train.tsv}}").notes
+        expected = f"{tmp_path}/train.tsv:1: looks like a header, but is a training pair; if it is one, set "
+        assert [note for note in notes if "looks like" in note] == (
+            [f"{expected}source_column: en, target_column: German"] if said else []
+        )
+
+
+@pytest.mark.parametrize(("language", "code"), [("cn", "zh"), ("jp", "ja"), ("de", None), ("pt_BR", None)])
+def test_a_language_that_is_no_code_is_said(tmp_path: Path, language: str, code: str | None) -> None:
+    write_corpus(tmp_path)
+    for role in ("train", "validation"):
+        (tmp_path / f"{role}.de").rename(tmp_path / f"{role}.{language}")
+    notes = [note for note in load(tmp_path, f"data.target={language}").notes if note.startswith("data.target")]
+    assert [note.partition(";")[0] for note in notes] == (
+        [] if code is None else [f"data.target: {language} is no language code, {code} is likely meant"]
+    )
