@@ -87,7 +87,7 @@ def test_a_validation_is_left_at_once_and_made_again(
     config = tiny(corpus, *SETTINGS)
     with monkeypatch.context() as patch:
         patch.setattr(module, "make_validator", interrupting)
-        with pytest.raises(InterruptedRunError, match=f"at update {4 * number}; its checkpoint is saved") as caught:
+        with pytest.raises(InterruptedRunError, match=f"at update {4 * number}; the checkpoint is saved in") as caught:
             train(config, tmp_path, device="cpu")
     assert caught.value.exit_code == code
     assert Checkpoints(tmp_path / "checkpoints").updates()[-1] == 4 * number
