@@ -2,8 +2,9 @@
 
 import gzip
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from io import BufferedIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
@@ -74,7 +75,7 @@ def translate(
         translator = loaded.make_translator(
             search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length, max_output=max_output
         )
-        with _open_results(output) as out:
+        with _open_results(output) as out, _show_progress(source, output, stream) as translator.after_batch:
             _write(translator.translate_windows(read_windows(stream, name, encoding_errors)), n_best, out)
     for remark in list_remarks(translator, on_long):
         typer.echo(remark, err=True)
@@ -105,6 +106,29 @@ def _write(results: "Iterator[list[list[Translation]]]", n_best: int | None, out
                 out.writelines(f"{number} ||| {h.text} ||| {h.score:.4f}\n" for h in drop_repeated(hypotheses)[:n_best])
         out.flush()
         written += len(window)
+
+
+@contextmanager
+def _show_progress(
+    source: Path | None, output: Path | None, stream: BufferedIOBase
+) -> "Iterator[Callable[[int], None] | None]":
+    """A function that is told of each batch and shows how far a file is; None where its lines cannot be counted first.
+
+    Nor is it shown where the translations themselves go to the terminal.
+    """
+    from seq2attn.runs.progress import count_progress
+
+    to_terminal = (output is None or str(output) == "-") and sys.stdout is not None and sys.stdout.isatty()
+    if source is None or not source.is_file() or to_terminal:
+        yield None
+        return
+    lines = 0
+    with suppress(OSError, EOFError, zlib.error):  # whoever reads the file says what is wrong with it
+        for _ in stream:
+            lines += 1
+    stream.seek(0)
+    with count_progress(str(source), lines, unit="lines") as count:
+        yield count
 
 
 @contextmanager

@@ -270,3 +270,16 @@ def test_an_error_is_an_exit_code_if_stderr_is_closed() -> None:
     command = f"{sys.executable} -m seq2attn translate nowhere 2>&-"
     done = subprocess.run(command, shell=True, capture_output=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_a_file_shows_how_far_it_is(
+    command: Command, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seq2attn.runs.progress.LINE_EVERY", 0.0)
+    (tmp_path / "in").write_text("ka mi\nlo\ntu se po\n")
+    arguments = ["translate", trained, tmp_path / "in", "-o", tmp_path / "out", "--batch-tokens", 1, "--beam", 1]
+    err = command(*arguments).err
+    assert f"{tmp_path}/in: 1 of 3 lines, about 0:00:0" in err
+    assert f"{tmp_path}/in: 3 of 3 lines" in err
+    assert (tmp_path / "out").read_text().count("\n") == 3
+    assert "lines" not in command("translate", trained, "--beam", 1, stdin=b"ka\n").err
