@@ -96,6 +96,7 @@ def small(file: Path, corpus: Path) -> Config:
     return load_config(file, overrides)
 
 
+@pytest.mark.filterwarnings("ignore:.* cut at the limit")  # models that have hardly learned
 @pytest.mark.parametrize(
     "file", [*(f"demo/{name}.yaml" for name in SYSTEMS), *(f"attention/{name}.yaml" for name in MECHANISMS)]
 )

@@ -104,6 +104,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.filterwarnings("ignore:.* cut at the limit")  # models that have hardly learned
 @pytest.mark.parametrize("name", d.RUN)
 def test_every_block_runs(name: str, bare: Path, request: pytest.FixtureRequest) -> None:
     if name != "README.md":

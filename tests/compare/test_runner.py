@@ -40,7 +40,7 @@ def test_a_comparison_trains_translates_and_reports(corpus: Path, tmp_path: Path
     comparison = compare(question, device="cpu", threads=2, jobs=jobs)
     run = Run.open(tmp_path / "out/runs/luong/seed-1")
     assert run.finished
-    assert run.config.data == tiny(corpus, f"data.test={corpus}/test").data
+    assert run.config.data == tiny(corpus, f"data.test={corpus}/test", "data.normalization=nfc").data
     assert run.manifest.device["threads"] == 2 // jobs
     report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert report["systems"][0]["parameters"] == run.manifest.parameters

@@ -93,6 +93,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
             "log_every": 10,
             "early_stopping": None,
             "select": "bleu",
+            "checkpoint_every_minutes": 10.0,
             "keep_last": 1,
             "keep_best": 1,
             "average": {"count": 5, "of": "last"},

@@ -326,6 +326,7 @@ def test_a_run_directory_holds_what_it_promises(trained: Path) -> None:
         ".lock",
         "checkpoints",
         "config.yaml",
+        "limits.json",
         "manifest.json",
         "metrics.jsonl",
         "model",
@@ -336,6 +337,7 @@ def test_a_run_directory_holds_what_it_promises(trained: Path) -> None:
         "SHA256SUMS",
         "config.yaml",
         "joint.model",
+        "limits.json",
         "model.safetensors",
     ]
     assert Run.open(trained).config == load_config(trained / "model" / "config.yaml")
