@@ -18,7 +18,8 @@ from seq2attn.data.corpus import EQUAL, Corpus, describe_dropped, load_corpus, r
 from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
 from seq2attn.data.languages import guess_code, is_header
 from seq2attn.data.overlap import count_repeated, count_shared
-from seq2attn.data.tokenizer import Normalization, Tokenizer, count_least
+from seq2attn.data.tokenizer import Normalization, Tokenizer
+from seq2attn.data.vocabulary import count_least
 from seq2attn.errors import DataError
 
 _LONGEST_VALIDATION = 10  # times data.max_length: time and memory of a pair grow with the square of its length

@@ -16,7 +16,10 @@ def train(
     device: Device = "auto",
     threads: Threads = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check config and data, print the plan, and stop.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Check config and data, try a few batches, print the plan with its cost, and stop."
+        ),
     ] = False,
     start_from: Annotated[
         Path | None,

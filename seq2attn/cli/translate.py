@@ -72,11 +72,17 @@ def translate(
         loaded = load(model, device, checkpoint)
         search = Sampling(temperature, top_k, seed) if sample else loaded.choose_search(beam, length_penalty)
         _check_n_best(n_best, search)
-        translator = loaded.make_translator(
-            search, batch_tokens=batch_tokens, on_long=on_long, max_length=max_length, max_output=max_output
-        )
-        with _open_results(output) as out, _show_progress(source, output, stream) as translator.after_batch:
-            _write(translator.translate_windows(read_windows(stream, name, encoding_errors)), n_best, out)
+        with _show_progress(source, output, stream) as progress:
+            translator = loaded.make_translator(
+                search,
+                batch_tokens=batch_tokens,
+                on_long=on_long,
+                max_length=max_length,
+                max_output=max_output,
+                progress=progress,
+            )
+            with _open_results(output) as out:
+                _write(translator.translate_windows(read_windows(stream, name, encoding_errors)), n_best, out)
     for remark in list_remarks(translator, on_long):
         typer.echo(remark, err=True)
 

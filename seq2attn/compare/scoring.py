@@ -17,8 +17,8 @@ from seq2attn.runs.manifest import Manifest
 class Task:
     """What all systems of a comparison are scored on: raw lines, one reference for each source, and BLEU's settings.
 
-    `fingerprint` is that of the test set; translations are kept in `folder`. `unit` is what the
-    length of a source is counted in.
+    `fingerprint` is that of the test set; translations are kept in `folder`. `unit` is what the length of a source is
+    counted in.
     """
 
     sources: Sequence[str]

@@ -11,7 +11,8 @@ from seq2attn.config.config import Config, differences
 from seq2attn.config.load import load_config
 from seq2attn.data.sources import Source
 from seq2attn.errors import DataError, UsageError
-from seq2attn.runs.directory import CONFIG, Run
+from seq2attn.inference.files import CONFIG
+from seq2attn.runs.directory import Run
 
 
 @dataclass(frozen=True)

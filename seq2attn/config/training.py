@@ -124,3 +124,8 @@ class TrainingConfig(Section):
     )
     keep_best: Count = Field(default=1, description="Best checkpoints to keep")
     average: AverageConfig = Field(default=AverageConfig(), description="Used only by select: average")
+
+    @property
+    def ranking_metric(self) -> Literal["bleu", "loss", "chrf"]:
+        """The metric that ranks checkpoints: `select`, and BLEU for an average."""
+        return "bleu" if self.select == "average" else self.select

@@ -1,1 +1,1 @@
-"""Parallel text: sources, cached corpora, subwords, batches, and the grammar of the embedded corpus."""
+"""Parallel text: sources, cached corpora, subwords and batches."""

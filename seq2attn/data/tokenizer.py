@@ -1,35 +1,23 @@
 """SentencePiece subwords, trained by the tool itself: one joint model or one for each language."""
 
 import hashlib
-import io
 import itertools
-import re
-import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import sentencepiece
 
 from seq2attn.data import tokenizer_file
+from seq2attn.data.vocabulary import Learner, can_be_learned, run_in_fresh_thread
 from seq2attn.errors import DataError
 from seq2attn.tokens import BOS, EOS, PAD, UNK
 
-_SENTENCES = 2_000_000  # SentencePiece learns from this many sentences at most, drawn at random from a larger corpus
-_BYTES = 2**30  # of one sentence, SentencePiece's own maximum: its default, 4192, silently leaves longer ones out
-_PIECE = 16  # characters of a piece at most, SentencePiece's default
-_WORD = 65_000  # characters of a word without a space: from 65,536 on, SentencePiece's BPE ends the process
-_NO_SIZE = 5  # pieces: a vocabulary too small for any text
-_THREADS = 4  # fixed: the learned pieces depend on it
-_SILENT = 2  # minloglevel: errors are raised, not printed
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
 
 Normalization = Literal["none", "nfc", "nfkc"]
-
-T = TypeVar("T")
 
 
 class Tokenizer:
@@ -69,19 +57,19 @@ class Tokenizer:
         """Learn the subwords of a corpus and save them in `folder`; the same text gives the same model.
 
         `vocab_size` counts the ids of each model, the four special ones and the 256 bytes included; two sizes are those of
-        source and target, if not `joint`. Pairs that are longer
-        than `max_length` subwords (EOS included) in any vocabulary are not learned from, as they are not trained on.
-        `source` and `target` are read more than once.
+        source and target, if not `joint`. Pairs that are longer than `max_length` subwords (EOS included) in any vocabulary
+        are not learned from, as they are not trained on. `source` and `target` are read more than once.
+
         Raises DataError if the text supports no vocabulary of that size, naming the smallest and the largest that work.
         """
 
         def select(side: int) -> Iterator[str]:
             for texts in zip(source, target, strict=True):
                 pair = [_normalize(text, normalization) for text in texts]
-                if all(_can_be_learned(line, algorithm, max_length) for line in pair):
+                if all(can_be_learned(line, algorithm, max_length) for line in pair):
                     yield pair[side]
 
-        learner = _Learner(algorithm, byte_fallback, character_coverage)
+        learner = Learner(algorithm, byte_fallback, character_coverage)
         if joint:
             assert isinstance(vocab_size, int)
             model = learner.learn(lambda: itertools.chain(select(0), select(1)), "joint", vocab_size)
@@ -177,7 +165,7 @@ class Tokenizer:
         `alpha` smooths the unigram model's distribution (Kudo 2018) or is BPE's merge dropout (Provilkov et al. 2020).
         """
         source, target = self._normalize(source), self._normalize(target)
-        return _in_fresh_thread(
+        return run_in_fresh_thread(
             seed, lambda: (_encode(self._source, source, alpha), _encode(self._target, target, alpha))
         )
 
@@ -212,124 +200,3 @@ def _normalize(text: str, form: Normalization) -> str:
 def _unicode(line: str) -> str:
     """The line with U+FFFD for halves of surrogate pairs, which only a Python string can hold."""
     return line if line.isascii() else line.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def count_least(line: str) -> int:
-    """The fewest subwords, end of sentence included, that any vocabulary can make of a line: a quick lower bound."""
-    return -(-(len(line) - line.count(" ")) // _PIECE) + 1
-
-
-def _can_be_learned(line: str, algorithm: str, max_length: int | None) -> bool:
-    """Whether a line may be within `max_length` subwords, whatever is learned, and has no word that BPE fails on."""
-    if max_length is not None and count_least(line) > max_length:
-        return False
-    return algorithm != "bpe" or len(line) <= _WORD or max(map(len, line.split(" "))) <= _WORD
-
-
-@dataclass(frozen=True)
-class _Learner:
-    """What a SentencePiece model is learned by, apart from the text and the size."""
-
-    algorithm: str
-    byte_fallback: bool
-    character_coverage: float
-
-    def learn(self, read: Callable[[], Iterable[str]], what: str, size: int) -> bytes:
-        """A serialized model of `size` pieces; `read` gives the text, `what` names it in messages. Raises DataError."""
-        try:
-            return self._train(read(), size)
-        except RuntimeError as error:
-            raise self._explain(str(error), read, what, size) from error
-
-    def _train(self, lines: Iterable[str], size: int) -> bytes:
-        model = io.BytesIO()
-
-        def train() -> None:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(lines),
-                model_writer=model,
-                model_type=self.algorithm,
-                vocab_size=size,
-                byte_fallback=self.byte_fallback,
-                character_coverage=self.character_coverage,
-                pad_id=PAD,
-                unk_id=UNK,
-                bos_id=BOS,
-                eos_id=EOS,
-                normalization_rule_name="identity",
-                remove_extra_whitespaces=True,
-                max_sentence_length=_BYTES,
-                input_sentence_size=_SENTENCES,
-                shuffle_input_sentence=True,
-                num_threads=_THREADS,
-                minloglevel=_SILENT,
-            )
-
-        _in_fresh_thread(1, train)
-        return model.getvalue()
-
-    def _explain(self, message: str, read: Callable[[], Iterable[str]], what: str, size: int) -> DataError:
-        """SentencePiece's words made readable, with a size that works: for it the text is tried with another size."""
-        key = "data.vocab_size" if what == "joint" else f"the {what} size of data.vocab_size (it may be two numbers)"
-        if largest := _find_largest(message):
-            smallest = _find_smallest(self._try(read(), _NO_SIZE))
-            return DataError(
-                f"data.vocab_size: {size} is more than the {what} training text supports ({largest} at most)",
-                f"set {key} to {_show_range(smallest or largest, largest)}, or train on more text",
-            )
-        if smallest := _find_smallest(message):
-            largest = _find_largest(self._try(read(), 2 * smallest))
-            return DataError(
-                f"data.vocab_size: {size} cannot hold the bytes and characters of the {what} training text "
-                f"({smallest} at least)",
-                f"set {key} to {_show_range(smallest, largest)}, or lower data.tokenizer.character_coverage",
-            )
-        if "sentences_.empty()" in message:
-            return DataError(f"there is no {what} text to learn subwords from", "check data.train and data.max_length")
-        return DataError(f"SentencePiece cannot learn from the {what} training text: {message}", "check data.train")
-
-    def _try(self, lines: Iterable[str], size: int) -> str:
-        """What SentencePiece says against this size; empty if nothing."""
-        try:
-            self._train(lines, size)
-        except RuntimeError as error:
-            return str(error)
-        return ""
-
-
-def _find_largest(message: str) -> int | None:
-    """The largest size that SentencePiece's error names."""
-    largest = re.search(r"too high.*<= (\d+)", message)
-    return None if largest is None else int(largest[1])
-
-
-def _find_smallest(message: str) -> int | None:
-    """The smallest size that SentencePiece's error names."""
-    smallest = re.search(r"smaller than required_chars\. \d+ vs (\d+)", message)
-    return None if smallest is None else int(smallest[1])
-
-
-def _show_range(smallest: int, largest: int | None) -> str:
-    if largest is None:
-        return f"{smallest} or more"
-    return str(largest) if smallest == largest else f"a number from {smallest} to {largest}"
-
-
-def _in_fresh_thread(seed: int, work: Callable[[], T]) -> T:
-    """Run `work` where SentencePiece's random generator obeys `seed`: each thread seeds its own, once, at first use."""
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            sentencepiece.set_random_generator_seed(seed)
-            results.append(work())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]

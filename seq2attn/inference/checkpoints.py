@@ -6,15 +6,9 @@ from seq2attn.config.load import load_complete_config
 from seq2attn.errors import UsageError
 from seq2attn.inference.files import CONFIG, ModelFiles
 from seq2attn.inference.limits import LIMITS
+from seq2attn.inference.run_files import CHECKPOINTS, TOKENIZER, is_run
 from seq2attn.training.checkpoint import MODEL, Checkpoints
-from seq2attn.training.ranking import rank
-
-CHECKPOINTS, _MANIFEST, _TOKENIZER = "checkpoints", "manifest.json", "tokenizer"
-
-
-def holds_run(path: Path) -> bool:
-    """Whether a run began in the folder `path`."""
-    return (path / CONFIG).is_file() and (path / _MANIFEST).is_file()
+from seq2attn.training.ranking import sort_best_first
 
 
 def find_checkpoint(run: Path, name: str | int) -> ModelFiles:
@@ -23,7 +17,7 @@ def find_checkpoint(run: Path, name: str | int) -> ModelFiles:
     `name` is "last" for the newest whole one, "best" for the best validated one by training.select, or the number of an
     update. Raises UsageError if `run` is no run directory, or has no such checkpoint that is whole.
     """
-    if not holds_run(run):
+    if not is_run(run):
         hint = "name the run directory that `seq2attn train --out` wrote, or leave --checkpoint out"
         raise UsageError(f"{run}: not a run directory, so it has no checkpoints", hint)
     update = choose_update(run, name)
@@ -31,7 +25,7 @@ def find_checkpoint(run: Path, name: str | int) -> ModelFiles:
     if flaw := checkpoints.find_flaw(update):
         raise UsageError(flaw, "choose another --checkpoint")
     folder = checkpoints.path(update)
-    return ModelFiles(folder, run / CONFIG, run / _TOKENIZER, folder / MODEL, run / LIMITS)
+    return ModelFiles(folder, run / CONFIG, run / TOKENIZER, folder / MODEL, run / LIMITS)
 
 
 def choose_update(run: Path, name: str | int) -> int:
@@ -46,13 +40,10 @@ def choose_update(run: Path, name: str | int) -> int:
     if name == "last":
         return newest
     if name == "best":
-        history = checkpoints.read_state(newest).callbacks.validation.history
-        validated = [update for update in kept if update in history and update <= newest]
-        if not validated:
+        history = checkpoints.read_validations()
+        if not history:
             raise UsageError(f"{run}: no checkpoint was validated yet", "choose --checkpoint last")
-        select = load_complete_config(run / CONFIG).training.select
-        metric = "bleu" if select == "average" else select
-        return max(validated, key=lambda update: (rank(metric, history[update]), update))
+        return sort_best_first(load_complete_config(run / CONFIG).training.ranking_metric, history)[0]
     if not str(name).isdecimal() or int(name) not in kept:
         numbers = ", ".join(map(str, kept))
         raise UsageError(

@@ -15,9 +15,10 @@ from seq2attn.config.load import load_complete_config
 from seq2attn.data.languages import space
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError, UsageError
-from seq2attn.inference.checkpoints import CHECKPOINTS, find_checkpoint, holds_run
+from seq2attn.inference.checkpoints import find_checkpoint
 from seq2attn.inference.files import WEIGHTS, ModelFiles, check_finite, read_header
 from seq2attn.inference.limits import read_limit
+from seq2attn.inference.run_files import CHECKPOINTS, is_run
 from seq2attn.machine import choose_device
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import OutputLimit, Search, Translator, choose_search
@@ -109,8 +110,8 @@ class Model:
             on_long=on_long,
             max_length=max_length,
             max_output=max_output,
+            progress=progress,
         )
-        translator.after_batch = progress
         translations = [best[0].text for best in translator.translate(_check_lines(lines))]
         return translations, list_remarks(translator, on_long)
 
@@ -120,9 +121,8 @@ class Model:
         `search` is a `Greedy`, `Beam` or `Sampling` of `seq2attn.search`; greedy search and sampling find one hypothesis
         for each line, beam search at most as many as the beam is wide: of hypotheses with the same text only the best is
         kept. All have their `text` and their `score`, the log probability (with beam search divided by the length penalty).
-        A blank line has one hypothesis: the empty text, with
-        score 0. Long lines are split into sentences; the k-th best of such a line joins the k-th best of its sentences, and
-        its score is their sum.
+        A blank line has one hypothesis: the empty text, with score 0. Long lines are split into sentences; the k-th best of
+        such a line joins the k-th best of its sentences, and its score is their sum.
 
         Raises UsageError for fewer than one of `batch_tokens`, DataError for a line that is not a string.
         """
@@ -150,6 +150,7 @@ class Model:
         on_long: OnLong = "split",
         max_length: int | None = None,
         max_output: int | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> Translator:
         """A translator of text streams with this model; arguments and errors as in `translate`."""
         _check_whole("batch_tokens", batch_tokens)
@@ -171,6 +172,7 @@ class Model:
             on_long=on_long,
             limit=build_limit(self.config, self.limit) if max_output is None else OutputLimit.fixed(max_output),
             space=space(self.config.data.target),
+            progress=progress,
         )
 
 
@@ -276,7 +278,7 @@ def find_model_folder(path: Path) -> Path:
     for folder in (path, path / "model"):
         if (folder / WEIGHTS).is_file():
             return folder
-    if holds_run(path):
+    if is_run(path):
         has_checkpoint = bool(Checkpoints(path / CHECKPOINTS).updates())
         raise UsageError(
             f"{path}: this run is not finished, so it has no model/ yet",

@@ -7,7 +7,7 @@ from seq2attn.errors import UsageError
 from seq2attn.inference.checkpoints import choose_update
 from seq2attn.inference.export import export
 from seq2attn.runs.directory import Run
-from seq2attn.training.ranking import rank
+from seq2attn.training.ranking import sort_best_first
 
 
 def average_run(
@@ -42,18 +42,15 @@ def average_run(
 
 def _choose(run: Run, count: int, of: Literal["last", "best"]) -> list[int]:
     """The updates to average, oldest first."""
-    newest, _ = run.checkpoints.newest()
-    history = {} if newest is None else run.checkpoints.read_state(newest).callbacks.validation.history
-    updates = [update for update in run.checkpoints.updates() if update in history]
+    history = run.checkpoints.read_validations()
+    updates = (
+        sorted(history, reverse=True) if of == "last" else sort_best_first(run.config.training.ranking_metric, history)
+    )
     if not updates:
         raise UsageError(f"{run.path}: no checkpoint was validated yet", "run its `seq2attn train` command again")
-    if of == "best":
-        select = run.config.training.select
-        metric = "bleu" if select == "average" else select
-        updates = sorted(updates, key=lambda update: (rank(metric, history[update]), update))
     if len(updates) < count:
         raise UsageError(
             f"{run.path}: keeps {len(updates)} checkpoints, not {count}",
             f"train with --set training.keep_{of}={count}, or average --count {len(updates)}",
         )
-    return sorted(updates[-count:])
+    return sorted(updates[:count])

@@ -13,27 +13,16 @@ from seq2attn.config.load import load_config
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.durable import remove_folder, write_whole
 from seq2attn.errors import UsageError
+from seq2attn.inference.files import CONFIG
 from seq2attn.inference.limits import LIMITS, read_limit
+from seq2attn.inference.run_files import CHECKPOINTS, MANIFEST, METRICS, MODEL, TOKENIZER, is_run
 from seq2attn.runs.lock import LOCK
 from seq2attn.runs.manifest import Manifest
 from seq2attn.search.limits import OutputLimit
 from seq2attn.training.checkpoint import Checkpoints
 
-CONFIG, MANIFEST, TOKENIZER, CHECKPOINTS, METRICS, MODEL = (
-    "config.yaml",
-    "manifest.json",
-    "tokenizer",
-    "checkpoints",
-    "metrics.jsonl",
-    "model",
-)
-_BEFORE_THE_CONFIG = {
-    MANIFEST,
-    TOKENIZER,
-    LIMITS,
-    CHECKPOINTS,
-    LOCK,
-}  # the config is written last of what a run begins with
+# the config is written last of what a run begins with
+_BEFORE_THE_CONFIG = {MANIFEST, TOKENIZER, LIMITS, CHECKPOINTS, LOCK}
 
 
 @dataclass(frozen=True)
@@ -88,11 +77,6 @@ class Run:
     def events(self) -> list[dict[str, Any]]:
         """Read the lines of metrics.jsonl."""
         return [json.loads(line) for line in (self.path / METRICS).read_text(encoding="utf-8").splitlines()]
-
-
-def is_run(out: Path) -> bool:
-    """Whether a run began in `out`."""
-    return (out / CONFIG).is_file() and (out / MANIFEST).is_file()
 
 
 def is_free(out: Path) -> bool:

@@ -15,7 +15,8 @@ from seq2attn.config.training import PlateauConfig
 from seq2attn.data.sources_huggingface import HuggingFace
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import UsageError
-from seq2attn.runs.directory import MANIFEST, Run, is_free, is_run
+from seq2attn.inference.run_files import MANIFEST, is_run
+from seq2attn.runs.directory import Run, is_free
 from seq2attn.runs.origin import Origin
 
 # keys of `training` that may change while a run goes on
@@ -26,9 +27,8 @@ FREE = ("log_every", "checkpoint_every_minutes", "keep_last", "keep_best")
 class OpenedRun:
     """A run that can be trained: its folder, device and config, and what is there already.
 
-    `config` has its precision and its normalization resolved. `fingerprints` are those of the sources.
-    `before` is the run that is in the folder,
-    None for a new one; `origin` what a new one begins with, None for fresh weights.
+    `config` has its precision and its normalization resolved. `fingerprints` are those of the sources. `before` is the run
+    that is in the folder, None for a new one; `origin` what a new one begins with, None for fresh weights.
     """
 
     path: Path
@@ -155,7 +155,7 @@ def _bleu_decides(config: Config) -> bool:
     training = config.training
     stopping, schedule = training.early_stopping, training.schedule
     metrics = {
-        "bleu" if training.select == "average" else training.select,
+        training.ranking_metric,
         *([] if stopping is None else [stopping.metric]),
         *([schedule.metric] if isinstance(schedule, PlateauConfig) else []),
     }

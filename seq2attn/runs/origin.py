@@ -10,8 +10,9 @@ from seq2attn.config.load import load_complete_config
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import UsageError
 from seq2attn.inference.files import CONFIG, WEIGHTS, check_files
+from seq2attn.inference.run_files import CHECKPOINTS, is_run
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.runs.directory import CHECKPOINTS, Run, is_run
+from seq2attn.runs.directory import Run
 from seq2attn.runs.manifest import ForkRecord
 from seq2attn.training.checkpoint import MODEL, load_weights, read_tensors
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from seq2attn.build.corpora import load_training_hashes
 from seq2attn.data.overlap import count_shared, hash_pair, to_array
-from seq2attn.runs.directory import Run, is_run
+from seq2attn.inference.run_files import is_run
+from seq2attn.runs.directory import Run
 
 
 def count_known_pairs(run: Run, pairs: Iterable[tuple[str, str]]) -> int | None:

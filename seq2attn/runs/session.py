@@ -6,16 +6,18 @@ from pathlib import Path
 import torch
 
 from seq2attn import machine
-from seq2attn.build.corpora import load_corpora
+from seq2attn.build.corpora import PlannedEpoch, load_corpora
 from seq2attn.build.evaluation import build_limit
 from seq2attn.build.model import build_network
 from seq2attn.build.training import build_optimizer, build_schedule
 from seq2attn.config.config import to_yaml
 from seq2attn.durable import write_folder, write_whole
 from seq2attn.inference.export import export
+from seq2attn.inference.files import CONFIG
 from seq2attn.inference.limits import LIMITS, format_limit
 from seq2attn.inference.model import describe_cut_lines
-from seq2attn.runs import directory
+from seq2attn.inference.run_files import CHECKPOINTS, MANIFEST, METRICS, MODEL, TOKENIZER
+from seq2attn.runs.directory import clear
 from seq2attn.runs.manifest import Manifest, begin_manifest, end_manifest, pause_manifest
 from seq2attn.runs.opening import OpenedRun
 from seq2attn.runs.progress import Progress, say
@@ -74,8 +76,8 @@ class Session:
 
     def _make_callbacks(self) -> None:
         training, out = self.opened.config.training, self.opened.path
-        self.checkpoints = Checkpoints(out / directory.CHECKPOINTS)
-        self.metrics = Metrics(out / directory.METRICS)
+        self.checkpoints = Checkpoints(out / CHECKPOINTS)
+        self.metrics = Metrics(out / METRICS)
         self.log = TrainLog(self.metrics, training.log_every, self.progress.show_training)
         self.validation = Validation(
             make_validator(self.model, self.corpora, self.opened.config, self.translator),
@@ -88,7 +90,7 @@ class Session:
             self.metrics,
             self.log,
             self.validation,
-            metric="bleu" if training.select == "average" else training.select,
+            metric=training.ranking_metric,
             keep_last=training.keep_last,
             keep_best=training.keep_best,
             every_minutes=training.checkpoint_every_minutes,
@@ -100,8 +102,11 @@ class Session:
     def try_largest_batches(self) -> None:
         """Run the batches that take most memory forward and backward. Raises OutOfMemoryError if they do not fit."""
         training = self.opened.config.training
-        largest = self.corpora.plan_epoch(self.opened.config, self.trainer.position.epoch).largest()
-        check_memory(self.trainer, largest, batch_tokens=training.batch_tokens, accumulation=training.accumulation)
+        epoch = self.trainer.epoch
+        assert isinstance(epoch, PlannedEpoch)  # as planned in __init__
+        check_memory(
+            self.trainer, epoch.largest(), batch_tokens=training.batch_tokens, accumulation=training.accumulation
+        )
 
     def run(self) -> None:
         """Train, validate, export, from the start or the newest whole checkpoint. The run's lock must be held.
@@ -131,7 +136,7 @@ class Session:
         if opened.before is not None:
             manifest = opened.before.manifest.model_copy(update={"finished": False})
             self._write_manifest(manifest)
-            write_whole(opened.path / directory.CONFIG, to_yaml(opened.config))
+            write_whole(opened.path / CONFIG, to_yaml(opened.config))
             self._go_back()
             return manifest
         origin = opened.origin
@@ -143,13 +148,13 @@ class Session:
             opened.device,
             None if origin is None else origin.record(),
         )
-        directory.clear(opened.path)  # what a run left that was killed while it began
-        write_folder(opened.path / directory.TOKENIZER, self.corpora.tokenizer.files().items())
+        clear(opened.path)  # what a run left that was killed while it began
+        write_folder(opened.path / TOKENIZER, self.corpora.tokenizer.files().items())
         write_whole(opened.path / LIMITS, format_limit(self.limit))
         self._write_manifest(manifest)
         if origin is not None:
             self.saving.save(self.trainer)
-        write_whole(opened.path / directory.CONFIG, to_yaml(opened.config))  # last: it makes the folder a run
+        write_whole(opened.path / CONFIG, to_yaml(opened.config))  # last: it makes the folder a run
         return manifest
 
     def _go_back(self) -> None:
@@ -179,7 +184,7 @@ class Session:
     def _export(self) -> None:
         updates, description = self._choose_checkpoints()
         export(
-            self.opened.path / directory.MODEL,
+            self.opened.path / MODEL,
             weights=self.checkpoints.read_weights(updates),
             tokenizer=self.corpora.tokenizer,
             config=self.opened.config,
@@ -190,9 +195,8 @@ class Session:
         )
         skipped = self.trainer.position.skipped
         note = f"; {skipped:,} updates were skipped, without a finite loss and gradient" if skipped else ""
-        say(f"{self.opened.path / directory.MODEL}: {description}{note}")
-        select = self.opened.config.training.select
-        remark = explain_standstill("bleu" if select == "average" else select, self.validation.history)
+        say(f"{self.opened.path / MODEL}: {description}{note}")
+        remark = explain_standstill(self.opened.config.training.ranking_metric, self.validation.history)
         if remark is not None:
             say(f"{self.opened.path}: {remark}")
 
@@ -211,7 +215,7 @@ class Session:
         return chosen, text
 
     def _write_manifest(self, manifest: Manifest) -> None:
-        write_whole(self.opened.path / directory.MANIFEST, manifest.to_json())
+        write_whole(self.opened.path / MANIFEST, manifest.to_json())
 
 
 def _name(out: Path) -> str:

@@ -39,10 +39,8 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
         if stop.signal is not None:
             os._exit(128 + number)
         stop.signal = number
-        with suppress(OSError):  # nobody may be there to read it
-            os.write(
-                2, b"stopping after this update, or in this validation; the same signal again ends at once\n"
-            )  # print may be what is interrupted
+        with suppress(OSError):  # nobody may be there to read it; and print may be what is interrupted
+            os.write(2, b"stopping after this update, or in this validation; the same signal again ends at once\n")
         if stop.validating:
             raise _ValidationLeft
 

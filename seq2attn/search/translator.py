@@ -40,6 +40,7 @@ class Translator:
         the line is made of the k-th best ones of its parts, and its score is their sum. "truncate": its first `longest`
         subwords are translated. "error": it raises DataError.
     limit: the most tokens of a translation; the model may allow fewer. `cut` counts the lines whose best translation ended there.
+    progress: called after each batch with how many sentences it held.
     """
 
     def __init__(
@@ -54,12 +55,12 @@ class Translator:
         on_long: OnLong = "split",
         limit: OutputLimit = OutputLimit(),
         space: str = " ",
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         self.longest = sys.maxsize if longest is None else longest
         self.overlong = 0
         self.limit = limit
         self.cut = 0
-        self.after_batch: Callable[[int], None] | None = None  # told how many sentences have just been translated
         self._model = model
         self._tokenizer = tokenizer
         self._banned = torch.tensor(tokenizer.banned_tokens())
@@ -68,6 +69,7 @@ class Translator:
         self._window = window
         self._on_long = on_long
         self._space = space
+        self._progress = progress
 
     @property
     def longest_output(self) -> int | None:
@@ -170,8 +172,8 @@ class Translator:
                 results[i] = hypotheses
                 if was_cut:
                     cut.add(window[i][0] % _PARTS)
-            if self.after_batch is not None:
-                self.after_batch(len(batch))
+            if self._progress is not None:
+                self._progress(len(batch))
         self.cut += len(cut)
         return results
 

@@ -206,6 +206,17 @@ class Checkpoints:
         except (OSError, ValueError) as error:
             raise Seq2attnError(f"{file}: not the state of a run", "start again with --overwrite") from error
 
+    def read_validations(self) -> dict[int, dict[str, float]]:
+        """The metrics of each kept update that was validated, up to the newest checkpoint that is whole.
+
+        Raises Seq2attnError as `newest` does.
+        """
+        newest, _ = self.newest()
+        if newest is None:
+            return {}
+        history = self.read_state(newest).callbacks.validation.history
+        return {update: history[update] for update in self.updates() if update in history and update <= newest}
+
 
 def _serialize(tensors: Mapping[str, Mapping[str, Tensor]], state: CheckpointState) -> Iterator[tuple[str, bytes]]:
     """The files of a checkpoint by name, one after the other, so that only one is in memory."""

@@ -10,11 +10,15 @@ WORST: Rank = (-math.inf, -math.inf)
 def rank(metric: str, metrics: Mapping[str, float]) -> Rank:
     """A key that is larger for the better validation: first by `metric`, and of equal ones the one of lower loss.
 
-    A weak model often has a BLEU of exactly 0 while its loss falls. Whoever sorts checkpoints adds the update to the key, so
-    that the newer of two equal ones is the better.
+    A weak model often has a BLEU of exactly 0 while its loss falls.
     """
     value = -metrics[metric] if metric == "loss" else metrics[metric]
     return value, -metrics["loss"]
+
+
+def sort_best_first(metric: str, history: Mapping[int, Mapping[str, float]]) -> list[int]:
+    """The updates of `history`, which has their metrics, best first; of equal ones the newer first."""
+    return sorted(history, key=lambda update: (rank(metric, history[update]), update), reverse=True)
 
 
 def explain_standstill(metric: str, history: Mapping[int, Mapping[str, float]]) -> str | None:

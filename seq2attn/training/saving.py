@@ -21,15 +21,15 @@ from seq2attn.training.checkpoint import (
     load_weights,
     read_tensors,
 )
-from seq2attn.training.ranking import rank
+from seq2attn.training.ranking import sort_best_first
 from seq2attn.training.trainer import Callback, Position, Trainer
 
 
 class Saving(Callback):
     """Saves a checkpoint after each validation, every so many minutes, on a signal, and at the end.
 
-    Of these it keeps the newest and the best.
-    It stands last among the callbacks, so that it saves what the others have done. `metric` says which are the best.
+    Of these it keeps the newest, and those that are the best by `metric`. It stands last among the callbacks, so that it
+    saves what the others have done.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Saving(Callback):
     def best(self) -> list[int]:
         """Kept updates that were validated, best first; of those with equal metrics the newer."""
         history = self._validation.history
-        return sorted(self.validated(), key=lambda update: (rank(self._metric, history[update]), update), reverse=True)
+        return sort_best_first(self._metric, {update: history[update] for update in self.validated()})
 
     def validated(self) -> list[int]:
         """Kept updates that were validated, newest first."""

@@ -21,7 +21,6 @@ from seq2attn.training.stop import Stop
 MAX_SKIPPED = 10  # updates in a row without a finite gradient, after which a run ends
 NAMED_PAIRS = 20  # how many training pairs the message about it names
 
-
 DIVERGED_HINT = (
     "lower training.optimizer.learning_rate or lengthen training.schedule.warmup; then start again with --overwrite, "
     "or go on from the last checkpoint: seq2attn train CONFIG --from RUN --out NEW_RUN"
