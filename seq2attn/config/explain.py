@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from seq2attn.config.config import Config
-from seq2attn.config.near_misses import NEAR_MISSES
+from seq2attn.config.near_misses import find_near_miss
 from seq2attn.config.yaml_lines import Located
 from seq2attn.errors import ConfigError
 
@@ -281,7 +281,7 @@ def _key_hint(path: Path, owners: list[type[BaseModel]]) -> tuple[str, Path]:
     others = [list_types(other)[0] for other in owners[1:] if name in other.model_fields]
     if others:
         return f"type {' or '.join(others)} has it; type {list_types(owners[0])[0]} has {', '.join(legal)}", ()
-    near_miss = NEAR_MISSES.get(name.lower().replace("-", "_"))
+    near_miss = find_near_miss(name)
     if near_miss is not None:
         is_here = near_miss.key in legal
         keys = ".".join((*section, near_miss.key)) if is_here else " and ".join(near_miss.paths)

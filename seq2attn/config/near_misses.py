@@ -76,3 +76,15 @@ NEAR_MISSES = {
     **dict.fromkeys(("vocab", "vocabulary", "vocabulary_size", "n_vocab"), _under("data", "vocab_size")),
     **dict.fromkeys(("max_len", "max_seq_len", "max_seq_length", "max_sequence_length"), _under("data", "max_length")),
 }
+
+
+def find_near_miss(name: str) -> NearMiss | None:
+    """What is probably meant by `name`, however its words are joined: batch_size, batch-size, batchsize, batchSize."""
+    return _BY_LETTERS.get(_join_words(name))
+
+
+def _join_words(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
+
+
+_BY_LETTERS = {_join_words(name): near_miss for name, near_miss in NEAR_MISSES.items()}
