@@ -71,26 +71,23 @@ def count_progress(name: str, total: int, *, unit: str) -> Iterator[Callable[[in
     """Give a function that is told of so many more done: it moves a bar, or, off a terminal, says so now and then."""
     started = shown = time.monotonic()
     done = 0
-    bar = tqdm(total=total, desc=name, bar_format=BAR.format(unit=unit), file=sys.stderr, disable=None, leave=False)
+    with tqdm(
+        total=total, desc=name, bar_format=BAR.format(unit=unit), file=sys.stderr, disable=None, leave=False
+    ) as bar:
 
-    def count(more: int) -> None:
-        nonlocal done, shown
-        done += more
-        if not bar.disable:
-            with suppress(OSError):
+        def count(more: int) -> None:
+            nonlocal done, shown
+            done += more
+            if not bar.disable:
                 bar.update(more)
-            return
-        now = time.monotonic()
-        if now - shown >= LINE_EVERY:
-            left = (now - started) / done * (total - done)
-            say(f"{name}: {done:,} of {total:,} {unit}, about {_format_duration(left)} left")
-            shown = now
+                return
+            now = time.monotonic()
+            if now - shown >= LINE_EVERY:
+                left = (now - started) / done * (total - done)
+                say(f"{name}: {done:,} of {total:,} {unit}, about {_format_duration(left)} left")
+                shown = now
 
-    try:
         yield count
-    finally:
-        with suppress(OSError):
-            bar.close()
 
 
 def _format_duration(seconds: float) -> str:

@@ -215,7 +215,7 @@ class Checkpoints:
         if newest is None:
             return {}
         history = self.read_state(newest).callbacks.validation.history
-        return {update: history[update] for update in self.updates() if update in history and update <= newest}
+        return {update: history[update] for update in self.updates() if update in history}
 
 
 def _serialize(tensors: Mapping[str, Mapping[str, Tensor]], state: CheckpointState) -> Iterator[tuple[str, bytes]]:

@@ -52,6 +52,7 @@ def test_a_checkpoint_that_is_not_there_is_named(stopped: Path, trained: Path, t
     with pytest.raises(UsageError, match="damaged"):
         load(stopped, checkpoint=newest)
     assert load(stopped, checkpoint="last").path.name != f"update-{newest:08d}"
+    assert load(stopped, checkpoint="best").path.name != f"update-{newest:08d}"
 
 
 def test_an_unfinished_run_says_how_to_use_it(stopped: Path) -> None:
