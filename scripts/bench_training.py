@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from marian import NAME, marian
-from systems import CONFIGS, PEER_CONFIG, load_systems
+from systems import CONFIGS, choose_peer_size, load_systems
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -24,7 +24,6 @@ from seq2attn import machine
 from seq2attn.build.model import build_seq2seq
 from seq2attn.build.training import build_optimizer, build_schedule
 from seq2attn.config.config import Config
-from seq2attn.config.load import load_config
 from seq2attn.data.batches import Batch, plan
 from seq2attn.errors import Seq2attnError
 from seq2attn.models.seq2seq import Seq2Seq
@@ -202,7 +201,7 @@ def main() -> None:
     for precision in precisions:
         competitors = [make_ours(name, config, vocabulary, precision) for name, config in systems.items()]
         if arguments.peer:
-            competitors.append(make_peer(load_config(PEER_CONFIG), vocabulary, precision))
+            competitors.append(make_peer(choose_peer_size(systems), vocabulary, precision))
         rows += measure_speeds(competitors, batches, precision)
     if arguments.json:
         print(json.dumps({"machine": machine.describe_hardware(CPU), "rows": [asdict(row) for row in rows]}, indent=1))

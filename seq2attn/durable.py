@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from seq2attn.ending import before_end
+
 SUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -43,18 +45,19 @@ def open_whole(path: Path) -> Iterator[TextIO]:
     """
     target = path.resolve()
     aside = _aside(target, f"{uuid.uuid4().hex}.writing")
-    try:
-        with open(
-            os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "w", encoding="utf-8", newline="\n"
-        ) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, target)
-        sync(target.parent)
-    finally:
-        if aside.exists():
-            os.unlink(aside)
+    with before_end(lambda: aside.unlink(missing_ok=True)):
+        try:
+            with open(
+                os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "w", encoding="utf-8", newline="\n"
+            ) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, target)
+            sync(target.parent)
+        finally:
+            if aside.exists():
+                os.unlink(aside)
 
 
 def write_folder(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:

@@ -40,6 +40,18 @@ class DataError(UsageError):
     """A corpus is wrong: the message names the file and the line."""
 
 
+class SourceError(DataError):
+    """A corpus that the config names under `key` cannot be read, for this `reason`."""
+
+    def __init__(self, key: str, reason: DataError) -> None:
+        self.key = key
+        super().__init__(f"{key}: {reason.message}", reason.hint)
+
+
+class NotFiniteError(DataError):
+    """A model's scores are not numbers, so its weights are damaged, or training diverged."""
+
+
 class DivergedError(Seq2attnError):
     """Training produced losses or gradients that are not finite."""
 

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,7 +29,7 @@ def choose_device(name: str) -> torch.device:
         name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
     kind, colon, number = name.partition(":")
     if kind not in available or (colon and not (kind == "cuda" and number.isdecimal())):
-        raise UsageError(f"--device {name}: no such device", "use auto, cpu, cuda, cuda:N or mps")
+        raise UsageError(f"--device {shlex.quote(name)}: no such device", "use auto, cpu, cuda, cuda:N or mps")
     if not available[kind]:
         raise UsageError(f"--device {name}: this machine or this build of PyTorch has none", "use --device auto")
     if number and int(number) >= torch.cuda.device_count():
@@ -39,7 +40,9 @@ def choose_device(name: str) -> torch.device:
 
 def set_up_torch(threads: int | None) -> None:
     """Choose reproducible kernels, `threads` CPU threads (None: as many as PyTorch has now), and keep large buffers."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode(
+        "warn"
+    )  # use_deterministic_algorithms(True, warn_only=True) imports torch's compiler
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing here reads what it has not written
     torch.set_flush_denormal(True)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -59,6 +62,13 @@ def limit_kernel_cache() -> None:
     A stream of text has ever new shapes, and each kernel takes about 100 KiB.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
+
+
+def choose_precision(name: str, device: torch.device) -> Precision:
+    """The precision called `name` (fp32, bf16, auto) on `device`. Raises UsageError for another name."""
+    if name not in ("auto", "fp32", "bf16"):
+        raise UsageError(f"--precision {shlex.quote(name)}: no such precision", "use auto, fp32 or bf16")
+    return resolve_precision(name, device)
 
 
 def resolve_precision(wanted: str, device: torch.device) -> Precision:

@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 install_import_hook(
     "seq2attn", "beartype.beartype"
 )  # for good: most modules are imported later, when a test needs them
+
+settings.register_profile("no deadline", deadline=None)  # a busy machine makes a slow example, not a wrong one
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,7 +59,7 @@ def trained_otherwise(trained: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The model folder of `trained`, with another evaluation section; read it, but write nothing into it."""
     folder = Path(shutil.copytree(trained / "model", tmp_path_factory.mktemp("otherwise") / "model"))
     text = (folder / "config.yaml").read_text(encoding="utf-8")
-    old = "evaluation: {lowercase: false, tokenize: auto, beam: 5, length_penalty: 1.0, max_output: null}"
+    old = "evaluation: {lowercase: false, tokenize: auto, beam: 5, length_penalty: 1.0, max_output: null, precision: auto}"
     assert old in text
     new = "evaluation: {lowercase: true, tokenize: char, beam: 3, length_penalty: 0.5}"
     (folder / "config.yaml").write_text(text.replace(old, new), encoding="utf-8")

@@ -27,6 +27,7 @@ def test_a_name_is_that_device(name: str) -> None:
         ("cuda:", "--device cuda:: no such device", "use auto, cpu, cuda, cuda:N or mps"),
         ("cuda:-1", "--device cuda:-1: no such device", "use auto, cpu, cuda, cuda:N or mps"),
         ("cpu:1", "--device cpu:1: no such device", "use auto, cpu, cuda, cuda:N or mps"),
+        ("", "--device '': no such device", "use auto, cpu, cuda, cuda:N or mps"),
         ("tpu", "--device tpu: no such device", "use auto, cpu, cuda, cuda:N or mps"),
     ],
 )

@@ -28,7 +28,7 @@ def _imported(code: str, folder: Path) -> set[str]:
 
 
 def _command(*arguments: str) -> str:
-    return f"import sys; sys.argv = ['seq2attn', *{arguments!r}]\nfrom seq2attn.cli.main import main\nmain()"
+    return f"import sys; sys.argv = ['seq2attn', *{arguments!r}]\nfrom seq2attn.__main__ import main\nmain()"
 
 
 def test_the_wheel_carries_every_config_and_all_data_but_downloads() -> None:
@@ -52,7 +52,7 @@ def test_the_installed_metadata_is_that_of_the_checkout() -> None:
     installed = importlib.metadata.distribution("seq2attn")
     assert installed.version == seq2attn.__version__
     (script,) = installed.entry_points.select(group="console_scripts")
-    assert (script.name, script.value) == ("seq2attn", "seq2attn.cli.main:main")
+    assert (script.name, script.value) == ("seq2attn", "seq2attn.__main__:main")
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -5,24 +5,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
+from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source, name_key
+from seq2attn.build.evaluation import build_bleu
 from seq2attn.config.config import Config
-from seq2attn.config.data import HuggingFaceConfig, TsvConfig
+from seq2attn.config.data import HuggingFaceConfig, TextConfig
 from seq2attn.data.batches import Batch, plan
 from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.corpus import EQUAL, Corpus, describe_dropped, load_corpus, read_cached_hashes
 from seq2attn.data.encoded import EncodedCorpus, draw_encoding, encode_corpus
-from seq2attn.data.languages import guess_code, is_header
+from seq2attn.data.headers import describe_header
+from seq2attn.data.languages import guess_code
 from seq2attn.data.overlap import count_repeated, count_shared
 from seq2attn.data.tokenizer import Normalization, Tokenizer
 from seq2attn.data.vocabulary import count_least
 from seq2attn.errors import DataError
+from seq2attn.evaluation.references import describe_unsplit
 
-_LONGEST_VALIDATION = 10  # times data.max_length: time and memory of a pair grow with the square of its length
+_REFERENCES = 1000  # of the validation set, enough to see how BLEU splits them
 
 
 class PlannedEpoch(Sequence[Batch]):
@@ -88,8 +92,12 @@ class Corpora:
 
 
 def hash_sources(config: Config) -> dict[TrainingRole, str]:
-    """The fingerprint of each source that a run reads. Reads it whole: ask once."""
-    return {role: build_source(config, role).fingerprint() for role in TRAINING_ROLES}
+    """The fingerprint of each source that a run reads. Reads it whole: ask once. Raises SourceError for one that is not there."""
+    fingerprints: dict[TrainingRole, str] = {}
+    for role in TRAINING_ROLES:
+        with name_key(role):
+            fingerprints[role] = build_source(config, role).fingerprint()
+    return fingerprints
 
 
 def load_split(config: Config, role: TrainingRole, fingerprint: str) -> Corpus:
@@ -129,62 +137,82 @@ def load_corpora(
     train, validation = (load_split(config, role, fingerprints[role]) for role in TRAINING_ROLES)
     tokenizer = tokenizer or _learn_tokenizer(config, train, _choose_normalization(config, train))
     encoded = encode_corpus(train, tokenizer, max_length=data.max_length)
-    notes = [*_describe_languages(config), *_describe_header(config, train)]
+    notes = [
+        *_describe_languages(config),
+        _describe_header(config, "train", train),
+        _describe_header(config, "validation", validation),
+    ]
     notes += [
-        f"{corpus.name}: {note}"
+        note and f"{corpus.name}: {note}"
         for corpus, note in (
             (train, _describe_flawed(train)),
             (train, describe_dropped(encoded.dropped, encoded.first)),
             (train, _describe_repeated(train)),
             (train, _describe_forms(train, tokenizer.normalization)),
             (validation, _describe_shared(validation, train)),
+            (validation, _describe_unsplit(config, validation)),
         )
-        if note
     ]
     encoded_validation = _encode_validation(config, validation, tokenizer)
     if "learned" in {getattr(part, "positions", None) for part in (config.model.encoder, config.model.decoder)}:
         lengths = np.maximum(encoded_validation.source_lengths, encoded_validation.target_lengths)
         learned = f"positions are learned up to data.max_length: {data.max_length}"
-        _check_lengths(
-            validation, lengths, data.max_length, learned, "raise data.max_length, or choose `positions: sinusoidal`"
-        )
+        needed = int(lengths.max())
+        batches = f" and training.batch_tokens to {needed}" if needed > config.training.batch_tokens else ""
+        hint = f"choose `positions: sinusoidal`, or set data.max_length to {needed}{batches}"
+        _check_lengths(validation, lengths, data.max_length, learned, hint)
     for key, attention in config.model.attentions():
         if attention.score.longest_source is not None:
             longest = attention.score.longest_source
             scored = f"the location score has max_source: {longest}"
             lengths = encoded_validation.source_lengths
-            _check_lengths(validation, lengths, longest, scored, f"raise {key}.score.max_source")
-    return Corpora(train, validation, tokenizer, encoded, encoded_validation, notes)
+            _check_lengths(validation, lengths, longest, scored, f"set {key}.score.max_source to {lengths.max()}")
+    return Corpora(train, validation, tokenizer, encoded, encoded_validation, list(filter(None, notes)))
 
 
 def _encode_validation(config: Config, validation: Corpus, tokenizer: Tokenizer) -> EncodedCorpus:
     """All pairs, whatever their length. Raises DataError for a line so long that validation would not come to an end."""
-    longest = max(config.training.batch_tokens, _LONGEST_VALIDATION * config.data.max_length)
-    hint = "split or delete the line, or raise data.max_length"
+    longest = config.longest_tested
+    limit = f"validation takes {longest:,} at most"
+    hint = "split the pair into shorter ones, or delete it, on both sides"
     for index, pair in enumerate(zip(validation.source, validation.target, strict=True)):
-        if max(map(count_least, pair)) > longest:
-            raise DataError(f"{validation.locate(index)}: a line of {max(map(len, pair)):,} characters", hint)
+        if (least := max(map(count_least, pair))) > longest:
+            raise DataError(f"{validation.locate(index)}: at least {least:,} subwords, but {limit}", hint)
     encoded = encode_corpus(validation, tokenizer, max_length=None)
     lengths = np.maximum(encoded.source_lengths, encoded.target_lengths)
-    _check_lengths(validation, lengths, longest, f"validation takes {longest:,} at most", hint)
+    _check_lengths(validation, lengths, longest, limit, f"{hint}, or set training.batch_tokens to {lengths.max()}")
     return encoded
 
 
 def _describe_languages(config: Config) -> Iterator[str]:
     """A line for each language name that is no code: BLEU's tokenizer, for one, follows the code."""
+    sections = (config.data.train, config.data.validation, config.data.test)
+    has_files = any(isinstance(section, TextConfig) and section.prefix for section in sections)
     for key, language in (("source", config.data.source), ("target", config.data.target)):
         if code := guess_code(language):
+            hint = f"set data.{key}: {code}"
+            if has_files:
+                hint += f" and call the files .{code}"
+            if any(getattr(section, f"{key}_field", None) == language for section in sections):
+                hint += f" and {key}_field: {language}"
             what = f"data.{key}: {language} is no language code, {code} is likely meant"
-            yield f"{what}; BLEU's tokenizer follows the code: call the files .{code}, or set evaluation.tokenize"
+            yield f"{what}; BLEU's tokenizer and the unit of lengths follow the code: {hint}"
 
 
-def _describe_header(config: Config, train: Corpus) -> Iterator[str]:
-    """A line if the first pair of a table reads like the names of its columns."""
-    if isinstance(config.data.train, TsvConfig):
-        first = (train.source[0], train.target[0])
-        if all(is_header(cell, (config.data.source, config.data.target)) for cell in first):
-            hint = f"source_column: {first[0]}, target_column: {first[1]}"
-            yield f"{train.locate(0)}: looks like a header, but is a training pair; if it is one, set {hint}"
+def _describe_unsplit(config: Config, validation: Corpus) -> str:
+    if guess_code(config.data.target):  # which says it already
+        return ""
+    return describe_unsplit(list(islice(validation.target, _REFERENCES)), build_bleu(config)) or ""
+
+
+def _describe_header(config: Config, role: TrainingRole, corpus: Corpus) -> str:
+    return describe_header(
+        build_source(config, role),
+        corpus.locate(0),
+        (corpus.source[0], corpus.target[0]),
+        "training" if role == "train" else "validation",
+        (config.data.source, config.data.target),
+    )
 
 
 def _describe_flawed(train: Corpus) -> str:
@@ -194,13 +222,15 @@ def _describe_flawed(train: Corpus) -> str:
 
 def _describe_repeated(train: Corpus) -> str:
     repeated = count_repeated(train.hashes)
-    return f"{repeated:,} of {len(train.source):,} pairs repeat an earlier one" if repeated else ""
+    repeat = "repeats" if repeated == 1 else "repeat"
+    return f"{repeated:,} of {len(train.source):,} pairs {repeat} an earlier one" if repeated else ""
 
 
 def _describe_shared(validation: Corpus, train: Corpus) -> str:
     shared = count_shared(validation.hashes, train.hashes)
     hint = "its scores also show what was learned by heart, and choose the checkpoint by it"
-    return f"{shared:,} of {len(validation.source):,} pairs are training pairs too: {hint}" if shared else ""
+    are = "is a training pair" if shared == 1 else "are training pairs"
+    return f"{shared:,} of {len(validation.source):,} pairs {are} too: {hint}" if shared else ""
 
 
 def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, hint: str) -> None:
@@ -211,7 +241,7 @@ def _check_lengths(corpus: Corpus, lengths: np.ndarray, longest: int, why: str, 
 
 
 def resolve_normalization(config: Config, fingerprints: Mapping[TrainingRole, str]) -> Config:
-    """`config` with `data.normalization: auto` resolved: nfc if all training text is in that form, else none."""
+    """`config` with `data.normalization: auto` resolved: nfc if all training sources are in that form, else none."""
     if config.data.normalization != "auto":
         return config
     train = load_split(config, "train", fingerprints["train"])
@@ -221,16 +251,24 @@ def resolve_normalization(config: Config, fingerprints: Mapping[TrainingRole, st
 def _choose_normalization(config: Config, train: Corpus) -> Normalization:
     if config.data.normalization != "auto":
         return config.data.normalization
-    return "none" if train.not_nfc else "nfc"
+    return "none" if train.not_nfc[0] else "nfc"
 
 
 def _describe_forms(train: Corpus, normalization: Normalization) -> str:
-    if not train.not_nfc or normalization != "none":
-        return ""
-    return (
-        f"{train.not_nfc:,} sentences are not in Unicode's normalization form C, so that what looks alike may be other "
-        "subwords; data.normalization: nfc makes it the same, here and in what is translated"
-    )
+    sources, targets = train.not_nfc
+    if normalization == "none" and sources + targets:
+        are = "sentence is" if sources + targets == 1 else "sentences are"
+        return (
+            f"{sources + targets:,} {are} not in Unicode's normalization form C, so that what looks alike may be other "
+            "subwords; data.normalization: nfc makes it the same, here and in what is translated"
+        )
+    if normalization == "nfc" and targets:
+        are = "target is" if targets == 1 else "targets are"
+        return (
+            f"{targets:,} {are} in another Unicode form than NFC, in which the model learns to write; references keep "
+            "theirs, so BLEU counts the difference; data.normalization: none keeps the targets as they are"
+        )
+    return ""
 
 
 def _learn_tokenizer(config: Config, train: Corpus, normalization: Normalization) -> Tokenizer:

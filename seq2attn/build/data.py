@@ -1,5 +1,8 @@
 """From the config's data section to sources of pairs."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar, assert_never
 
@@ -17,12 +20,21 @@ from seq2attn.config.load import replace_value
 from seq2attn.data.sources import JsonLines, Source, TextFiles, Tsv, TwoFiles
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.data.sources_huggingface import HuggingFace
-from seq2attn.errors import UsageError
+from seq2attn.errors import DataError, SourceError, UsageError
 
 T = TypeVar("T")
 TrainingRole = Literal["train", "validation"]
 Role = Literal["train", "validation", "test"]
 TRAINING_ROLES: tuple[TrainingRole, ...] = ("train", "validation")  # what a run reads
+
+_PATHS = ("prefix", "path", "source", "target")  # the keys of a section that name places
+_FORMS = "tsv:FILE, jsonl:FILE, huggingface:PATH (CSV and parquet too), or a section as in a config, {type: …}"
+_MEANT = {  # what a word before the colon, or the end of a file's name, stands for
+    "text": "",
+    "tsv": "tsv:",
+    "jsonl": "jsonl:",
+    **dict.fromkeys(("csv", "json", "parquet"), "huggingface:"),
+}
 
 
 def build_source(config: Config, role: TrainingRole) -> Source:
@@ -35,14 +47,57 @@ def build_test_source(config: Config) -> Source | None:
     return None if config.data.test is None else _build(config.data.test, "test", config.data)
 
 
+@contextmanager
+def name_key(role: Role) -> Iterator[None]:
+    """Raise what is wrong with the source of a role as SourceError, which names the config's key."""
+    try:
+        yield
+    except DataError as error:
+        raise SourceError(f"data.{role}", error) from error
+
+
+def find_source(config: Config, role: Role, model: Path) -> Source | None:
+    """Where the pairs of a role come from by the config of the run or model at `model`; None if it names none.
+
+    A relative path means something where the run was trained: it is tried from here, then from the folders above `model`.
+    Raises UsageError if it leads nowhere.
+    """
+    section: SourceConfig | None = getattr(config.data, role)
+    if section is None:
+        return None
+    source = _build(section, role, config.data)
+    try:
+        source.fingerprint()
+    except DataError as error:
+        for folder in model.resolve().parents:
+            moved = _build(_move(section, folder), role, config.data)
+            with suppress(DataError):
+                moved.fingerprint()
+                return moved
+        raise UsageError(
+            f"{model}: data.{role} of its config: {error.message}",
+            "name a test set with --test, or run this in the folder where the run was trained",
+        ) from error
+    return source
+
+
+def _move(section: SourceConfig, folder: Path) -> SourceConfig:
+    """The section with its paths taken from `folder`; absolute ones stay."""
+    paths = {key: getattr(section, key, None) for key in _PATHS}
+    return section.model_copy(update={key: str(folder / path) for key, path in paths.items() if isinstance(path, str)})
+
+
 def build_named_source(config: Config, text: str) -> Source:
     """Where the pairs of a test set come from that `text` names, as the option --test takes it.
 
     PREFIX for line-aligned files; `tsv:FILE`, `jsonl:FILE` or `huggingface:PATH[:SPLIT]` (the split "test" if none is
     given); or a section as in a config, `{type: tsv, path: FILE}`. Columns and fields that `text` does not name are those
     of the config's own test, validation or training source of that type, so that like files are read alike.
-    Raises ConfigError for a section that is none, UsageError for a file where a prefix is expected.
+    Raises ConfigError for a section that is none, UsageError for a file where a prefix is expected and for an unknown form.
     """
+    source, target = config.data.source, config.data.target
+    if not text.strip():
+        raise UsageError("--test: names no test set", f"write a prefix, such as corpus/test, {_FORMS}")
     if text.startswith("{"):
         replaced = replace_value(config, ("data", "test"), text, f"--test {text}")
         assert replaced.data.test is not None  # it is a mapping
@@ -52,15 +107,33 @@ def build_named_source(config: Config, text: str) -> Source:
         if not place:
             raise UsageError(f"--test {text}: names no file", f"write it after the colon: --test {kind}:FILE")
         return _build(_make_section(config.data, kind, place), "test", config.data)
-    if Path(text).is_file() and not Path(f"{text}.{config.data.source}").exists():
-        forms = f"tsv:{text}, jsonl:{text} or huggingface:{text}"
-        raise UsageError(f"--test {text}: a file, but a prefix names two files", f"for a table write {forms}")
-    return TextFiles(text, config.data.source, config.data.target)
+    if Path(f"{text}.{source}").exists() or Path(f"{text}.{source}.gz").exists():
+        return TextFiles(text, source, target)
+    if Path(text).is_file():
+        raise UsageError(f"--test {text}: a file, but a prefix names two files", _suggest_form(text, source, target))
+    if colon and re.fullmatch(r"[A-Za-z_-]{2,}", kind):
+        hint = f"write --test {_MEANT[kind]}{place}" if place and kind in _MEANT else f"write a prefix, {_FORMS}"
+        raise UsageError(f"--test {text}: {kind}: is no known form", hint)
+    return TextFiles(text, source, target)
 
 
-def choose_test_source(config: Config, text: str | None) -> Source | None:
-    """The test set that `text` names (see `build_named_source`), else the config's own; None if there is neither."""
-    return build_test_source(config) if text is None else build_named_source(config, text)
+def _suggest_form(file: str, source: str, target: str) -> str:
+    """How to name a test set of which `file` is a part."""
+    end = ".gz" if file.endswith(".gz") else ""
+    prefix = file.removesuffix(end).removesuffix(f".{source}").removesuffix(f".{target}")
+    if all(Path(f"{prefix}.{language}{end}").is_file() for language in (source, target)):
+        return f"did you mean the prefix {prefix}?"
+    form = _MEANT.get(Path(file.removesuffix(end)).suffix.removeprefix("."))
+    return (
+        f"write --test {form}{file}"
+        if form
+        else f"for a table write --test tsv:{file}, jsonl:{file} or huggingface:{file}"
+    )
+
+
+def choose_test_source(config: Config, text: str | None, model: Path) -> Source | None:
+    """The test set that `text` names (see `build_named_source`), else that of the config of `model` (see `find_source`)."""
+    return find_source(config, "test", model) if text is None else build_named_source(config, text)
 
 
 def _make_section(data: DataConfig, kind: str, place: str) -> SourceConfig:
@@ -90,7 +163,7 @@ def _build(section: SourceConfig, role: Role, data: DataConfig) -> Source:
         case TextConfig(prefix=str(prefix)):
             return TextFiles(prefix, data.source, data.target)
         case TextConfig(source=str(source), target=str(target)):
-            return TwoFiles(source, target)
+            return TwoFiles(source, target, data.source, data.target)
         case TextConfig():
             raise ValueError("text without files")  # config/rules.py refuses it
         case TsvConfig():

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seq2attn.cli.options import AsJson, Beam, Checkpoint, Device, LengthPenalty, MaxOutput, RunOrModel, Test, Threads
+from seq2attn.cli.options import (
+    AsJson,
+    Beam,
+    Checkpoint,
+    Device,
+    LengthPenalty,
+    MaxOutput,
+    Precision,
+    RunOrModel,
+    Test,
+    Threads,
+)
 from seq2attn.cli.output import check_output, open_output
 from seq2attn.errors import UsageError
 
@@ -37,6 +48,7 @@ def evaluate(
     noise_seeds: Annotated[int, typer.Option(help="With --noise: how many times it is drawn.")] = 5,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
+    precision: Precision = None,
     threads: Threads = None,
 ) -> None:
     """Print BLEU, chrF2 and TER with their signatures, BLEU by source length and, if asked, BLEU under source noise."""
@@ -44,39 +56,48 @@ def evaluate(
 
     from seq2attn.build.data import choose_test_source
     from seq2attn.build.evaluation import build_bleu
-    from seq2attn.evaluation.bleu import describe_tokenized
+    from seq2attn.data.headers import describe_header
+    from seq2attn.evaluation.references import describe_references
     from seq2attn.inference.evaluate import evaluate as run_evaluation
     from seq2attn.inference.model import load
     from seq2attn.machine import set_up_torch
-    from seq2attn.runs.overlap import describe_known_pairs
+    from seq2attn.runs.overlap import check_test_pairs
+    from seq2attn.runs.progress import count_progress
 
     if output is not None:
         check_output(output)
     replacing = None if noise is None else _parse_noise(noise, rate, noise_seeds)
     set_up_torch(threads)
-    loaded = load(model, device, checkpoint)
+    loaded = load(model, device, checkpoint, precision)
     bleu = build_bleu(loaded.config)
     bleu = replace(bleu, lowercase=bleu.lowercase if lowercase is None else lowercase)
     bleu = replace(bleu, tokenize=bleu.tokenize if tokenize is None else tokenize)
     bleu.metric()  # a tokenizer that cannot be used shows before the test set is read
-    source = choose_test_source(loaded.config, test)
+    source = choose_test_source(loaded.config, test, model)
     if source is None:
         raise UsageError(f"{model}: its config has no data.test", "name a test set with --test")
     pairs = list(source.pairs())
-    if note := describe_known_pairs(model, [(pair.source, pair.target) for pair in pairs]):
-        typer.echo(note, err=True)
-    if (remark := describe_tokenized([pair.target for pair in pairs])) is not None:
-        typer.echo(remark, err=True)
-    evaluation = run_evaluation(
-        loaded,
-        [pair.source for pair in pairs],
-        [pair.target for pair in pairs],
-        beam=beam,
-        length_penalty=length_penalty,
-        max_output=max_output,
-        bleu=bleu,
-        noise=replacing,
-    )
+    texts, data = [(pair.source, pair.target) for pair in pairs], loaded.config.data
+    for note in (
+        check_test_pairs(model, texts),
+        describe_header(source, source.locate(pairs[0].line), texts[0], "test", (data.source, data.target)),
+        *describe_references([target for _, target in texts], bleu),
+    ):
+        if note:
+            typer.echo(note, err=True)
+    passes = 1 if replacing is None else 1 + replacing.passes
+    with count_progress(str(model), passes * len(pairs), unit="sentences") as progress:
+        evaluation = run_evaluation(
+            loaded,
+            [source for source, _ in texts],
+            [target for _, target in texts],
+            beam=beam,
+            length_penalty=length_penalty,
+            max_output=max_output,
+            bleu=bleu,
+            noise=replacing,
+            progress=progress,
+        )
     if output is not None:
         with open_output(output) as file:
             file.writelines(f"{line}\n" for line in evaluation.hypotheses)

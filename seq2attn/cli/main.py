@@ -16,12 +16,12 @@ from seq2attn.cli.compare import compare
 from seq2attn.cli.corpus import corpus
 from seq2attn.cli.demo import demo
 from seq2attn.cli.evaluate import evaluate
+from seq2attn.cli.mistakes import describe_mistake
 from seq2attn.cli.output import discard_output
 from seq2attn.cli.train import train
 from seq2attn.cli.translate import translate
+from seq2attn.ending import EXIT_CODES, list_heeded
 from seq2attn.errors import Seq2attnError, make_printable
-
-STOPPED = (129, 130, 143)  # exit codes after SIGHUP, SIGINT and SIGTERM
 
 app = typer.Typer(
     name="seq2attn",
@@ -59,26 +59,16 @@ def root(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 fine, 2 bad usage, config or data, 3 diverged, 129/130/143 stopped, 1 else."""
-    signal.signal(signal.SIGTERM, _terminate)  # until training handles it by saving a checkpoint
     arguments = sys.argv[1:]
     debug = "--debug" in arguments  # before or after the command
     code = _run([argument for argument in arguments if argument != "--debug"], debug)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)  # an exception while Python shuts down would print a traceback
-    if code in STOPPED:
+    for number in list_heeded():
+        signal.signal(number, signal.SIG_DFL)  # the command has ended; Python shuts down
+    if code in EXIT_CODES:
         with suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()
         os._exit(code)  # threads of libraries might still be at work, and complain when Python shuts down
     sys.exit(code)
-
-
-class _TerminatedError(BaseException):
-    """SIGTERM came. Not a KeyboardInterrupt, because click turns that into something else."""
-
-
-def _terminate(number: int, frame: object) -> None:
-    raise _TerminatedError
 
 
 def _run(arguments: list[str], debug: bool) -> int:
@@ -86,8 +76,6 @@ def _run(arguments: list[str], debug: bool) -> int:
         result = app(arguments, standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-        if result == 130:  # what typer makes of Ctrl-C
-            return _report("stopped by Ctrl-C", "", 130, debug)
         return result if isinstance(result, int) else 0
     except Seq2attnError as error:
         code = _report(error.message, error.hint, error.exit_code, debug)
@@ -95,12 +83,8 @@ def _run(arguments: list[str], debug: bool) -> int:
             _report(other.message, other.hint, code, debug=False)
         return code
     except TyperException as error:  # without a message, typer has printed the help
-        message = error.format_message()
+        message = describe_mistake(error)
         return _report(message, "`--help` after a command shows its options", error.exit_code, debug) if message else 0
-    except _TerminatedError:
-        return _report("stopped by SIGTERM", "", 143, debug)
-    except (KeyboardInterrupt, typer.Abort):
-        return _report("stopped by Ctrl-C", "", 130, debug)
     except BrokenPipeError:  # the reader of the output has gone, so nobody is there to tell
         discard_output()
         return 0
@@ -115,7 +99,7 @@ def _report(message: str, hint: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
     with suppress(OSError):  # the terminal may be gone
-        print(f"seq2attn: {'' if code in STOPPED else 'error: '}{make_printable(message)}", file=sys.stderr)
+        print(f"seq2attn: {'' if code in EXIT_CODES else 'error: '}{make_printable(message)}", file=sys.stderr)
         if hint:
             print(f"hint: {hint}", file=sys.stderr)
     return code

@@ -14,6 +14,12 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="a.b=c", help="Override a key of the config (repeatable).")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the products: fp32, bf16, or auto for bf16 where the hardware has it; else as in the config."
+    ),
+]
 Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Systems to train at a time, which share the threads.")]
 Test = Annotated[

@@ -10,12 +10,17 @@ from typing import TextIO
 from seq2attn.durable import open_whole
 from seq2attn.errors import UsageError
 
+_PACKED = (".gz", ".xz", ".zst", ".bz2", ".zip")
 _HINT = "choose another --output"
 
 
 def check_output(path: Path) -> None:
     """Raises UsageError if `path` cannot be written."""
     folder = path.resolve().parent
+    if path.suffix in _PACKED:
+        raise UsageError(
+            f"{path}: translations are written as plain text", f"write {path.with_suffix('')}, and pack it afterwards"
+        )
     if path.is_dir():
         raise UsageError(f"{path}: is a folder", _HINT)
     if not folder.is_dir():

@@ -86,4 +86,4 @@ def _load(
 
     machine.set_up_torch(threads)
     model = load(run, device, checkpoint)
-    return model, choose_pairs(model.config, test, sentences)
+    return model, choose_pairs(model.config, test, sentences, run)

@@ -12,7 +12,7 @@ def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Config file.")],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Run directory: new, or of the same config.")],
     overrides: Overrides = None,
-    seed: Annotated[int | None, typer.Option(help="The same as --set seed=N.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="The same as --set seed=N.")] = None,
     device: Device = "auto",
     threads: Threads = None,
     dry_run: Annotated[
@@ -32,11 +32,13 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Remove the run that is in RUN first.")] = False,
 ) -> None:
     """Train a model. An unfinished run of the same config goes on where it stopped."""
-    from seq2attn.config.load import load_config
+    from seq2attn.config.load import load_config, locate_sources
     from seq2attn.runs.train import plan_training
     from seq2attn.runs.train import train as train_run
 
-    loaded = load_config(config, [*(overrides or ()), *([] if seed is None else [f"seed={seed}"])])
+    overrides = [*(overrides or ()), *([] if seed is None else [f"seed={seed}"])]
+    loaded = load_config(config, overrides)
     run = plan_training if dry_run else train_run
-    plan = run(loaded, out, device=device, threads=threads, overwrite=overwrite, start_from=start_from)
+    with locate_sources(config, overrides):
+        plan = run(loaded, out, device=device, threads=threads, overwrite=overwrite, start_from=start_from)
     typer.echo(plan if dry_run else out / "model")

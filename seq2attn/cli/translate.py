@@ -1,31 +1,27 @@
 """`seq2attn translate`: lines in, lines out."""
 
-import gzip
 import sys
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from io import BufferedIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
-from seq2attn.cli.options import Beam, Checkpoint, Device, LengthPenalty, MaxOutput, RunOrModel, Threads
+from seq2attn.cli.options import Beam, Checkpoint, Device, LengthPenalty, MaxOutput, Precision, RunOrModel, Threads
 from seq2attn.cli.output import check_output, discard_output, open_output, open_standard_output
 from seq2attn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from seq2attn.search import Search
-    from seq2attn.search.translator import Translation
-
-_UNPACK = {".xz": "xz -dc", ".zst": "zstd -dc", ".bz2": "bzip2 -dc"}
+    from seq2attn.search.engine import Translation
 
 
 def translate(
     model: RunOrModel,
     source: Annotated[
-        Path | None, typer.Argument(metavar="INPUT", help="Text file, plain or .gz; without it, stdin.")
+        Path | None, typer.Argument(metavar="INPUT", help="Text file, plain or packed; without it, stdin.")
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Text file; without it, stdout.")] = None,
     beam: Beam = None,
@@ -53,9 +49,15 @@ def translate(
     encoding_errors: Annotated[
         Literal["strict", "replace"], typer.Option(help="Bytes that are not UTF-8: stop, or read U+FFFD.")
     ] = "strict",
-    batch_tokens: Annotated[int, typer.Option(min=1, help="Source subwords of a batch, padding included.")] = 4000,
+    batch_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Source subwords of a batch, padding included (1000 on a CPU, else 8000).", show_default=False
+        ),
+    ] = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
+    precision: Precision = None,
     threads: Threads = None,
 ) -> None:
     """Translate a text: one line out for each line in, in order; a blank line stays blank."""
@@ -69,10 +71,10 @@ def translate(
     set_up_torch(threads)
     limit_kernel_cache()
     with _open_input(source) as (stream, name):
-        loaded = load(model, device, checkpoint)
+        loaded = load(model, device, checkpoint, precision)
         search = Sampling(temperature, top_k, seed) if sample else loaded.choose_search(beam, length_penalty)
         _check_n_best(n_best, search)
-        with _show_progress(source, output, stream) as progress:
+        with _show_progress(name, output, stream) as progress:
             translator = loaded.make_translator(
                 search,
                 batch_tokens=batch_tokens,
@@ -116,45 +118,50 @@ def _write(results: "Iterator[list[list[Translation]]]", n_best: int | None, out
 
 @contextmanager
 def _show_progress(
-    source: Path | None, output: Path | None, stream: BufferedIOBase
-) -> "Iterator[Callable[[int], None] | None]":
-    """A function that is told of each batch and shows how far a file is; None where its lines cannot be counted first.
+    name: str, output: Path | None, stream: BufferedIOBase
+) -> "Iterator[Callable[[float], None] | None]":
+    """A function that is told of each batch and shows how far a text is, or how many lines of a pipe are done.
 
-    Nor is it shown where the translations themselves go to the terminal.
+    None where the translations themselves go to the terminal, or the text is typed there.
     """
     from seq2attn.runs.progress import count_progress
 
     to_terminal = (output is None or str(output) == "-") and sys.stdout is not None and sys.stdout.isatty()
-    if source is None or not source.is_file() or to_terminal:
+    if to_terminal or stream.isatty():
         yield None
         return
-    lines = 0
-    with suppress(OSError, EOFError, zlib.error):  # whoever reads the file says what is wrong with it
+    with count_progress(name, _count_lines(stream) if stream.seekable() else None, unit="lines") as count:
+        yield count
+
+
+def _count_lines(stream: BufferedIOBase) -> int:
+    from seq2attn.data.files import UNREADABLE
+
+    lines, start = 0, stream.tell()
+    with suppress(*UNREADABLE):  # whoever reads the text says what is wrong with it
         for _ in stream:
             lines += 1
-    stream.seek(0)
-    with count_progress(str(source), lines, unit="lines") as count:
-        yield count
+    stream.seek(start)
+    return lines
 
 
 @contextmanager
 def _open_input(path: Path | None) -> Iterator[tuple[BufferedIOBase, str]]:
-    """A file, unpacked if its name ends in .gz, or stdin, as bytes; and its name."""
+    """A file, unpacked, or stdin, as bytes; and its name."""
+    from seq2attn.data.files import open_unpacked
+
     if path is None or str(path) == "-":
         if sys.stdin is None:
             raise UsageError("standard input is closed", "name a text file")
         yield sys.stdin.buffer, "standard input"  # type: ignore[misc]
         return
-    if path.suffix in _UNPACK:
-        raise UsageError(
-            f"{path}: of compressed texts only .gz is read",
-            f"{_UNPACK[path.suffix]} {path} | seq2attn translate RUN_OR_MODEL",
-        )
     try:
-        file = path.open("rb")
+        stream = open_unpacked(path) if path.is_file() else path.open("rb")  # a pipe can be read only once
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file", "name a text file, one sentence a line") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}", "name a text file, one sentence a line") from error
-    with file, gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else nullcontext(file) as stream:
+    with stream:
         yield stream, str(path)
 
 

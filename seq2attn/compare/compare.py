@@ -12,21 +12,24 @@ import torch
 import seq2attn
 from seq2attn.build.data import build_source
 from seq2attn.build.evaluation import build_bleu
+from seq2attn.compare.preparing import list_untrained, prepare, refuse_other_runs, tell_failure
 from seq2attn.compare.report.excerpts import take_excerpts
 from seq2attn.compare.report.page import render_html, render_markdown, render_svg
-from seq2attn.compare.report.results import Comparison, Failure, Significance, TestSet, describe_size_spread, to_json
+from seq2attn.compare.report.results import Comparison, Significance, TestSet, to_json
 from seq2attn.compare.runner import LocalRunner, Runner
 from seq2attn.compare.scoring import EvaluatedSystem, Task, evaluate_system
-from seq2attn.compare.systems import System, SystemRun, choose_baseline, choose_test, concerns_test, read_systems
+from seq2attn.compare.systems import System, choose_baseline, choose_test, concerns_test, read_systems
+from seq2attn.data.headers import describe_header
 from seq2attn.data.sources import Source
 from seq2attn.data.sources_grammar import GrammarSplit
 from seq2attn.durable import write_whole
-from seq2attn.errors import DivergedError, Seq2attnError, UsageError
-from seq2attn.evaluation.bleu import describe_tokenized
+from seq2attn.errors import Seq2attnError
 from seq2attn.evaluation.by_length import choose_unit
 from seq2attn.evaluation.novelty import measure_novelty
+from seq2attn.evaluation.references import describe_references
 from seq2attn.evaluation.significance import find_largest_p
 from seq2attn.machine import choose_device, set_up_torch
+from seq2attn.runs.overlap import describe_known_pairs
 from seq2attn.runs.progress import say
 from seq2attn.runs.signals import InterruptedRunError
 
@@ -70,11 +73,6 @@ class Plan:
     baseline: str
     test: Source
     sentences: int | None = None
-
-    @property
-    def runs_to_train(self) -> list[SystemRun]:
-        """All runs but those that were named as finished."""
-        return [run for system in self.systems for run in system.runs if not run.finished]
 
 
 def compare(
@@ -129,33 +127,38 @@ def run_plan(
     plan: Plan, runner: Runner, out: Path, *, command: str, after_each: Callable[[Comparison], None]
 ) -> Comparison:
     """Train and evaluate one system after the other with `runner`; `after_each` gets the comparison so far."""
-    for run in plan.runs_to_train:
-        try:
-            runner.check(run)
-        except UsageError as error:
-            raise UsageError(error.message, word_hint(error, run.path)) from error
+    refuse_other_runs(plan.systems, runner)
     task = read_task(plan, out)
     task.bleu.metric()  # a tokenizer that is missing shows before hours of training
-    tell_sizes({system.name: runner.count_parameters(system.runs[0]) for system in plan.systems})
-    comparison = Comparison(describe_test(plan, task), (), plan.baseline, command=command, version=seq2attn.__version__)
-    if comparison.test.tokenized is not None:
-        say(comparison.test.tokenized)
+    usable, failed = prepare(plan.systems, runner)
+    comparison = Comparison(
+        describe_test(plan, task, usable),
+        (),
+        plan.baseline,
+        command=command,
+        version=seq2attn.__version__,
+        pending=tuple(system.name for system in usable),
+        failed=tuple(failed.values()),
+    )
+    for remark in comparison.test.remarks:
+        say(remark)
+    if failed:
+        after_each(comparison)
     evaluated: dict[str, EvaluatedSystem] = {}
-    failed: dict[str, Failure] = {}
     significance: dict[str, Significance] = {}
-    with runner.start_training(plan.runs_to_train) as wait:
-        for system in plan.systems:
+    with runner.start_training(list_untrained(usable)) as wait:
+        for system in usable:
             try:
                 for run in system.runs:
                     if not run.finished:
                         wait(run)
                 evaluated[system.name] = evaluate_system(task, system, runner)
+                if note := describe_known_pairs(evaluated[system.name].result.known_pairs, len(task.sources)):
+                    say(f"{system.name}: {note}")
             except InterruptedRunError:
                 raise
             except Seq2attnError as error:
-                hint = word_hint(error, run.path)
-                failed[system.name] = Failure(system.name, error.message, hint, error.exit_code)
-                say(f"{system.name} failed: {error.message}")
+                failed[system.name] = tell_failure(system, run, error)
             significance = compare_with_baseline(evaluated, significance, plan.baseline, task)
             comparison = replace(
                 comparison,
@@ -167,23 +170,11 @@ def run_plan(
                     {name: evaluated[name].first_hypotheses for name in evaluated},
                     task.unit,
                 ),
-                pending=tuple(system.name for system in plan.systems if system.name not in evaluated | failed),
+                pending=tuple(system.name for system in usable if system.name not in evaluated | failed),
                 failed=tuple(failed.values()),
             )
             after_each(comparison)
     return comparison
-
-
-def word_hint(error: Seq2attnError, run: Path) -> str:
-    """The error's hint, with what can be done in a comparison in place of options that only `train` has."""
-    if "--overwrite" not in error.hint and "--from" not in error.hint:
-        return error.hint
-    if error.exit_code == DivergedError.exit_code:
-        return (
-            "lower training.optimizer.learning_rate or lengthen training.schedule.warmup in its config, remove "
-            f"{run}, and run the same command again: what is finished stays"
-        )
-    return f"choose another --out, or remove {run} to train it again"
 
 
 def read_task(plan: Plan, out: Path) -> Task:
@@ -199,10 +190,12 @@ def read_task(plan: Plan, out: Path) -> Task:
     )
 
 
-def describe_test(plan: Plan, task: Task) -> TestSet:
-    """What the report says of the test set; for the embedded corpus also how much of it is new."""
+def describe_test(plan: Plan, task: Task, usable: Sequence[System]) -> TestSet:
+    """What the report says of the test set; for the embedded corpus also how much of it is new to the first usable system."""
     data, synthetic = plan.systems[0].config.data, isinstance(plan.test, GrammarSplit)
-    training = build_source(plan.systems[0].config, "train").pairs() if synthetic else ()
+    training = build_source(usable[0].config, "train").pairs() if synthetic and usable else ()
+    first, languages = (task.sources[0], task.references[0]), (data.source, data.target)
+    header = describe_header(plan.test, plan.test.locate(1), first, "test", languages)
     whole = None if plan.sentences is None else sum(1 for _ in plan.test.pairs())
     return TestSet(
         name=plan.test.name,
@@ -212,18 +205,9 @@ def describe_test(plan: Plan, task: Task) -> TestSet:
         target_language=data.target,
         novelty=measure_novelty((pair.target for pair in training), task.references) if synthetic else None,
         unit=task.unit,
-        tokenized=describe_tokenized(task.references),
+        remarks=(*filter(None, [header]), *describe_references(task.references, task.bleu)),
         whole=whole if whole != len(task.sources) else None,
     )
-
-
-def tell_sizes(parameters: Mapping[str, int]) -> None:
-    """Say how large each system is, and warn if they differ much."""
-    for name, count in parameters.items():
-        say(f"{name}: {count:,} parameters")
-    warning = describe_size_spread(parameters)
-    if warning is not None:
-        say(warning)
 
 
 def compare_with_baseline(

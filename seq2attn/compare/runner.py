@@ -34,8 +34,10 @@ class Runner(Protocol):
     def start_training(self, runs: Sequence[SystemRun]) -> AbstractContextManager[Train]:
         """A context in which the runs are trained, and a function that returns when one of them is."""
 
-    def translate(self, run: SystemRun, lines: Sequence[str], *, fingerprint: str, file: Path) -> list[str]:
-        """One translation for each line, kept in `file`; `fingerprint` is that of the test set."""
+    def translate(
+        self, run: SystemRun, lines: Sequence[str], *, fingerprint: str, file: Path
+    ) -> tuple[list[str], list[str]]:
+        """One translation for each line, and remarks on them, kept in `file`; `fingerprint` is that of the test set."""
 
 
 @dataclass(frozen=True)
@@ -69,5 +71,7 @@ class LocalRunner:
         with start_trainings(configs, jobs=self.jobs, device=self.device, threads=share) as wait:
             yield lambda run: wait(run.path)
 
-    def translate(self, run: SystemRun, lines: Sequence[str], *, fingerprint: str, file: Path) -> list[str]:
+    def translate(
+        self, run: SystemRun, lines: Sequence[str], *, fingerprint: str, file: Path
+    ) -> tuple[list[str], list[str]]:
         return translate_once(run.path, run.config, lines, fingerprint=fingerprint, file=file, device=self.device)

@@ -10,7 +10,9 @@ from seq2attn.compare.systems import System, SystemRun
 from seq2attn.evaluation.bleu import Bleu
 from seq2attn.evaluation.by_length import Unit, score_by_length
 from seq2attn.runs.directory import Run
+from seq2attn.runs.hypotheses import read_precision
 from seq2attn.runs.manifest import Manifest
+from seq2attn.runs.overlap import count_known_pairs
 
 
 @dataclass(frozen=True)
@@ -45,28 +47,30 @@ class EvaluatedSystem:
 def evaluate_system(task: Task, system: System, runner: Runner) -> EvaluatedSystem:
     """Translate the test set with each run of a trained system, and score the translations."""
     folder = task.folder / system.names[0]
-    hypotheses = {
+    translated = {
         run.config.seed: runner.translate(
             run, task.sources, fingerprint=task.fingerprint, file=folder / f"seed-{run.config.seed}.txt"
         )
         for run in system.runs
     }
-    runs = tuple(_score_run(task, run, hypotheses[run.config.seed]) for run in system.runs)
-    manifest, config = Run.open(system.runs[0].path).manifest, system.config
+    runs = tuple(_score_run(task, run, *translated[run.config.seed]) for run in system.runs)
+    run, config = Run.open(system.runs[0].path), system.config
     result = SystemResult(
         name=system.name,
         config=system.origin,
         decoder=config.model.decoder.type,
-        parameters=manifest.parameters,
+        parameters=run.manifest.parameters,
         runs=runs,
         beam=config.evaluation.beam,
         length_penalty=config.evaluation.length_penalty,
-        device=_describe_device(manifest),
+        device=_describe_device(run.manifest),
+        precision=read_precision(folder / f"seed-{system.runs[0].config.seed}.txt"),
+        known_pairs=count_known_pairs(run, zip(task.sources, task.references, strict=True)),
     )
-    return EvaluatedSystem(result, hypotheses)
+    return EvaluatedSystem(result, {seed: hypotheses for seed, (hypotheses, _) in translated.items()})
 
 
-def _score_run(task: Task, run: SystemRun, hypotheses: Sequence[str]) -> RunResult:
+def _score_run(task: Task, run: SystemRun, hypotheses: Sequence[str], remarks: Sequence[str]) -> RunResult:
     scores = task.bleu.score(hypotheses, task.references, ter=False)
     manifest = Run.open(run.path).manifest
     return RunResult(
@@ -79,6 +83,7 @@ def _score_run(task: Task, run: SystemRun, hypotheses: Sequence[str]) -> RunResu
         updates=manifest.updates,
         train_seconds=manifest.train_seconds,
         target_tokens_per_second=manifest.target_tokens_per_second,
+        remarks=tuple(remarks),
     )
 
 

@@ -2,15 +2,14 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from seq2attn.build.data import build_named_source, build_test_source
+from seq2attn.build.data import build_named_source, build_test_source, find_source, name_key
 from seq2attn.config.config import Config, differences
 from seq2attn.config.load import load_config
 from seq2attn.data.sources import Source
-from seq2attn.errors import DataError, UsageError
+from seq2attn.errors import SourceError, UsageError
 from seq2attn.inference.files import CONFIG
 from seq2attn.runs.directory import Run
 
@@ -171,38 +170,18 @@ def choose_test(systems: Sequence[System], text: str | None) -> Source:
 
 
 def _find_test(system: System) -> Source | None:
-    """The system's own test set. That of a finished run may lie where its relative path means something.
-
-    Such a path is tried from here, then from the folders above the run. Raises UsageError if it leads nowhere.
-    """
+    """The system's own test set. Raises UsageError if it is not there."""
     run = system.runs[0]
+    if run.finished:
+        return find_source(run.config, "test", run.path)
     source = build_test_source(run.config)
-    if source is None or not run.finished:
-        return source
-    try:
-        source.fingerprint()
-    except DataError as error:
-        for folder in run.path.resolve().parents:
-            moved = build_test_source(_move_test(run.config, folder))
-            assert moved is not None
-            with suppress(DataError):
-                moved.fingerprint()
-                return moved
-        raise UsageError(
-            f"{run.path}: the test set {source.name} of its config is not there: {error.message}",
-            "name it with --test PREFIX, or run this in the folder where the run was trained",
-        ) from error
+    if source is not None:
+        try:
+            with name_key("test"):
+                source.fingerprint()
+        except SourceError as error:
+            raise UsageError(f"{system.name}: {error.message}", error.hint) from error
     return source
-
-
-def _move_test(config: Config, folder: Path) -> Config:
-    """The config with the paths of its test set taken from `folder`; absolute ones stay."""
-    section = config.data.test
-    assert section is not None
-    paths = {key: getattr(section, key, None) for key in ("prefix", "path", "source", "target")}
-    moved = {key: str(folder / path) for key, path in paths.items() if isinstance(path, str)}
-    test = section.model_copy(update=moved)
-    return config.model_copy(update={"data": config.data.model_copy(update={"test": test})})
 
 
 def _check_comparable(systems: Sequence[System]) -> None:

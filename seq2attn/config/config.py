@@ -36,6 +36,9 @@ class EvaluationConfig(Section):
         le=1_000_000,
         description="Most subwords of a translation; null: learned from the lengths of the training pairs",
     )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="Of the products when translating; auto: bf16 where the hardware has it, else fp32"
+    )
 
 
 class Config(Section):
@@ -81,6 +84,11 @@ class Config(Section):
         return min((bound for bound in (*learned, *scores) if bound is not None), default=None)
 
     @property
+    def longest_tested(self) -> int:
+        """The most subwords of a validation or test line that is taken whole: its time grows with the square of its length."""
+        return max(self.training.batch_tokens, 10 * self.data.max_length)
+
+    @property
     def end_matters(self) -> bool:
         """Whether a longer training would have computed something else up to the end of this one.
 
@@ -119,6 +127,7 @@ def schema_json() -> str:
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
         "description": "Config files, relative to this one, that this one is laid over",
     }
+    schema["patternProperties"] = {"^x-": {"description": "Not read: a place for what aliases repeat"}}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "seq2attn config"
     return json.dumps(schema, indent=2)
@@ -142,6 +151,6 @@ def _differences(path: tuple[str, ...], a: Any, b: Any) -> Iterator[str]:
 
 
 def _show(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value.get("type", "set"))
+    if isinstance(value, dict) and "type" in value:
+        return str(value["type"])
     return "not set" if value is _MISSING else json.dumps(value, ensure_ascii=False)

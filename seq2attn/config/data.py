@@ -1,16 +1,38 @@
 """The config's data section: languages, where the pairs come from, and the tokenizer."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from seq2attn.config.section import Section, Variant
 
 Language = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 DEFAULT_MAX_LENGTH = 250
+LEAST_COVERAGE = 0.98  # SentencePiece's own bound
 VocabularySize = Annotated[int, Field(ge=8, le=1_000_000)]
 VocabularySizes = Annotated[tuple[VocabularySize, VocabularySize], Field(strict=False)]  # YAML has lists
-Column = Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_length=1)]
+
+
+def _describe_column(value: Any, handler: Callable[[Any], Any]) -> Any:
+    try:
+        return handler(value)
+    except ValidationError as error:
+        what = {"what": "a column's number from 0, or its name"}
+        raise PydanticCustomError("expected", "must be {what}", what) from error
+
+
+Column = Annotated[
+    Annotated[int, Field(ge=0, strict=True)] | Annotated[str, Field(min_length=1)], WrapValidator(_describe_column)
+]
 
 
 class TextConfig(Section):
@@ -36,8 +58,8 @@ class TsvConfig(Section):
 
     type: Literal["tsv"] = "tsv"
     path: str = Field(min_length=1, description="The file, plain or .gz", examples=["data/train.tsv"])
-    source_column: Column = Field(default=0, description="Index from 0, or the name in the header line")
-    target_column: Column = Field(default=1, description="Index from 0, or the name in the header line")
+    source_column: Column = Field(default=0, description="Number from 0, or the name in the header line")
+    target_column: Column = Field(default=1, description="Number from 0, or the name in the header line")
 
 
 class JsonLinesConfig(Section):
@@ -96,7 +118,10 @@ class TokenizerConfig(Section):
     joint: bool = Field(default=True, description="One vocabulary for both languages")
     byte_fallback: bool = Field(default=True, description="Spell unknown characters in bytes: nothing is ever unknown")
     character_coverage: float = Field(
-        default=1.0, gt=0, le=1, description="Share of the text's characters that become subwords"
+        default=1.0,
+        ge=LEAST_COVERAGE,
+        le=1,
+        description=f"Share of the text's characters that become subwords, from {LEAST_COVERAGE}",
     )
     sampling: float | None = Field(
         default=None, gt=0, le=1, description="New segmentations each epoch: unigram's alpha, BPE's dropout; null: off"
@@ -137,7 +162,7 @@ class DataConfig(Section):
     normalization: Literal["auto", "none", "nfc", "nfkc"] = Field(
         default="auto",
         description="Unicode normalization form of all text that the model reads or learns to write, references aside; "
-        "auto: nfc if the training text is in it, else none; resolved once and saved in the run",
+        "auto: nfc if the training sources are in it, else none; resolved once and saved in the run",
     )
     max_length: int = Field(
         default=DEFAULT_MAX_LENGTH,

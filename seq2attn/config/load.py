@@ -2,7 +2,8 @@
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,8 +13,10 @@ from seq2attn.config.explain import explain
 from seq2attn.config.old_keys import rename_key, rename_keys
 from seq2attn.config.overlays import assign, overlay
 from seq2attn.config.yaml_lines import Located, Origin, parse
-from seq2attn.errors import ConfigError
+from seq2attn.errors import ConfigError, DataError, SourceError
 from seq2attn.resources import resource
+
+_ANCHORS = "x-"  # top-level keys that begin so only hold values for aliases to repeat
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -23,10 +26,26 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises ConfigError, which holds all errors of the config.
     """
     file = _find_shipped(Path(path), str(path))
-    tree = _read(file, (), None)
+    return _validate(_read_with_overrides(file, str(path), overrides), file)
+
+
+@contextmanager
+def locate_sources(path: str | Path, overrides: Sequence[str] = ()) -> Iterator[None]:
+    """Say of a source that cannot be read in which line of the config `path`, or in which override, it is named."""
+    try:
+        yield
+    except SourceError as error:
+        tree = _read_with_overrides(_find_shipped(Path(path), str(path)), str(path), overrides)
+        section = tree.at(tuple(error.key.split(".")))
+        place = next((section.at((key,)) for key in ("prefix", "path") if key in section.plain()), section)
+        raise DataError(f"{place.origin}: {error.message}", error.hint) from error
+
+
+def _read_with_overrides(file: Path, name: str, overrides: Sequence[str]) -> Located:
+    tree = _read(file, name, (), None)
     for override in overrides:
         tree = assign(tree, *_parse_override(override))
-    return _validate(tree, file)
+    return tree
 
 
 def load_complete_config(file: Path) -> Config:
@@ -34,7 +53,7 @@ def load_complete_config(file: Path) -> Config:
 
     One that leaves the normalization open is of version 0.1.0, which had none.
     """
-    tree = _read_mapping(file, "")
+    tree = _read_mapping(file, str(file), (), "")
     if "extends" in tree.value:
         origin = tree.value["extends"].origin
         raise ConfigError(f"{origin}: a model's config cannot extend another file", "export the model again")
@@ -55,8 +74,12 @@ def replace_value(config: Config, path: tuple[str, ...], text: str, place: str) 
 def _find_shipped(path: Path, name: str) -> Path:
     """`path`; if it is not there and `name` begins with configs/, the file of that name that ships with the project."""
     shipped = resource(name)
-    is_shipped = Path(name).parts[:1] == ("configs",) and os.path.exists(shipped)  # no error, however long the name
+    is_shipped = _may_be_shipped(name) and os.path.exists(shipped)  # no error, however long the name
     return shipped if is_shipped and not os.path.exists(path) else path
+
+
+def _may_be_shipped(name: str) -> bool:
+    return Path(name).parts[:1] == ("configs",)
 
 
 def _validate(tree: Located, file: Path) -> Config:
@@ -66,48 +89,49 @@ def _validate(tree: Located, file: Path) -> Config:
         raise explain(error, tree, str(file)) from error
 
 
-def _read_mapping(path: Path, prefix: str) -> Located:
-    tree = parse(_read_text(path, prefix), str(path))
+def _read_mapping(path: Path, name: str, above: tuple[Path, ...], prefix: str) -> Located:
+    tree = parse(_read_text(path, name, above, prefix), str(path))
     if not isinstance(tree.value, dict):
         raise ConfigError(f"{tree.origin}: a config is a mapping of keys", "begin with `data:`, `model:` or `extends:`")
-    return rename_keys(tree)
+    own = {key: value for key, value in tree.value.items() if not key.startswith(_ANCHORS)}
+    return rename_keys(Located(own, tree.origin))
 
 
-def _read(path: Path, above: tuple[Path, ...], named: Origin | None) -> Located:
+def _read(path: Path, name: str, above: tuple[Path, ...], named: Origin | None) -> Located:
     """The file `path`, laid over what it extends.
 
-    `above` are the files that extend it, `named` is the line that names it.
+    `name` is how it was named, in the line `named`; `above` are the files that extend it.
     """
     prefix = f"{named}: " if named else ""
     if path.resolve() in above:
         chain = " → ".join(file.name for file in (*above[above.index(path.resolve()) :], path))
         raise ConfigError(f"{prefix}`extends` runs in a circle: {chain}", "take one of the files out of the circle")
-    tree = _read_mapping(path, prefix)
+    tree = _read_mapping(path, name, above, prefix)
     own = dict(tree.value)
     extends = own.pop("extends", None)
     top = Located(own, tree.origin)
     if extends is None:
         return top
     base: Located | None = None
-    for name in extends.value if isinstance(extends.value, list) else [extends]:
-        if not isinstance(name.value, str) or not name.value or "\0" in name.value:
+    for other in extends.value if isinstance(extends.value, list) else [extends]:
+        if not isinstance(other.value, str) or not other.value or "\0" in other.value:
             raise ConfigError(
-                f"{name.origin}: `extends` must name a file or a list of files",
+                f"{other.origin}: `extends` must name a file or a list of files",
                 "for example extends: ../base/demo.yaml",
             )
-        other = _find_shipped(Path(os.path.normpath(path.parent / name.value)), name.value)
-        layer = _read(other, (*above, path.resolve()), name.origin)
+        file = _find_shipped(Path(os.path.normpath(path.parent / other.value)), other.value)
+        layer = _read(file, other.value, (*above, path.resolve()), other.origin)
         base = layer if base is None else overlay(base, layer)
     return top if base is None else overlay(base, top)
 
 
-def _read_text(path: Path, prefix: str) -> str:
+def _read_text(path: Path, name: str, above: tuple[Path, ...], prefix: str) -> str:
     try:
         content = path.read_bytes()
     except IsADirectoryError as error:
         raise ConfigError(f"{prefix}{path} is a folder, not a config file", "name a file in it") from error
     except FileNotFoundError as error:
-        raise ConfigError(f"{prefix}{path}: no such file", _suggest_file(path)) from error
+        raise ConfigError(f"{prefix}{path}: no such file", _suggest_file(path, name, above)) from error
     except OSError as error:
         raise ConfigError(f"{prefix}{path}: cannot be read: {error.strerror}", "look at its permissions") from error
     try:
@@ -117,14 +141,20 @@ def _read_text(path: Path, prefix: str) -> str:
         raise ConfigError(f"{path}:{line}: not valid UTF-8", "save the file as UTF-8 text") from error
 
 
-def _suggest_file(path: Path) -> str:
-    if not path.parent.is_dir():
+def _suggest_file(path: Path, name: str, above: tuple[Path, ...]) -> str:
+    """What to write for `name`, which stands for `path`: the name of another file, none that is `above`."""
+    folder = path.parent
+    if not folder.is_dir() and _may_be_shipped(name):
+        folder = resource(str(Path(name).parent))
+    if not folder.is_dir():
         return f"check the path: there is no folder {path.parent}"
-    names = sorted(file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml"))
-    close = difflib.get_close_matches(path.name, names, n=1)
+    files = [file for file in folder.iterdir() if file.suffix in (".yaml", ".yml") and file.resolve() not in above]
+    names = {file.stem: str(Path(name).with_name(file.name)) for file in sorted(files)}
+    close = difflib.get_close_matches(path.stem, names, n=1)
     if close:
-        return f"did you mean {path.parent / close[0]}?"
-    return f"configs in {path.parent}: {', '.join(names)}" if names else f"there is no config in {path.parent}"
+        return f"did you mean {names[close[0]]}?"
+    other = "other config" if above else "config"
+    return f"configs there: {', '.join(names.values())}" if names else f"there is no {other} in {folder}"
 
 
 def _parse_override(override: str) -> tuple[tuple[str, ...], Located]:

@@ -39,6 +39,7 @@ _RATE = _under("training.optimizer", "learning_rate")
 _BEAM = _under("evaluation", "beam")
 _SMOOTHING = _under("training", "label_smoothing")
 _VALIDATE = _under("training", "validate_every")
+_SAVE = _under("training", "checkpoint_every_minutes", "It is counted in minutes")
 
 NEAR_MISSES = {
     **dict.fromkeys(
@@ -57,6 +58,7 @@ NEAR_MISSES = {
     **dict.fromkeys(("grad_accum", "accumulate_grad_batches", "update_freq"), _ACCUMULATION),
     **dict.fromkeys(("gradient_accumulation", "gradient_accumulation_steps"), _ACCUMULATION),
     **dict.fromkeys(("eval_every", "eval_steps", "validation_interval", "val_check_interval"), _VALIDATE),
+    **dict.fromkeys(("save_steps", "save_every", "save_interval", "checkpoint_every", "checkpoint_interval"), _SAVE),
     **dict.fromkeys(("log_interval", "logging_steps"), _under("training", "log_every")),
     **dict.fromkeys(("smoothing", "label_smoothing_factor"), _SMOOTHING),
     **dict.fromkeys(("fp16", "bf16", "amp", "dtype"), _under("training", "precision")),
@@ -76,6 +78,15 @@ NEAR_MISSES = {
     **dict.fromkeys(("vocab", "vocabulary", "vocabulary_size", "n_vocab"), _under("data", "vocab_size")),
     **dict.fromkeys(("max_len", "max_seq_len", "max_seq_length", "max_sequence_length"), _under("data", "max_length")),
 }
+
+OPTIONS = {  # what other toolkits have in their configs, and commands here as options
+    **dict.fromkeys(("device", "gpu", "gpus", "cuda"), "--device"),
+    **dict.fromkeys(("threads", "num_threads", "n_threads"), "--threads"),
+    **dict.fromkeys(("out", "output", "output_dir", "save_dir", "model_dir"), "--out"),
+    **dict.fromkeys(("overwrite", "overwrite_output_dir"), "--overwrite"),
+}
+
+TABLES = ("csv", "parquet", "arrow")  # no types of a source, but {type: huggingface} reads them
 
 
 def find_near_miss(name: str) -> NearMiss | None:

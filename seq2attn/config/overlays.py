@@ -3,17 +3,21 @@
 from seq2attn.config.yaml_lines import Located, Origin
 
 _SOURCES = {("data", "train"), ("data", "validation"), ("data", "test")}
+_FORMS = (("prefix", ("source", "target")), ("source", ("prefix",)), ("target", ("prefix",)))  # of text, by their keys
 Path = tuple[str, ...]
 
 
 def overlay(base: Located, top: Located, path: Path = ()) -> Located:
-    """`base` with `top` laid over it, mapping by mapping; one that names another `type` replaces the section whole."""
+    """`base` with `top` laid over it, mapping by mapping.
+
+    A mapping that names another `type` replaces the section whole, and text named by a prefix that by two files.
+    """
     if not isinstance(top.value, dict):
         return top
     base = _expand_string(base, path)
     if not isinstance(base.value, dict) or _changes_type(base, top.value.get("type")):
         return top
-    merged = dict(base.value)
+    merged = _drop_other_form(base.value, top.value, path)
     for key, value in top.value.items():
         merged[key] = overlay(merged[key], value, (*path, key)) if key in merged else value
     return Located(merged, top.origin)
@@ -30,12 +34,21 @@ def assign(tree: Located, path: Path, value: Located, above: Path = ()) -> Locat
     if key == "type" and not rest and _changes_type(tree, value):
         return Located({"type": value}, value.origin)
     child = tree.value.get(key, Located({}, value.origin))
-    return Located({**tree.value, key: assign(child, tuple(rest), value, (*above, key))}, tree.origin)
+    values = tree.value if rest else _drop_other_form(tree.value, {key: value}, above)
+    return Located({**values, key: assign(child, tuple(rest), value, (*above, key))}, tree.origin)
 
 
 def _changes_type(base: Located, top: Located | None) -> bool:
     own = base.value.get("type")
     return top is not None and own is not None and own.value != top.value
+
+
+def _drop_other_form(base: dict[str, Located], top: dict[str, Located], path: Path) -> dict[str, Located]:
+    """`base` without the files, or the prefix, of a source of text that `top` names in the other way."""
+    if path not in _SOURCES:
+        return dict(base)
+    dropped = {other for key, others in _FORMS if key in top and top[key].value is not None for other in others}
+    return {key: value for key, value in base.items() if key not in dropped}
 
 
 def _expand_string(section: Located, path: Path) -> Located:

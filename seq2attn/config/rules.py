@@ -5,7 +5,15 @@ from typing import assert_never
 
 from seq2attn.config.attention import AttentionConfig
 from seq2attn.config.attention_rules import AttentionSite, Problem, find_attention_problems, nearest_divisor
-from seq2attn.config.data import DataConfig, GrammarConfig, SourceConfig, TextConfig
+from seq2attn.config.data import (
+    DataConfig,
+    GrammarConfig,
+    HuggingFaceConfig,
+    JsonLinesConfig,
+    SourceConfig,
+    TextConfig,
+    TsvConfig,
+)
 from seq2attn.config.model import (
     BahdanauDecoderConfig,
     ConvEncoderConfig,
@@ -70,6 +78,8 @@ def _check_data(data: DataConfig) -> Iterator[Problem]:
     for role, source in sources.items():
         if isinstance(source, TextConfig):
             yield from _check_text(f"data.{role}", source)
+        elif source is not None and not isinstance(source, GrammarConfig):
+            yield from _check_sides(f"data.{role}", source)
         if isinstance(source, TextConfig) and source.prefix is not None and data.source == data.target:
             yield Problem(
                 "data.target",
@@ -112,6 +122,15 @@ def _check_text(key: str, text: TextConfig) -> Iterator[Problem]:
         yield Problem(f"{key}.{side}", file, f"has no {key}.{missing} beside it", f"add `{missing}: FILE`")
     elif text.prefix is None and text.source == text.target:
         yield Problem(f"{key}.target", text.target, f"is {key}.source too", "use the file of the translations")
+
+
+def _check_sides(key: str, table: TsvConfig | JsonLinesConfig | HuggingFaceConfig) -> Iterator[Problem]:
+    """Two different columns or fields."""
+    side = "column" if isinstance(table, TsvConfig) else "field"
+    source, target = getattr(table, f"source_{side}"), getattr(table, f"target_{side}")
+    if source == target:
+        reason = f"is {key}.source_{side} too, so both sides would be the same"
+        yield Problem(f"{key}.target_{side}", target, reason, f"use the {side} of the translations")
 
 
 def _check_encoder(model: ModelConfig) -> Iterator[Problem]:

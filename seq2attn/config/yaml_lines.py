@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from seq2attn.config.yaml_errors import explain_yaml_error
 from seq2attn.errors import ConfigError
 
 FLOAT = re.compile(
@@ -20,6 +21,7 @@ _INTEGER = re.compile(r"^[-+]?[0-9][0-9_]*$")
 _BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _TAG = "tag:yaml.org,2002:"
+_COLLECTIONS = (_TAG + "map", _TAG + "seq")
 _MERGE = "<<"
 _VALUES = 10_000  # of a config, at most
 
@@ -81,10 +83,8 @@ def parse(text: str, place: str, origin: Origin | None = None) -> Located:
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        marked = origin or Origin(place, mark.line + 1 if mark else 1)
-        what = " ".join(part for part in (error.context, error.problem) if part)
-        raise ConfigError(f"{marked}: not valid YAML: {what}", _suggest_repair(text, mark)) from error
+        flaw = explain_yaml_error(error)
+        raise ConfigError(f"{origin or Origin(place, flaw.line)}: not valid YAML: {flaw.what}", flaw.hint) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(
@@ -124,19 +124,13 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _suggest_repair(text: str, mark: yaml.Mark | None) -> str:
-    lines = text.split("\n")
-    line = lines[mark.line] if mark and mark.line < len(lines) else ""
-    if line[: len(line) - len(line.lstrip())].count("\t"):
-        return "indent with spaces, not tabs"
-    return "check the indentation, and that every bracket and quote is closed, here and just above"
-
-
 def _locate(node: yaml.Node, place: str, fixed: Origin | None, line: int, above: tuple[yaml.Node, ...]) -> Located:
     origin = fixed or Origin(place, line)
     if any(node is ancestor for ancestor in above):
         raise ConfigError(f"{origin}: an alias is inside of the value that it names", "write the values out instead")
     inside = (*above, node)
+    if not isinstance(node, yaml.ScalarNode) and node.tag not in _COLLECTIONS:
+        raise _refuse_tag(node, origin, "what follows")
     if isinstance(node, yaml.MappingNode):
         items: dict[str, Located] = {}
         for key, key_line, child in _list_entries(node):
@@ -193,4 +187,22 @@ def _read_scalar(node: yaml.Node, origin: Origin) -> Any:
                 return text
     except ValueError:
         pass
-    raise ConfigError(f"{origin}: {text!r} cannot be read as {node.tag}", "write the value without a tag")
+    raise _refuse_tag(node, origin, repr(text))
+
+
+def _refuse_tag(node: yaml.Node, origin: Origin, what: str) -> ConfigError:
+    tag = "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else node.tag
+    return ConfigError(f"{origin}: {what} cannot be read as {tag}", "write the value without a tag")
+
+
+def is_plain(text: str) -> bool:
+    """Whether YAML reads `text`, written without quotes, as that text."""
+    return read_plain(text) == text
+
+
+def read_plain(text: str) -> Any:
+    """What YAML reads where `text` is written without quotes; None for nothing, and for what is not YAML."""
+    try:
+        return parse(text, "").plain()
+    except ConfigError:
+        return None

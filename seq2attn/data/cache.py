@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from seq2attn import durable
+from seq2attn.ending import before_end
 from seq2attn.errors import DataError
 
 _UNLOCKED = 86_400.0  # seconds after which a folder that no builder could lock counts as left behind
@@ -39,7 +40,7 @@ def build_once(folder: Path, write: Callable[[Path], None]) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder.parent)
-        with _hold_lock(aside):
+        with before_end(lambda: _discard(aside)), _hold_lock(aside):
             try:
                 aside.mkdir()
                 write(aside)
@@ -53,6 +54,11 @@ def build_once(folder: Path, write: Callable[[Path], None]) -> Path:
         reason = error.strerror or str(error)
         raise DataError(f"cannot write to the cache folder {folder.parent}: {reason}", _HINT) from error
     return folder
+
+
+def _discard(aside: Path) -> None:
+    shutil.rmtree(aside, ignore_errors=True)
+    _lock_path(aside).unlink(missing_ok=True)
 
 
 def _lock_path(aside: Path) -> Path:

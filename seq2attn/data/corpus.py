@@ -18,10 +18,14 @@ from seq2attn.data.sources import Pair, Source
 from seq2attn.errors import DataError
 
 _FORMAT = "corpus 1"  # part of every fingerprint, which orders the batches: raise it when cleaning changes
-_FILES = "arrow file 3"  # part of the folder's name only: raise it when the same pairs are written in another way
+_FILES = "arrow file 4"  # part of the folder's name only: raise it when the same pairs are written in another way
 _HASHES = "hashes.npy"
 _ROWS = 10_000  # written or read at a time
 EQUAL = "source = target"  # the reason why a pair with equal sides is dropped
+_KEEP_EQUAL = (
+    "if data.train names the same text for both sides, name the translations for one; "
+    "else data.keep_equal: true keeps pairs with equal sides"
+)
 
 
 def _name_row(index: int) -> str:
@@ -34,8 +38,8 @@ class Corpus:
 
     `fingerprint`: SHA-256 of the source's content and of how it was cleaned. `dropped`: reason → number of pairs left
     out; `first`: reason → the place of the first of them. `locate`: 0-based index of a pair → its place, as messages
-    name it ("train.en:17"). `hashes`: of each pair, see data/overlap.py. `not_nfc`: how many sentences of both sides are
-    not in Unicode's normalization form C.
+    name it ("train.en:17"). `hashes`: of each pair, see data/overlap.py. `not_nfc`: how many sources and how many targets
+    are not in Unicode's normalization form C.
     """
 
     name: str
@@ -46,17 +50,18 @@ class Corpus:
     first: Mapping[str, str] = field(default_factory=dict)
     locate: Callable[[int], str] = _name_row
     hashes: np.ndarray = field(default_factory=lambda: to_array(b""))
-    not_nfc: int = 0
+    not_nfc: tuple[int, int] = (0, 0)
 
     def is_changed_by(self, normalization: str) -> bool:
         """Whether the normalization none, nfc or nfkc may write any sentence in another way."""
-        return normalization == "nfkc" or (normalization == "nfc" and self.not_nfc > 0)
+        return normalization == "nfkc" or (normalization == "nfc" and any(self.not_nfc))
 
 
 def describe_dropped(dropped: Mapping[str, int], first: Mapping[str, str]) -> str:
     """One line for a log, "3 pairs dropped: 2 empty source (first: train.en:17), …"; empty if nothing was dropped."""
     reasons = [f"{count:,} {reason} (first: {first[reason]})" for reason, count in dropped.items()]
-    return f"{sum(dropped.values()):,} pairs dropped: {', '.join(reasons)}" if reasons else ""
+    count = sum(dropped.values())
+    return f"{count:,} pair{'' if count == 1 else 's'} dropped: {', '.join(reasons)}" if reasons else ""
 
 
 def load_corpus(source: Source, *, clean: bool, fingerprint: str, keep_equal: bool = False) -> Corpus:
@@ -83,7 +88,7 @@ def load_corpus(source: Source, *, clean: bool, fingerprint: str, keep_equal: bo
         first={reason: source.locate(line) for reason, line in drops["first"].items()},
         locate=lambda index: source.locate(lines[index].as_py()),
         hashes=np.load(folder / _HASHES),
-        not_nfc=drops["not_nfc"],
+        not_nfc=(drops["not_nfc"][0], drops["not_nfc"][1]),
     )
 
 
@@ -108,7 +113,8 @@ def _write(folder: Path, source: Source, clean: bool, keep_equal: bool) -> None:
     import pyarrow
 
     schema = pyarrow.schema([("source", pyarrow.string()), ("target", pyarrow.string()), ("line", pyarrow.int64())])
-    kept = invisible = not_nfc = 0
+    kept = invisible = 0
+    not_nfc = [0, 0]
     digests = bytearray()
     dropped: dict[str, int] = {}
     first: dict[str, int] = {}
@@ -131,10 +137,12 @@ def _write(folder: Path, source: Source, clean: bool, keep_equal: bool) -> None:
             kept += len(rows)
             for pair in rows:
                 digests += hash_pair(pair.source, pair.target)
-                not_nfc += (not is_normalized("NFC", pair.source)) + (not is_normalized("NFC", pair.target))
+                not_nfc[0] += not is_normalized("NFC", pair.source)
+                not_nfc[1] += not is_normalized("NFC", pair.target)
     if not kept:
         places = {reason: source.locate(line) for reason, line in first.items()}
-        raise DataError(f"{source.name}: no pair is left to train on", describe_dropped(dropped, places))
+        message = f"{source.name}: no pair is left to train on: {describe_dropped(dropped, places)}"
+        raise DataError(message, _KEEP_EQUAL if EQUAL in dropped else "each pair needs text on both sides")
     np.save(folder / _HASHES, to_array(digests))
     text = json.dumps({"dropped": dropped, "first": first, "invisible": invisible, "not_nfc": not_nfc})
     (folder / "dropped.json").write_text(text, encoding="utf-8")

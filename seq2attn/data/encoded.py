@@ -15,8 +15,9 @@ from seq2attn.data.batches import Batch
 from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.corpus import Corpus
 from seq2attn.data.tokenizer import Tokenizer
+from seq2attn.data.vocabulary import count_least
 from seq2attn.errors import DataError
-from seq2attn.tokens import PAD
+from seq2attn.tokens import PAD, UNK
 
 _FORMAT = "encoding 1"  # part of every key: raise it when what is written changes
 _ROWS = 10_000  # encoded at a time
@@ -152,12 +153,13 @@ def _write(folder: Path, corpus: Corpus, tokenizer: Tokenizer, max_length: int |
     with (folder / "source.ids").open("wb") as source_file, (folder / "target.ids").open("wb") as target_file:
         for start in range(0, len(corpus.source), _ROWS):
             span = slice(start, start + _ROWS)
-            source = tokenizer.encode_source(corpus.source[span])
-            target = tokenizer.encode_target(corpus.target[span])
+            texts = corpus.source[span], corpus.target[span]
+            source, target = tokenizer.encode_source(texts[0]), tokenizer.encode_target(texts[1])
+            sides = (source, texts[0]), (target, texts[1])
             fitting = [
                 index
-                for index, pair in enumerate(zip(source, target, strict=True))
-                if max_length is None or max(map(len, pair)) <= max_length
+                for index in range(len(source))
+                if max_length is None or all(_fits(ids[index], text[index], max_length) for ids, text in sides)
             ]
             kept.extend(start + index for index in fitting)
             for sentences, file, side in zip((source, target), (source_file, target_file), lengths, strict=True):
@@ -170,6 +172,11 @@ def _write(folder: Path, corpus: Corpus, tokenizer: Tokenizer, max_length: int |
     np.save(folder / "rows.npy", np.array(kept, dtype=np.int64))
     np.save(folder / "source.offsets.npy", _compute_offsets(lengths[0]))
     np.save(folder / "target.offsets.npy", _compute_offsets(lengths[1]))
+
+
+def _fits(ids: list[int], text: str, max_length: int) -> bool:
+    """Whether a sentence is within `max_length`: letters that are all unknown are one subword, however many they are."""
+    return len(ids) <= max_length and (UNK not in ids or count_least(text) <= max_length)
 
 
 def _read(folder: Path, side: str) -> Sentences:

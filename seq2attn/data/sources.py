@@ -10,7 +10,17 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from seq2attn.data.files import find_file, find_similar, hash_files, read_lines, read_sentence
+from seq2attn.data.files import (
+    find_column,
+    find_file,
+    find_similar,
+    hash_files,
+    list_some,
+    read_lines,
+    read_sentence,
+    refuse_repeated_keys,
+    suggest_folder,
+)
 from seq2attn.errors import DataError
 
 
@@ -42,7 +52,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class TextFiles:
-    """Line-aligned text: PREFIX.SOURCE and PREFIX.TARGET ("train.en", "train.de"), plain or gzipped (.gz)."""
+    """Line-aligned text: PREFIX.SOURCE and PREFIX.TARGET ("train.en", "train.de"), plain or packed (.gz)."""
 
     prefix: str
     source: str
@@ -56,7 +66,7 @@ class TextFiles:
         return _read_aligned(self._paths())
 
     def fingerprint(self) -> str:
-        return hash_files([f"text {self.source} {self.target}"], self._paths())
+        return _hash_aligned((self.source, self.target), self._paths())
 
     def locate(self, line: int) -> str:
         return f"{self._paths()[0]}:{line}"
@@ -74,26 +84,37 @@ class TextFiles:
         raise DataError(f"no file {plain} (nor {zipped.name})", self._suggest_file(plain))
 
     def _suggest_file(self, plain: Path) -> str:
-        folder = plain.parent
+        prefix = Path(self.prefix).expanduser()
+        folder = prefix if prefix.is_dir() else prefix.parent
         if not folder.is_dir():
-            return f"there is no folder {folder}"
+            return suggest_folder(folder)
         names = {path.name.removesuffix(".gz") for path in folder.iterdir() if path.is_file()}
         prefixes = {name.removesuffix(f".{self.source}") for name in names if name.endswith(f".{self.source}")}
         complete = sorted(prefix for prefix in prefixes if f"{prefix}.{self.target}" in names)
-        if complete:
-            similar = find_similar(Path(self.prefix).name, complete)
-            ends = f".{self.source} and .{self.target}"
+        ends = f".{self.source} and .{self.target}"
+        meant = prefix.name.removesuffix(f".{self.source}").removesuffix(f".{self.target}")
+        if similar := find_similar(meant, complete):
             return f"did you mean the prefix {folder / similar}? A prefix is the path without {ends}"
-        similar = find_similar(plain.name, sorted(names))
-        return f"the nearest file is {folder / similar}" if similar else f"the folder {folder} holds no files"
+        if complete:
+            known = list_some([str(folder / name) for name in complete])
+            return f"a prefix is the path without {ends}; here are {known}"
+        if beside := sorted(str(folder / name) for name in names if name.startswith(f"{meant}.")):
+            section = "{type: text, source: FILE, target: FILE}"
+            return f"data.source and data.target must be their ends, or name both files: {section}; here are {list_some(beside)}"
+        return f"a prefix is the path without {ends}, but no two files in {folder} have these ends"
 
 
 @dataclass(frozen=True)
 class TwoFiles:
-    """Line-aligned text in two files of any names and folders, each plain or gzipped (.gz)."""
+    """Line-aligned text in two files of any names and folders, each plain or gzipped (.gz).
+
+    With the same text in the same languages it has the fingerprint of `TextFiles`.
+    """
 
     source: str
     target: str
+    source_language: str
+    target_language: str
 
     @property
     def name(self) -> str:
@@ -103,13 +124,17 @@ class TwoFiles:
         return _read_aligned(self._paths())
 
     def fingerprint(self) -> str:
-        return hash_files(["two files"], self._paths())
+        return _hash_aligned((self.source_language, self.target_language), self._paths())
 
     def locate(self, line: int) -> str:
         return f"{self.source}:{line}"
 
     def _paths(self) -> tuple[Path, Path]:
         return find_file(self.source), find_file(self.target)
+
+
+def _hash_aligned(languages: tuple[str, str], paths: tuple[Path, Path]) -> str:
+    return hash_files([f"text {' '.join(languages)}"], paths)
 
 
 def _read_aligned(paths: tuple[Path, Path]) -> Iterator[Pair]:
@@ -175,7 +200,7 @@ class Tsv:
             cells = text.split("\t")
             if indices is None:
                 indices = [
-                    column if isinstance(column, int) else _find_column(path, cells, column) for column in columns
+                    column if isinstance(column, int) else find_column(cells, column, f"{path}:1") for column in columns
                 ]
                 continue
             if max(indices) >= len(cells) and not text.strip():
@@ -184,7 +209,7 @@ class Tsv:
             if max(indices) >= len(cells) or blank:
                 place, count = (blank, 1) if blank else (line, len(cells))
                 raise DataError(
-                    f"{path}:{place}: no column {max(indices)}: the line has {count} (counted from 0)",
+                    f"{path}:{place}: no column {max(indices)}: the line has {_list_columns(count)}",
                     "columns are separated by single tabs; see source_column and target_column",
                 )
             pairs += 1
@@ -199,10 +224,10 @@ class Tsv:
         return f"{self.path}:{line}"
 
 
-def _find_column(path: Path, header: list[str], name: str) -> int:
-    if name not in header:
-        raise DataError(f"{path}:1: no column {name!r}", f"the columns are {', '.join(map(repr, header))}")
-    return header.index(name)
+def _list_columns(count: int) -> str:
+    if count == 1:
+        return "column 0 alone"
+    return f"columns 0 {'and' if count == 2 else 'to'} {count - 1}"
 
 
 @dataclass(frozen=True)
@@ -240,9 +265,9 @@ class JsonLines:
 def _parse_row(text: str, place: str) -> dict[str, object]:
     whole = "a file that is one JSON array is read by {type: huggingface, path: FILE}"
     try:
-        row = json.loads(text)
+        row = json.loads(text, object_pairs_hook=refuse_repeated_keys)
     except ValueError as error:
-        hint = whole if text.lstrip().startswith("[") else "each line must be one whole JSON object"
+        hint = whole if text.lstrip().startswith("[") else "each line must be one whole JSON object, with each key once"
         raise DataError(f"{place}: not valid JSON: {error}", hint) from error
     if not isinstance(row, dict):
         raise DataError(f"{place}: not a JSON object but a {type(row).__name__}", whole)

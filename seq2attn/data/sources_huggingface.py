@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from seq2attn.data.files import join_lines
+from seq2attn.data.arrow_fields import check_text, list_fields, select_field
+from seq2attn.data.files import join_lines, suggest_fields
 from seq2attn.data.sources import Pair, hash_pairs
-from seq2attn.data.text_tables import check_text, list_fields, load_table, select_field
+from seq2attn.data.text_tables import load_table
 from seq2attn.errors import DataError
 
 _ROWS = 10_000  # read at a time
@@ -72,7 +73,7 @@ class HuggingFace:
 
         column = select_field(rows, field)
         if column is None:
-            hint = f"the fields are {', '.join(list_fields(rows.schema))}"
+            hint = suggest_fields("huggingface", list_fields(rows.schema))
             raise DataError(f"{self.locate(1)}: no field {field!r}", hint)
         check_text(column, field, self.name)
         texts = column.cast(pyarrow.large_string()).fill_null("")

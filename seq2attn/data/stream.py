@@ -1,12 +1,13 @@
 """The lines of a byte stream, in lists of those that have arrived."""
 
 import select
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BufferedIOBase
 from typing import Literal
 
+from seq2attn.data.files import UNREADABLE
+from seq2attn.data.packed import refuse_packed
 from seq2attn.errors import DataError
 
 EncodingErrors = Literal["strict", "replace"]
@@ -22,11 +23,13 @@ def read_windows(stream: BufferedIOBase, name: str, errors: EncodingErrors = "st
 
     Only a line feed ends a line. One carriage return before it is dropped, and so is a byte order mark at the start. With
     "replace", bytes that are not UTF-8 become U+FFFD; with "strict" the lines before them are given, then DataError is
-    raised, which names the line.
+    raised, which names the line. Raises DataError at once for packed bytes.
     """
     read = 0
     try:
         for lines in _split_windows(stream):
+            if read == 0 and lines:
+                refuse_packed(lines[0], name)
             decoded: list[str] = []
             for number, line in enumerate(lines, start=read + 1):
                 try:
@@ -38,7 +41,7 @@ def read_windows(stream: BufferedIOBase, name: str, errors: EncodingErrors = "st
                     raise DataError(f"{name}:{number}: not valid UTF-8 ({byte})", hint) from error
             yield decoded
             read += len(lines)
-    except (OSError, EOFError, zlib.error) as error:  # the last two from a damaged .gz
+    except UNREADABLE as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{name}:{read + 1}: cannot be read: {reason}", "check the file") from error
 

@@ -1,19 +1,28 @@
-"""Tables read by `datasets`, their text as it stands in the file: "None", "NA" and "00050" are sentences."""
+"""Tables that `datasets` finds, downloads and keeps, their text as it stands in the file: "NA" and "00050" are sentences.
+
+CSV, TSV and JSON are read by `table_files.py`, since `datasets` guesses types there and moves cells; what has types of its
+own, such as parquet, by `datasets`.
+"""
 
 import contextlib
 import glob
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from seq2attn.data.arrow_fields import check_text, list_fields, select_field
 from seq2attn.data.cache import cache_folder
 from seq2attn.data.files import find_file
+from seq2attn.data.table_files import open_files, read_csv, read_json
 from seq2attn.errors import DataError
 
-_CSV: dict[str, Any] = {"keep_default_na": False, "na_filter": False}
-_QUOTING_NONE = 3  # csv.QUOTE_NONE
+_READERS = {"csv": read_csv, "json": read_json}
+_FORMATS = {"csv": "CSV", "tsv": "TSV", "parquet": "parquet", "arrow": "Arrow"}
+_FORMATS |= dict.fromkeys(("json", "jsonl", "ndjson"), "JSON")
+_ROWS = 10_000  # of a table that is handed on
 _SAVED, _SAVED_SPLITS = "state.json", "dataset_dict.json"  # what datasets' save_to_disk writes into its folders
 
 
@@ -25,55 +34,14 @@ def load_table(path: str, config: str | None, split: str, revision: str | None, 
     looked like in the file, `00050` or `5.00`, cannot be told any more.
     """
     name = " ".join(part for part in (path, config, split, revision and f"@{revision}") if part)
+    fields = tuple(dict.fromkeys(fields))
     with _quiet():
         try:
-            builder = _choose_builder(_locate(path, split, revision), config, fields)
-            if cast := getattr(builder, "_cast_table", None):
-                builder._cast_table = _refuse_other_types(cast, name, fields)
+            builder = _choose_builder(_locate(path, split, revision), config, split, fields, name)
             builder.download_and_prepare()
             return builder.as_dataset(split=split)
         except Exception as error:  # the library raises nearly every kind
             raise _explain(error, name) from error
-
-
-def select_field(table: Any, field: str) -> Any:
-    """The column `field` of a pyarrow table, or the nested one ("translation.en"); None if there is none."""
-    import pyarrow
-    import pyarrow.compute
-
-    first, *path = [field] if field in table.column_names else field.split(".")
-    if first not in table.column_names:
-        return None
-    column = table[first]
-    for key in path:
-        if not pyarrow.types.is_struct(column.type) or column.type.get_field_index(key) < 0:
-            return None
-        column = pyarrow.compute.struct_field(column, key)
-    return column
-
-
-def check_text(column: Any, field: str, place: str) -> None:
-    """Raise DataError unless a pyarrow column holds text, or nothing at all."""
-    import pyarrow
-
-    kind = column.type.value_type if pyarrow.types.is_dictionary(column.type) else column.type
-    text = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_string_view, pyarrow.types.is_null)
-    if not any(is_kind(kind) for is_kind in text):
-        raise DataError(
-            f"{place}: field {field!r} is of type {kind}, not text",
-            "write the column as text, in JSON within quotes (JSON lines with dates: {type: jsonl} reads them as text)",
-        )
-
-
-def list_fields(schema: Any, prefix: str = "") -> list[str]:
-    """The dotted names of all fields of a pyarrow schema or struct."""
-    import pyarrow
-
-    names: list[str] = []
-    for field in schema:
-        nested = pyarrow.types.is_struct(field.type)
-        names += list_fields(field.type, f"{prefix}{field.name}.") if nested else [prefix + field.name]
-    return names
 
 
 def _locate(path: str, split: str, revision: str | None) -> dict[str, Any]:
@@ -101,36 +69,106 @@ def _saved_files(folder: Path) -> list[str]:
     return [glob.escape(str(folder / file["filename"])) for file in state["_data_files"]]
 
 
-def _choose_builder(arguments: dict[str, Any], config: str | None, fields: Sequence[str]) -> Any:
-    """The builder for these files, told to guess no types."""
+def _choose_builder(arguments: dict[str, Any], config: str | None, split: str, fields: Sequence[str], name: str) -> Any:
+    """The builder of a dataset, told to read text as text and to refuse what is none."""
     import datasets
 
     builder = datasets.load_dataset_builder(**arguments, name=config)
-    kind = builder.info.builder_name
-    if kind == "csv":
-        text = datasets.Features({field: datasets.Value("string") for field in fields})
-        quoting = {"quoting": _QUOTING_NONE} if getattr(builder.config, "sep", ",") == "\t" else {}
-        return datasets.load_dataset_builder(**arguments, name=config, features=text, **_CSV, **quoting)
-    if kind == "json" and hasattr(builder.config, "on_mixed_types"):  # else text beside numbers comes as JSON, quoted
-        return datasets.load_dataset_builder(**arguments, name=config, on_mixed_types=None)
+    if Path(arguments["path"]).is_dir() and "data_files" not in arguments and not _has_card(Path(arguments["path"])):
+        _refuse_mixture(arguments["path"], _find_asked(split), name)
+    if read := _READERS.get(builder.info.builder_name):
+        every = builder.config.data_files
+        files = {part: every[part] for part in every if part in _find_asked(split)} or every
+        arguments["data_files"] = {part: [glob.escape(file) for file in files[part]] for part in files}
+        text = datasets.Features({field: datasets.Value("large_string") for field in fields})
+        builder = datasets.load_dataset_builder(**arguments, name=config, features=text)
+        _replace_reader(builder, read, fields)
+    elif cast := getattr(builder, "_cast_table", None):
+        builder._cast_table = _refuse_other_types(builder, cast, name, fields)
     return builder
 
 
-def _refuse_other_types(cast: Callable[..., Any], name: str, fields: Sequence[str]) -> Callable[..., Any]:
-    """`cast`, which makes text of the numbers of a later file without a word, after a look at what there is."""
+def _find_asked(split: str) -> set[str]:
+    """The names in "train[:10]+validation"."""
+    return {part.split("[")[0].strip() for part in split.split("+")}
+
+
+def _has_card(folder: Path) -> bool:
+    """Whether a dataset card says which files there are."""
+    cards = [card for card in (folder / "README.md", folder / ".huggingface.yaml") if card.is_file()]
+    return any("\nconfigs:" in f"\n{card.read_text(encoding='utf-8', errors='replace')}" for card in cards)
+
+
+def _refuse_mixture(folder: str, asked: set[str], name: str) -> None:
+    """Raise DataError for files of several formats in a split: `datasets` would leave all but one format out, silently."""
+    from datasets.data_files import DataFilesDict, get_data_patterns
+
+    patterns = {part: found for part, found in get_data_patterns(folder).items() if part in asked}
+    files = DataFilesDict.from_patterns(patterns, base_path=folder, allowed_extensions=[f".{end}" for end in _FORMATS])
+    named: dict[str, str] = {}
+    for file in (Path(file) for group in files.values() for file in group):
+        ending = next(end for end in file.name.split(".")[1:] if end in _FORMATS)
+        named.setdefault(_FORMATS[ending], str(file.relative_to(folder)))
+    if len(named) > 1:
+        listed = " and ".join(f"{form} ({file})" for form, file in named.items())
+        raise DataError(
+            f"{name}: files of several formats: {listed}", "name one file as the path, or move the others away"
+        )
+
+
+def _replace_reader(builder: Any, read: Callable[..., Iterator[list[str]]], fields: Sequence[str]) -> None:
+    """Let a builder of `datasets` make its tables, of `fields` alone, of the rows that `read` gives."""
+    import datasets
+    import pyarrow
+
+    schema = pyarrow.schema([(field, pyarrow.large_string()) for field in fields])
+
+    def list_splits(downloads: Any) -> list[Any]:
+        files = builder.config.data_files
+        paths = downloads.download(files)
+        named = {part: list(zip(map(_shorten, files[part]), paths[part], strict=True)) for part in files}
+        return [datasets.SplitGenerator(name=part, gen_kwargs={"files": named[part]}) for part in named]
+
+    def make_tables(files: list[tuple[str, str]]) -> Iterator[tuple[tuple[int, int], Any]]:
+        for shard, (place, path) in enumerate(files):
+            with contextlib.closing(open_files(Path(path), place)) as opened:
+                rows = (row for where, file in opened for row in read(file, where, fields, builder.config))
+                number = 0
+                while batch := list(islice(rows, _ROWS)):
+                    columns = [list(column) for column in zip(*batch, strict=True)]
+                    yield (shard, number), pyarrow.table(columns, schema=schema)
+                    number += 1
+
+    builder._split_generators = list_splits
+    builder._generate_tables = make_tables
+
+
+def _shorten(file: str) -> str:
+    """The file as messages name it: below the working folder by its relative path."""
+    here = Path.cwd()
+    return str(Path(file).relative_to(here)) if Path(file).is_relative_to(here) else file
+
+
+def _refuse_other_types(builder: Any, cast: Callable[..., Any], name: str, fields: Sequence[str]) -> Callable[..., Any]:
+    """`cast`, which makes text of the numbers of a later file without a word, after a look at what there is.
+
+    Later files may have more columns than the first, or fewer, as long as they have `fields`.
+    """
+    import pyarrow
 
     def check_and_cast(table: Any, *arguments: Any, **named: Any) -> Any:
+        known = builder.info.features.arrow_schema if builder.info.features else table.schema
         for field in fields:
-            if (column := select_field(table, field)) is not None:
+            column = select_field(table, field)
+            if column is not None:
                 check_text(column, field, name)
-        try:
-            return cast(table, *arguments, **named)
-        except KeyError:
-            missing = [field for field in fields if field not in table.column_names]
-            if not missing:
-                raise
-            hint = f"the fields are {', '.join(list_fields(table.schema))}"
-            raise DataError(f"{name}: no field {missing[0]!r}", hint) from None
+            elif select_field(known.empty_table(), field) is not None:
+                hint = f"the fields are {', '.join(list_fields(table.schema))}"
+                raise DataError(f"{name}: no field {field!r} in one of the files", hint)
+        table = table.select([column for column in table.column_names if column in known.names])
+        for missing in (field for field in known if field.name not in table.column_names):
+            table = table.append_column(missing, pyarrow.nulls(len(table), missing.type))
+        return cast(table, *arguments, **named)
 
     return check_and_cast
 
@@ -154,11 +192,14 @@ def _explain(error: BaseException, name: str) -> DataError:
             f"{name}: there is no such local folder or file, and the Hugging Face hub cannot be reached: {reason}",
             "connect to the network, or download the dataset and give its folder as the path",
         )
+    if "corresponds to no data" in everything:
+        return DataError(f"{name} holds no rows", "check data's path and split")
+    if "same data file format" in everything:
+        return DataError(f"{name}: its splits are files of several formats", "name the file itself as the path")
     if "notfound" in everything or "doesn't exist" in everything:
         return DataError(f"{name}: {reason}", "check the path, the split and the config; private datasets need a token")
-    if "changed from" in everything and "json" in everything:
-        return DataError(f"{name}: a field is text in some rows and not in others: {reason}", "write all of it as text")
-    return DataError(f"{name}: {reason}", "check the path, the config and the split")
+    named = "split" in everything or "config" in everything
+    return DataError(f"{name}: {reason}", "check the path, the config and the split" if named else "check the files")
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -76,10 +76,7 @@ class Tokenizer:
             tokenizer = cls(model, model, joint=True, normalization=normalization)
         else:
             sizes = (vocab_size, vocab_size) if isinstance(vocab_size, int) else vocab_size
-            models = [
-                learner.learn(partial(select, side), name, sizes[side])
-                for side, name in enumerate(("source", "target"))
-            ]
+            models = _learn_both(learner, select, sizes)
             tokenizer = cls(models[0], models[1], joint=False, normalization=normalization)
         tokenizer.save(folder)
         return tokenizer
@@ -168,6 +165,22 @@ class Tokenizer:
         return run_in_fresh_thread(
             seed, lambda: (_encode(self._source, source, alpha), _encode(self._target, target, alpha))
         )
+
+
+def _learn_both(
+    learner: Learner, select: Callable[[int], Iterator[str]], sizes: tuple[int, int]
+) -> tuple[bytes, bytes]:
+    """The models of source and target. Raises DataError, which holds the errors of both."""
+    models: list[bytes] = []
+    errors: list[DataError] = []
+    for side, name in enumerate(("source", "target")):
+        try:
+            models.append(learner.learn(partial(select, side), name, sizes[side]))
+        except DataError as error:
+            errors.append(error)
+    if errors:
+        raise DataError(errors[0].message, errors[0].hint, errors[1:])
+    return models[0], models[1]
 
 
 def _encode(

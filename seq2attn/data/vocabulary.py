@@ -3,8 +3,8 @@
 import io
 import re
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import sentencepiece
@@ -16,6 +16,7 @@ _SENTENCES = 2_000_000  # SentencePiece learns from this many sentences at most,
 _BYTES = 2**30  # of one sentence, SentencePiece's own maximum: its default, 4192, silently leaves longer ones out
 _PIECE = 16  # characters of a piece at most, SentencePiece's default
 _WORD = 65_000  # characters of a word without a space: from 65,536 on, SentencePiece's BPE ends the process
+_LEAST_COVERAGE = 0.98  # of characters, SentencePiece's own minimum
 _NO_SIZE = 5  # pieces: a vocabulary too small for any text
 _THREADS = 4  # fixed: the learned pieces depend on it
 _SILENT = 2  # minloglevel: errors are raised, not printed
@@ -78,7 +79,7 @@ class Learner:
         return model.getvalue()
 
     def _explain(self, message: str, read: Callable[[], Iterable[str]], what: str, size: int) -> DataError:
-        """SentencePiece's words made readable, with a size that works: for it the text is tried with another size."""
+        """SentencePiece's words made readable, with what works: for it the text is tried with other settings."""
         key = "data.vocab_size" if what == "joint" else f"the {what} size of data.vocab_size (it may be two numbers)"
         if largest := _find_largest(message):
             smallest = _find_smallest(self._try(read(), _NO_SIZE))
@@ -88,14 +89,26 @@ class Learner:
             )
         if smallest := _find_smallest(message):
             largest = _find_largest(self._try(read(), 2 * smallest))
+            others = [
+                f", or data.tokenizer.{name} to {value}"
+                for name, value, other in self._need_fewer_characters()
+                if not other._try(read(), size)
+            ]
             return DataError(
-                f"data.vocab_size: {size} cannot hold the bytes and characters of the {what} training text "
-                f"({smallest} at least)",
-                f"set {key} to {_show_range(smallest, largest)}, or lower data.tokenizer.character_coverage",
+                f"data.vocab_size: {size} cannot hold the {'bytes and ' if self.byte_fallback else ''}characters of the "
+                f"{what} training text ({smallest} at least)",
+                f"set {key} to {_show_range(smallest, largest)}{''.join(others)}",
             )
         if "sentences_.empty()" in message:
             return DataError(f"there is no {what} text to learn subwords from", "check data.train and data.max_length")
         return DataError(f"SentencePiece cannot learn from the {what} training text: {message}", "check data.train")
+
+    def _need_fewer_characters(self) -> Iterator[tuple[str, str, "Learner"]]:
+        """Settings with which the least size is smaller: a key, its value, and who learns so."""
+        if self.byte_fallback:
+            yield "byte_fallback", "false", replace(self, byte_fallback=False)
+        if self.character_coverage > _LEAST_COVERAGE:
+            yield "character_coverage", f"{_LEAST_COVERAGE}", replace(self, character_coverage=_LEAST_COVERAGE)
 
     def _try(self, lines: Iterable[str], size: int) -> str:
         """What SentencePiece says against this size; empty if nothing."""

@@ -1,6 +1,7 @@
 """BLEU, chrF2 and TER through sacrebleu, each with the signature that makes it comparable."""
 
 import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from sacrebleu.metrics.ter import TER
 
 from seq2attn.data.languages import CHINESE, JAPANESE, UNSPACED, primary
 from seq2attn.errors import DataError, UsageError
+
+TER_WORDS = 500 * 500  # of a translation times those of its reference: about a minute, and time grows with them
 
 
 @dataclass(frozen=True)
@@ -88,18 +91,16 @@ class Bleu:
         )
 
 
-def describe_tokenized(references: Sequence[str]) -> str | None:
-    """What to say of references that look tokenized; None if they do not.
-
-    sacreBLEU says so of 100 lines that end in a period after a space; here half of at least ten lines are enough.
-    """
-    count = sum(line.rstrip().endswith(" .") for line in references)
-    if count < 100 and not (len(references) >= 10 and 2 * count >= len(references)):
-        return None
-    return (
-        f"{count:,} of {len(references):,} references end in a period after a space, so they look tokenized: "
-        "BLEU can be compared with other work only on raw, detokenized text"
-    )
+def explain_no_ter(hypotheses: Sequence[str], references: Sequence[str]) -> str | None:
+    """Why TER is better left out: the first line that is too long for it; None if there is none."""
+    for number, pair in enumerate(zip(hypotheses, references, strict=False), start=1):
+        words = [len(text.split()) for text in pair]
+        if math.prod(words) > TER_WORDS:
+            return (
+                f"TER is left out, whose time grows with the square of a line's length: line {number} has {words[0]:,} words "
+                f"in its translation and {words[1]:,} in its reference"
+            )
+    return None
 
 
 def _choose_tokenizer(target_language: str) -> str:

@@ -27,6 +27,11 @@ class Replace:
         if self.seeds < 1:
             raise UsageError(f"--noise-seeds {self.seeds}: not 1 or more", "for example --noise-seeds 5")
 
+    @property
+    def passes(self) -> int:
+        """How many times a test set is translated with noise; at rate 0 there is none."""
+        return self.seeds * sum(rate > 0 for rate in self.rates)
+
     def __call__(self, ids: Sequence[int], pieces: Sequence[int], *, rate: float, seed: int, line: int) -> list[int]:
         """The ids of a line, some of them replaced by others of `pieces`; the last one, the end of sentence, stays.
 

@@ -1,12 +1,13 @@
 """The files of one checkpoint of a run, whether the run is finished or not, in place of a model folder."""
 
+import shlex
 from pathlib import Path
 
 from seq2attn.config.load import load_complete_config
 from seq2attn.errors import UsageError
 from seq2attn.inference.files import CONFIG, ModelFiles
 from seq2attn.inference.limits import LIMITS
-from seq2attn.inference.run_files import CHECKPOINTS, TOKENIZER, is_run
+from seq2attn.inference.run_files import CHECKPOINTS, TOKENIZER, check_no_checkpoint, check_there, is_run
 from seq2attn.training.checkpoint import MODEL, Checkpoints
 from seq2attn.training.ranking import sort_best_first
 
@@ -17,6 +18,8 @@ def find_checkpoint(run: Path, name: str | int) -> ModelFiles:
     `name` is "last" for the newest whole one, "best" for the best validated one by training.select, or the number of an
     update. Raises UsageError if `run` is no run directory, or has no such checkpoint that is whole.
     """
+    check_there(run)
+    check_no_checkpoint(run)
     if not is_run(run):
         hint = "name the run directory that `seq2attn train --out` wrote, or leave --checkpoint out"
         raise UsageError(f"{run}: not a run directory, so it has no checkpoints", hint)
@@ -47,6 +50,7 @@ def choose_update(run: Path, name: str | int) -> int:
     if not str(name).isdecimal() or int(name) not in kept:
         numbers = ", ".join(map(str, kept))
         raise UsageError(
-            f"--checkpoint {name}: {run} keeps no such checkpoint", f"choose last, best, or one of {numbers}"
+            f"--checkpoint {shlex.quote(str(name))}: {run} keeps no such checkpoint",
+            f"choose last, best, or one of {numbers}",
         )
     return int(name)

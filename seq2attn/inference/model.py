@@ -1,8 +1,8 @@
 """A trained model, ready to translate: the public Python API."""
 
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import get_args
 
@@ -18,30 +18,39 @@ from seq2attn.errors import DataError, UsageError
 from seq2attn.inference.checkpoints import find_checkpoint
 from seq2attn.inference.files import WEIGHTS, ModelFiles, check_finite, read_header
 from seq2attn.inference.limits import read_limit
-from seq2attn.inference.run_files import CHECKPOINTS, is_run
-from seq2attn.machine import choose_device
+from seq2attn.inference.run_files import CHECKPOINTS, check_no_checkpoint, check_there, is_run
+from seq2attn.machine import Precision, choose_device, choose_precision
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import OutputLimit, Search, Translator, choose_search
-from seq2attn.search.translator import OnLong, Translation
+from seq2attn.search import Engine, OutputLimit, Search, Translator, choose_search
+from seq2attn.search.arguments import MOST_OUTPUT, MOST_PENALTY, WIDEST_BEAM, check_number, check_whole
+from seq2attn.search.engine import Translation
+from seq2attn.search.translator import OnLong
 from seq2attn.training.checkpoint import Checkpoints, load_weights, read_tensors
-
-ANY_LENGTH = sys.maxsize
 
 
 class Model:
     """A trained network with its tokenizer and config; `seq2attn.load` makes one. `path` is its folder.
 
-    `limit` is how long a translation may become, as it was learned from the training pairs.
+    `limit` is how long a translation may become, as it was learned from the training pairs; `precision` that of the products.
+    On Linux the first text of many lines starts a process for each of PyTorch's threads; they end with the model.
     """
 
     def __init__(
-        self, network: Seq2Seq, tokenizer: Tokenizer, config: Config, path: Path, limit: OutputLimit = OutputLimit()
+        self,
+        network: Seq2Seq,
+        tokenizer: Tokenizer,
+        config: Config,
+        path: Path,
+        limit: OutputLimit = OutputLimit(),
+        precision: Precision = "fp32",
     ) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.config = config
         self.path = path
         self.limit = limit
+        self.precision = precision
+        self._engine = Engine(network, tokenizer, precision)
 
     def translate(
         self,
@@ -49,11 +58,11 @@ class Model:
         *,
         beam: int | None = None,
         length_penalty: float | None = None,
-        batch_tokens: int = 4000,
+        batch_tokens: int | None = None,
         on_long: OnLong = "split",
         max_length: int | None = None,
         max_output: int | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> list[str]:
         """Translate raw lines of text, one sentence each: one translation for each line, in order.
 
@@ -64,16 +73,18 @@ class Model:
             beam: hypotheses kept at a time, 1 for greedy search; None: `evaluation.beam` of the model's config.
             length_penalty: exponent α ≥ 0 of the length that scores are divided by, see `Beam`; greater values favour
                 longer translations; None: `evaluation.length_penalty` of the model's config.
-            batch_tokens: source subwords translated at a time, padding included; more is faster and needs more memory.
+            batch_tokens: source subwords of a batch, padding included; None: 1,000 on a CPU, whose threads take a batch each,
+                else 8,000.
             on_long: for a line of more than `max_length` subwords, "split" translates its sentences one by one and joins
                 the translations, "truncate" translates its beginning; both warn once, when all lines are translated.
                 "error" raises DataError.
             max_length: in subwords, end of sentence included; None: `data.max_length` of the model's config, the longest
-                in training. It is never more than the model can read.
+                in training. It is never more than the model can read. The parts of a longer line are never longer than
+                `data.max_length` either.
             max_output: the most subwords of a translation, end of sentence included; None: `evaluation.max_output` of the
                 model's config, or, where that is not set, a limit that grows with the line, learned from the training pairs.
                 Translations that are cut there are counted in one warning.
-            progress: called after each batch with how many sentences it held.
+            progress: called after each batch with how many lines it held; a part of a line counts as its share of it.
 
         Raises UsageError for an argument outside its range, DataError for a line that is not a string.
         """
@@ -97,11 +108,11 @@ class Model:
         *,
         beam: int | None = None,
         length_penalty: float | None = None,
-        batch_tokens: int = 4000,
+        batch_tokens: int | None = None,
         on_long: OnLong = "split",
         max_length: int | None = None,
         max_output: int | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> tuple[list[str], list[str]]:
         """Translate as `translate` does, and return what it would warn of instead of warning."""
         translator = self.make_translator(
@@ -115,7 +126,9 @@ class Model:
         translations = [best[0].text for best in translator.translate(_check_lines(lines))]
         return translations, list_remarks(translator, on_long)
 
-    def search(self, lines: Iterable[str], search: Search, *, batch_tokens: int = 4000) -> Iterator[list[Translation]]:
+    def search(
+        self, lines: Iterable[str], search: Search, *, batch_tokens: int | None = None
+    ) -> Iterator[list[Translation]]:
         """Search for translations of raw lines of text: for each line its hypotheses, best first, as they become ready.
 
         `search` is a `Greedy`, `Beam` or `Sampling` of `seq2attn.search`; greedy search and sampling find one hypothesis
@@ -124,7 +137,7 @@ class Model:
         A blank line has one hypothesis: the empty text, with score 0. Long lines are split into sentences; the k-th best of
         such a line joins the k-th best of its sentences, and its score is their sum.
 
-        Raises UsageError for fewer than one of `batch_tokens`, DataError for a line that is not a string.
+        Raises UsageError for an argument outside its range, DataError for a line that is not a string.
         """
         translator = self.make_translator(search, batch_tokens=batch_tokens)
         return map(drop_repeated, translator.translate(_check_lines(lines)))
@@ -132,43 +145,44 @@ class Model:
     def choose_search(self, beam: int | None = None, length_penalty: float | None = None) -> Search:
         """Greedy search for a beam of 1, else beam search; None stands for the value of the model's config.
 
-        Raises UsageError for a beam below 1 and a length penalty below 0.
+        Raises UsageError for a beam that is no whole number from 1 to 1000, and a length penalty that is none from 0 to 100.
         """
         evaluation = self.config.evaluation
         beam = evaluation.beam if beam is None else beam
         length_penalty = evaluation.length_penalty if length_penalty is None else length_penalty
-        _check_whole("beam", beam)
-        if not length_penalty >= 0:
-            raise UsageError(f"length_penalty is {length_penalty}", "give a number from 0, for example 1.0")
+        check_whole("beam", beam, 1, WIDEST_BEAM)
+        check_number("length_penalty", length_penalty, 0.0, MOST_PENALTY)
         return choose_search(beam, length_penalty)
 
     def make_translator(
         self,
         search: Search,
         *,
-        batch_tokens: int = 4000,
+        batch_tokens: int | None = None,
         on_long: OnLong = "split",
         max_length: int | None = None,
         max_output: int | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Translator:
         """A translator of text streams with this model; arguments and errors as in `translate`."""
-        _check_whole("batch_tokens", batch_tokens)
+        if isinstance(search, type) or not isinstance(search, Search):
+            raise UsageError(f"search is {search!r}", "give a Greedy(), a Beam(…) or a Sampling(…) of seq2attn.search")
+        if batch_tokens is not None:
+            check_whole("batch_tokens", batch_tokens, 1)
         if on_long not in get_args(OnLong):
             raise UsageError(f"on_long is {on_long!r}", f"give one of: {', '.join(get_args(OnLong))}")
-        if max_length is not None and max_length < 2:
-            raise UsageError(
-                f"max_length is {max_length}", "give a number from 2: a subword and the end of the sentence"
-            )
+        if max_length is not None:
+            check_whole("max_length", max_length, 2)
         if max_output is not None:
-            _check_whole("max_output", max_output)
+            check_whole("max_output", max_output, 1, MOST_OUTPUT)
         wanted = self.config.data.max_length if max_length is None else max_length
+        longest = min(wanted, self.config.longest_source or wanted)
         return Translator(
-            self.network,
-            self.tokenizer,
+            self._engine,
             search,
             batch_tokens=batch_tokens,
-            longest=min(wanted, self.config.longest_source or wanted),
+            longest=longest,
+            longest_part=min(longest, self.config.data.max_length),
             on_long=on_long,
             limit=build_limit(self.config, self.limit) if max_output is None else OutputLimit.fixed(max_output),
             space=space(self.config.data.target),
@@ -176,15 +190,13 @@ class Model:
         )
 
 
-def _check_whole(name: str, value: int) -> None:
-    if value < 1:
-        raise UsageError(f"{name} is {value}", "give a whole number from 1")
-
-
 def _check_lines(lines: Iterable[str]) -> Iterator[str]:
-    """The lines as they are. Raises UsageError for a single string, and DataError on reaching what is not a string."""
+    """The lines as they are. Raises UsageError for what has no lines in order, DataError on reaching what is not a string."""
     if isinstance(lines, str | bytes):
         raise UsageError("a single string where lines are expected", 'put it into a list: translate(["…"])')
+    if isinstance(lines, Mapping | set | frozenset) or not hasattr(type(lines), "__iter__"):
+        kind = type(lines).__name__
+        raise UsageError(f"lines of type {kind}, which has no lines in order", 'give a list: translate(["…", "…"])')
     return _check_types(lines)
 
 
@@ -223,27 +235,36 @@ def describe_cut_lines(translator: Translator) -> str:
     text = f"{translator.cut:,} {were} cut at the limit of {translator.limit.describe()}"
     if translator.longest_output is not None:
         return f"{text}, or of {translator.longest_output:,}, which is all that this model can write"
-    return f"{text} (--max-output and evaluation.max_output set another)"
+    return f"{text} (--set evaluation.max_output=N sets another; of translate and evaluate, --max-output)"
 
 
-def load(path: str | Path, device: str = "auto", checkpoint: str | int | None = None) -> Model:
+def load(
+    path: str | Path,
+    device: str | torch.device = "auto",
+    checkpoint: str | int | None = None,
+    precision: str | None = None,
+) -> Model:
     """Load the model of a run directory, or of a model/ folder wherever it was copied.
 
     `device` is "cpu", "cuda", "cuda:N" for the GPU number N, "mps", or "auto" for the first of CUDA, MPS and CPU that is
     there. `checkpoint` chooses one of a run's checkpoints instead, whether the run is finished or not: "last", "best" by
-    training.select, or the number of an update.
+    training.select, or the number of an update. `precision` is that of the products when translating: "fp32", "bf16",
+    "auto" for bf16 where the hardware multiplies it natively, else fp32, or None for `evaluation.precision` of the config.
 
-    Raises UsageError if there is no model, no checkpoint or no device of that name, DataError or ConfigError if a file is
-    damaged. It is safe to load a folder from a stranger: nothing in it is executed, nothing outside of it is read, and
-    memory is only taken for weights that its files really hold.
+    Raises UsageError if there is no model, no checkpoint, no device or no precision of that name, DataError or ConfigError
+    if a file is damaged. It is safe to load a folder from a stranger: nothing in it is executed, nothing outside of it is
+    read, and memory is only taken for weights that its files really hold.
     """
-    chosen = choose_device(device)
+    if not isinstance(path, str | PathLike):
+        raise UsageError(f"path is {path!r}", "name a run directory of `seq2attn train`, or its model/ folder")
+    chosen = choose_device(str(device))
     files = (
         ModelFiles.of_folder(find_model_folder(Path(path)))
         if checkpoint is None
         else find_checkpoint(Path(path), checkpoint)
     )
     config = load_complete_config(files.config)
+    resolved = choose_precision(config.evaluation.precision if precision is None else precision, chosen)
     tokenizer = Tokenizer.load(files.tokenizer, config.data.form)
     if tokenizer.joint != config.data.tokenizer.joint:
         raise DataError(f"{files.path}: its SentencePiece models are not those of its config", "copy the model again")
@@ -262,7 +283,7 @@ def load(path: str | Path, device: str = "auto", checkpoint: str | int | None = 
     network = _build(config, tokenizer, weights)
     load_weights(network, tensors, weights)
     network.to(chosen, torch.float32).eval()
-    return Model(network, tokenizer, config, files.path, read_limit(files.limits))
+    return Model(network, tokenizer, config, files.path, read_limit(files.limits), resolved)
 
 
 def _build(config: Config, tokenizer: Tokenizer, weights: Path) -> Seq2Seq:
@@ -275,6 +296,8 @@ def _build(config: Config, tokenizer: Tokenizer, weights: Path) -> Seq2Seq:
 
 def find_model_folder(path: Path) -> Path:
     """`path` itself if it is a model folder, else its model/. Raises UsageError if neither is one."""
+    check_there(path)
+    check_no_checkpoint(path)
     for folder in (path, path / "model"):
         if (folder / WEIGHTS).is_file():
             return folder

@@ -1,5 +1,6 @@
 """Dropout whose random bits are cheap on a CPU."""
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,8 +11,9 @@ _LEVELS = 1 << 16
 class Dropout(nn.Module):
     """In training, each number becomes 0 with probability `rate`, else it is divided by 1 − rate (Srivastava et al. 2014).
 
-    On a CPU the rate is rounded to a multiple of 2⁻¹⁶, and one 64-bit draw decides four numbers: PyTorch's own dropout makes
-    one draw for each (scripts/bench_kernels.py).
+    On a CPU the rate is rounded to a multiple of 2⁻¹⁶, and one 64-bit draw decides four numbers. The draws are those of a
+    generator that is faster than PyTorch's, whose random state gives the seed: PyTorch's own dropout makes a draw of its own
+    for each number, in one thread (scripts/bench_kernels.py).
     """
 
     def __init__(self, rate: float) -> None:
@@ -25,7 +27,8 @@ class Dropout(nn.Module):
             return states
         if states.device.type != "cpu":
             return nn.functional.dropout(states, self.rate)
-        draws = torch.empty(-(-states.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
-        sixteen_bits = draws.view(torch.int16)[: states.numel()].view(states.shape)
+        seed = int(torch.randint(1 << 62, ()))
+        draws = np.random.SFC64(seed).random_raw(-(-states.numel() // 4))
+        sixteen_bits = torch.from_numpy(draws.view(np.int16))[: states.numel()].view(states.shape)
         kept = sixteen_bits >= self._dropped - _LEVELS // 2
         return states * kept.to(states.dtype).mul_(_LEVELS / (_LEVELS - self._dropped))

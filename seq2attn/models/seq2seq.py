@@ -128,6 +128,10 @@ class Seq2Seq(nn.Module):
             return reduce(
                 torch.logaddexp, (log_w + self.logits(values).log_softmax(-1) for log_w, values in components)
             )
+        return self.project(features)
+
+    def project(self, features: Float[Tensor, "*N D"]) -> Float[Tensor, "*N V"]:
+        """Scores of every target token of one feature vector each."""
         return nn.functional.linear(features, self.output, self.bias)
 
     @property

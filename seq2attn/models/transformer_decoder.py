@@ -10,7 +10,7 @@ from seq2attn.attention import AttentionModule, Memory, Request
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.seq2seq import Encoded
 from seq2attn.models.transformer_layer import Residual, make_feed_forward
-from seq2attn.tensors import fold, unfold
+from seq2attn.tensors import compute_dtype, fold, map_tree, unfold
 
 State = tuple[Memory, ...]  # for each layer, the target's keys and values so far; leaves "B W …"
 
@@ -93,7 +93,9 @@ class TransformerDecoder(nn.Module):
 
     def remember(self, encoded: Encoded) -> tuple[Memory, ...]:
         """Each layer's keys and values of the source."""
-        return tuple(layer.attention.remember(encoded.states, encoded.mask, encoded.values) for layer in self._layers())
+        states = encoded.states.to(compute_dtype(encoded.states))  # once, and not for each product
+        memories = (layer.attention.remember(states, encoded.mask, encoded.values) for layer in self._layers())
+        return tuple(Memory(*map_tree(Tensor.contiguous, memory)) for memory in memories)
 
     def start(self, encoded: Encoded, width: int) -> State:
         """An empty past for each layer."""

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.projection import make_projection
+from seq2attn.tensors import compute_dtype
 
 
 class Residual(nn.Module):
@@ -21,8 +22,9 @@ class Residual(nn.Module):
         self.dropout = Dropout(dropout)
 
     def prepare(self, states: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """What the block reads."""
-        return self.norm(states) if self.pre else states
+        """What the block reads, in the precision of its products: converted here once, and not for each of them."""
+        inputs = self.norm(states) if self.pre else states
+        return inputs.to(compute_dtype(inputs))
 
     def add(self, states: Float[Tensor, "B T D"], update: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """Add the block's output to the states that came in."""

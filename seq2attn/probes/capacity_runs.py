@@ -85,7 +85,7 @@ def _check_run(config: Config, run: Path, device: str) -> None:
 
 def _test(name: str, config: Config, run: Path, pairs: Sequence[GrammarPair], out: Path, device: str) -> MeasuredSystem:
     sources = [pair.source for pair in pairs]
-    hypotheses = translate_once(
+    hypotheses, _ = translate_once(
         run,
         config,
         sources,

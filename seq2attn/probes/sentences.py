@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seq2attn.build.data import build_source, choose_test_source
+from seq2attn.build.data import choose_test_source, find_source
 from seq2attn.build.evaluation import build_bleu
 from seq2attn.config.config import Config
 from seq2attn.data.files import is_blank
@@ -48,12 +49,14 @@ def measure_quality(model: Model, pairs: Sequence[tuple[str, str]]) -> Quality:
     return Quality(bleu, right / len(pairs), str(metric.get_signature()))
 
 
-def choose_pairs(config: Config, test: str | None, count: int) -> list[tuple[str, str]]:
+def choose_pairs(config: Config, test: str | None, count: int, model: Path) -> list[tuple[str, str]]:
     """`count` pairs spread evenly over a test set: the one that --test names, else data.test, else data.validation.
 
-    Raises DataError if files are missing, UsageError if no pair has words on both sides.
+    `config` is that of the run or model at `model`. Raises UsageError if files are missing or no pair has words on both
+    sides.
     """
-    source = choose_test_source(config, test) or build_source(config, "validation")
+    source = choose_test_source(config, test, model) or find_source(config, "validation", model)
+    assert source is not None  # every config has validation pairs
     pairs = [
         (pair.source, pair.target) for pair in source.pairs() if not (is_blank(pair.source) or is_blank(pair.target))
     ]

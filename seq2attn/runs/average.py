@@ -6,6 +6,7 @@ from typing import Literal
 from seq2attn.errors import UsageError
 from seq2attn.inference.checkpoints import choose_update
 from seq2attn.inference.export import export
+from seq2attn.inference.run_files import check_no_checkpoint
 from seq2attn.runs.directory import Run
 from seq2attn.training.ranking import sort_best_first
 
@@ -18,6 +19,7 @@ def average_run(
     With `checkpoint` ("last", "best" or an update) that one alone becomes the model. The run need not be finished. Raises
     UsageError if fewer are kept, or if `out` is there.
     """
+    check_no_checkpoint(path)
     run = Run.open(path)
     if out.exists():
         raise UsageError(f"{out}: exists already", "choose another --out")
@@ -50,7 +52,13 @@ def _choose(run: Run, count: int, of: Literal["last", "best"]) -> list[int]:
         raise UsageError(f"{run.path}: no checkpoint was validated yet", "run its `seq2attn train` command again")
     if len(updates) < count:
         raise UsageError(
-            f"{run.path}: keeps {len(updates)} checkpoints, not {count}",
+            f"{run.path}: keeps {len(updates)} validated checkpoints, not {count}{_describe_others(run, updates)}",
             f"train with --set training.keep_{of}={count}, or average --count {len(updates)}",
         )
     return sorted(updates[:count])
+
+
+def _describe_others(run: Run, validated: list[int]) -> str:
+    """Name the checkpoints that do not count: that of a stop, and those that came by time."""
+    others = [str(update) for update in run.checkpoints.updates() if update not in validated]
+    return f" (not counted, since they were not validated: {', '.join(others)})" if others else ""

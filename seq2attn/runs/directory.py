@@ -15,7 +15,15 @@ from seq2attn.durable import remove_folder, write_whole
 from seq2attn.errors import UsageError
 from seq2attn.inference.files import CONFIG
 from seq2attn.inference.limits import LIMITS, read_limit
-from seq2attn.inference.run_files import CHECKPOINTS, MANIFEST, METRICS, MODEL, TOKENIZER, is_run
+from seq2attn.inference.run_files import (
+    CHECKPOINTS,
+    MANIFEST,
+    METRICS,
+    MODEL,
+    TOKENIZER,
+    check_there,
+    is_run,
+)
 from seq2attn.runs.lock import LOCK
 from seq2attn.runs.manifest import Manifest
 from seq2attn.search.limits import OutputLimit
@@ -36,6 +44,7 @@ class Run:
     @classmethod
     def open(cls, path: Path) -> "Run":
         """Read a run directory. Raises UsageError if there is none at `path`, or if it is damaged."""
+        check_there(path)
         if not is_run(path):
             raise UsageError(f"{path}: not a run directory", "a run directory is what `seq2attn train --out` wrote")
         config = load_config(path / CONFIG).resolve_normalization("none")  # open in version 0.1.0, which had none

@@ -8,7 +8,8 @@ from pathlib import Path
 import seq2attn
 from seq2attn.config.config import Config
 from seq2attn.durable import write_whole
-from seq2attn.inference.model import ANY_LENGTH, Model, load
+from seq2attn.inference.model import Model, load
+from seq2attn.machine import choose_device, resolve_precision
 from seq2attn.runs.progress import count_progress, say
 
 
@@ -20,9 +21,11 @@ def translate_once(
     fingerprint: str,
     file: Path,
     device: str = "auto",
-    load: Callable[[Path, str], Model] = load,
-) -> list[str]:
-    """Translate `lines` with the model of `run` and the search settings of `config`: one translation for each.
+    load: Callable[..., Model] = load,
+) -> tuple[list[str], list[str]]:
+    """Translate `lines` with the model of `run` and the search settings of `config`: one translation for each, and remarks.
+
+    The remarks say what a reader must know of the translations. Lines are split as in `evaluate`.
 
     They are read from `file` if the JSON beside it says that the same model translated the same test set (`fingerprint`)
     with the same settings; else they are written there. `load` gives the model of a run directory on a device.
@@ -35,42 +38,56 @@ def translate_once(
         "beam": evaluation.beam,
         "length_penalty": evaluation.length_penalty,
         "max_output": evaluation.max_output,
+        "precision": resolve_precision(evaluation.precision, choose_device(device)),
         "seq2attn": seq2attn.__version__,
     }
     kept = _read_kept(file, record)
-    if kept is not None:
-        return kept
+    hypotheses, remarks = kept or _translate(run, config, lines, device, load)
+    for remark in remarks:
+        say(f"{run}: {remark}")
+    if kept is None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _name_record(file).unlink(missing_ok=True)
+        write_whole(file, "".join(f"{line}\n" for line in hypotheses))
+        write_whole(_name_record(file), json.dumps({**record, "remarks": remarks}, indent=2) + "\n")
+    return hypotheses, remarks
+
+
+def _translate(
+    run: Path, config: Config, lines: Sequence[str], device: str, load: Callable[..., Model]
+) -> tuple[list[str], list[str]]:
+    evaluation = config.evaluation
     say(f"{run}: translating {len(lines):,} test sentences")
     with count_progress(str(run), len(lines), unit="sentences") as progress:
-        hypotheses, remarks = load(run, device).translate_with_remarks(
+        return load(run, device, precision=evaluation.precision).translate_with_remarks(
             lines,
             beam=evaluation.beam,
             length_penalty=evaluation.length_penalty,
-            max_length=ANY_LENGTH,
+            max_length=config.longest_tested,
             max_output=evaluation.max_output,
             progress=progress,
         )
-    for remark in remarks:
-        say(f"{run}: {remark}")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    _name_record(file).unlink(missing_ok=True)
-    write_whole(file, "".join(f"{line}\n" for line in hypotheses))
-    write_whole(_name_record(file), json.dumps(record, indent=2) + "\n")
-    return hypotheses
+
+
+def read_precision(file: Path) -> str:
+    """The precision that the translations in `file` were made in."""
+    return str(json.loads(_name_record(file).read_text(encoding="utf-8"))["precision"])
 
 
 def _name_record(file: Path) -> Path:
     return file.with_suffix(".json")
 
 
-def _read_kept(file: Path, record: dict[str, object]) -> list[str] | None:
+def _read_kept(file: Path, record: dict[str, object]) -> tuple[list[str], list[str]] | None:
     try:
-        if json.loads(_name_record(file).read_text(encoding="utf-8")) != record:
+        kept = json.loads(_name_record(file).read_text(encoding="utf-8"))
+        remarks = kept.pop("remarks", None)
+        if kept != record or remarks is None:
             return None
         lines = file.read_text(encoding="utf-8").split("\n")[:-1]
     except (OSError, ValueError):
         return None
-    return lines if len(lines) == record["sentences"] else None
+    return (lines, remarks) if len(lines) == record["sentences"] else None
 
 
 def hash_model(folder: Path) -> str:

@@ -9,7 +9,7 @@ import torch
 
 from seq2attn import machine
 from seq2attn.build.corpora import hash_sources, resolve_normalization
-from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source
+from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source, name_key
 from seq2attn.config.config import Config, differences
 from seq2attn.config.training import PlateauConfig
 from seq2attn.data.sources_huggingface import HuggingFace
@@ -167,9 +167,14 @@ def _read_bleu_settings(config: Config) -> dict[str, object]:
 
 
 def _describe_text(before: Config, config: Config, role: TrainingRole) -> str:
-    """Say that a text differs, and which keys of its section, if any, do."""
+    """Say that a text differs, and which keys of its section, if any, do.
+
+    The same text in a table and in two files has two fingerprints, so that the form may be all that differs.
+    """
+    types = {getattr(data, role).type for data in (before.data, config.data)}
+    form = ", or the form in which it is read" if len(types) > 1 else ""
     keys = [text for text in differences(before, config) if text.startswith(f"data.{role}.")]
-    return f"the text of data.{role} ({'; '.join([build_source(config, role).name, *keys])})"
+    return f"the text of data.{role}{form} ({'; '.join([build_source(config, role).name, *keys])})"
 
 
 def _with_training(config: Config, **values: object) -> Config:
@@ -179,6 +184,7 @@ def _with_training(config: Config, **values: object) -> Config:
 def _hash_for(before: Run, config: Config, role: TrainingRole) -> str:
     """The fingerprint of a source, computed as that of the run was: the order of its batches depends on it."""
     source = build_source(config, role)
-    if isinstance(source, HuggingFace) and before.manifest.versions.get("seq2attn") == "0.1.0":
-        return source.fingerprint_of_0_1_0()
-    return source.fingerprint()
+    with name_key(role):
+        if isinstance(source, HuggingFace) and before.manifest.versions.get("seq2attn") == "0.1.0":
+            return source.fingerprint_of_0_1_0()
+        return source.fingerprint()

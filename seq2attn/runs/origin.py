@@ -8,13 +8,15 @@ from pathlib import Path
 from seq2attn.config.config import Config, differences
 from seq2attn.config.load import load_complete_config
 from seq2attn.data.tokenizer import Tokenizer
-from seq2attn.errors import UsageError
+from seq2attn.errors import DataError, UsageError
 from seq2attn.inference.files import CONFIG, WEIGHTS, check_files
-from seq2attn.inference.run_files import CHECKPOINTS, is_run
+from seq2attn.inference.run_files import CHECKPOINTS, check_there, is_run
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.runs.directory import Run
 from seq2attn.runs.manifest import ForkRecord
 from seq2attn.training.checkpoint import MODEL, load_weights, read_tensors
+
+_SET_AS_BEFORE = "set each to the value before the arrow, or train without --from"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Origin:
         if (path / WEIGHTS).is_file():
             check_files(path)
             return cls(path, path / WEIGHTS, load_complete_config(path / CONFIG), path)
+        check_there(path)
         raise UsageError(
             f"--from {path}: neither a run, nor a checkpoint, nor a model",
             "name a run directory, RUN/checkpoints/update-N, or a model folder",
@@ -92,9 +95,24 @@ class Origin:
         """Load the vocabulary that the weights belong to."""
         return Tokenizer.load(self.tokenizer_folder, self.config.data.form)
 
-    def load_into(self, network: Seq2Seq) -> None:
-        """Copy the weights. Raises DataError if they are those of another model."""
-        load_weights(network, read_tensors(self.file), self.file)
+    def load_into(self, network: Seq2Seq, config: Config) -> None:
+        """Copy the weights into the network of `config`. Raises UsageError if they are those of another model."""
+        try:
+            load_weights(network, read_tensors(self.file), self.file)
+        except DataError as error:
+            changed = [text for text in differences(self.config, config) if text.startswith("model.")]
+            if not changed:
+                raise
+            raise UsageError(
+                f"{self.path}: its weights are those of another model; different: {'; '.join(changed)}", _SET_AS_BEFORE
+            ) from error
+
+    def check_apart(self, out: Path) -> None:
+        """Raises UsageError if the weights lie in `out`, where a run is to begin with them."""
+        if self.file.resolve().is_relative_to(out.resolve()):
+            raise UsageError(
+                f"--from {self.path} lies in --out {out}: what a run begins with must stay", "choose another --out"
+            )
 
     def check_vocabulary(self, config: Config) -> None:
         """Raises UsageError if `config` asks for another vocabulary than the weights have."""
@@ -107,5 +125,5 @@ class Origin:
         if changed:
             raise UsageError(
                 f"{self.path}: a run from these weights keeps their vocabulary; different: {'; '.join(changed)}",
-                "leave these as they are, or train without --from",
+                _SET_AS_BEFORE,
             )

@@ -3,18 +3,19 @@
 Small models use few threads well: two of them side by side on two cores are done sooner than one after the other.
 """
 
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock, Thread
+from threading import RLock, Thread
 
 from pydantic import ValidationError
 
 from seq2attn.config.config import Config, to_yaml
+from seq2attn.ending import EXIT_CODES, before_end, name_signal
 from seq2attn.errors import Seq2attnError
 from seq2attn.runs.progress import say
 from seq2attn.runs.worker import Result, Task
@@ -35,16 +36,24 @@ def start_trainings(
     """Start training the configs, each into its folder, in their order: `jobs` at a time with `threads` threads each.
 
     Gives a function that returns when the run in a folder is trained and raises TrainingFailedError if it cannot be. On
-    leaving, what still trains is asked to save a checkpoint and to end.
+    leaving, and when a signal ends this process, what still trains is asked to save a checkpoint and to end.
     """
     team = _Team(device, threads)
     with ThreadPoolExecutor(jobs) as pool:
         futures = {path: pool.submit(team.train, path, config) for path, config in configs.items()}
-        try:
-            yield lambda path: futures[path].result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            team.dismiss()
+
+        def disband() -> None:
+            team.disband()
+            wait_for(
+                futures.values(), timeout=2
+            )  # for what they have to say, unless the signal came while this one says
+
+        with before_end(disband, "run the same command again to go on"):
+            try:
+                yield lambda path: futures[path].result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+                team.dismiss()
 
 
 class _Team:
@@ -53,7 +62,7 @@ class _Team:
     def __init__(self, device: str, threads: int) -> None:
         self._device = device
         self._threads = threads
-        self._lock = Lock()
+        self._lock = RLock()  # a signal may come while the main thread holds it
         self._working: set[subprocess.Popen[str]] = set()
         self._dismissed = False
 
@@ -89,6 +98,12 @@ class _Team:
             for process in self._working:
                 process.terminate()
 
+    def disband(self) -> None:
+        """Ask all to end, and wait until they have."""
+        self.dismiss()
+        for process in tuple(self._working):
+            process.wait()
+
 
 def _talk(process: "subprocess.Popen[str]", task: Task) -> Result:
     """Give a worker its task, pass on what it says, and read its result."""
@@ -118,9 +133,10 @@ def _pass_on(lines: Iterator[str]) -> None:
 
 def _explain_death(out: Path, code: int) -> Result:
     """The result of a worker that could not write one."""
-    if code < 0:
-        message = f"{out}: its training process was killed by {signal.Signals(-code).name}"
-        return Result(exit_code=128 - code, message=message, hint="run the same command again to go on")
+    if code < 0 or code in EXIT_CODES:
+        number = -code if code < 0 else code - 128
+        message = f"{out}: its training process was ended by {name_signal(number)}"
+        return Result(exit_code=128 + number, message=message, hint="run the same command again to go on")
     return Result(
         exit_code=max(1, code), message=f"{out}: its training process ended early", hint="see the lines above"
     )

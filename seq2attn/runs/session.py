@@ -1,7 +1,6 @@
 """One stretch of training: from the last checkpoint (or the start) to the end (or a signal)."""
 
 import time
-from pathlib import Path
 
 import torch
 
@@ -23,11 +22,11 @@ from seq2attn.runs.opening import OpenedRun
 from seq2attn.runs.progress import Progress, say
 from seq2attn.runs.signals import InterruptedRunError, stop_on_signals
 from seq2attn.runs.validation import make_validator
-from seq2attn.search import Greedy, Translator, learn_limit
+from seq2attn.search import Engine, Greedy, Translator, learn_limit
 from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
 from seq2attn.training.checkpoint import Checkpoints
 from seq2attn.training.memory import check_memory
-from seq2attn.training.ranking import explain_standstill
+from seq2attn.training.ranking import METRIC_NAMES, explain_standstill
 from seq2attn.training.saving import Saving
 from seq2attn.training.stop import Stop
 from seq2attn.training.trainer import Trainer
@@ -36,8 +35,8 @@ from seq2attn.training.trainer import Trainer
 class Session:
     """The objects of an opened run, made once, and what is done with them. Nothing is written before `run`.
 
-    The corpora and the network are built here. Raises DataError if a source cannot be read, or if the weights that the run
-    is to begin with are those of another model.
+    The corpora and the network are built here. Raises DataError if a source cannot be read, UsageError if the weights
+    that the run is to begin with are those of another model.
     """
 
     def __init__(self, opened: OpenedRun) -> None:
@@ -47,16 +46,15 @@ class Session:
         torch.manual_seed(config.seed)
         self.model = build_network(config, self.corpora.tokenizer).to(opened.device)
         if opened.origin is not None and opened.before is None:
-            opened.origin.load_into(self.model)
+            opened.origin.load_into(self.model, config)
         encoded = self.corpora.encoded
         self.limit = (
             learn_limit(encoded.source_lengths, encoded.target_lengths)
             if opened.before is None
             else opened.before.output_limit()
         )
-        self.translator = Translator(
-            self.model, self.corpora.tokenizer, Greedy(), limit=build_limit(config, self.limit)
-        )
+        engine = Engine(self.model, self.corpora.tokenizer, training.precision)  # type: ignore[arg-type]
+        self.translator = Translator(engine, Greedy(), limit=build_limit(config, self.limit))
         self.stop = Stop()
         self.trainer = Trainer(
             self.model,
@@ -71,7 +69,7 @@ class Session:
             locate=self.corpora.locate,
             stop=self.stop,
         )
-        self.progress = Progress(_name(opened.path), training.max_updates)
+        self.progress = Progress(opened.path, training.max_updates)
         self._make_callbacks()
 
     def _make_callbacks(self) -> None:
@@ -205,7 +203,7 @@ class Session:
         training = self.opened.config.training
         if training.select != "average":
             best = self.saving.best()[0]
-            return [best], f"of update {best}, the best by validation {training.select}"
+            return [best], f"of update {best}, the best by validation {METRIC_NAMES[training.select]}"
         wanted, of = training.average.count, training.average.of
         kept = self.saving.validated() if of == "last" else self.saving.best()
         chosen = kept[:wanted]
@@ -216,8 +214,3 @@ class Session:
 
     def _write_manifest(self, manifest: Manifest) -> None:
         write_whole(self.opened.path / MANIFEST, manifest.to_json())
-
-
-def _name(out: Path) -> str:
-    """What to call a run while it trains: in a comparison, NAME of NAME/seed-1 too."""
-    return f"{out.parent.name}/{out.name}" if out.name.startswith("seed-") else out.name

@@ -3,13 +3,12 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from seq2attn.ending import list_heeded, name_signal, tell
 from seq2attn.errors import Seq2attnError
 from seq2attn.training.stop import Stop
-
-STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class InterruptedRunError(Seq2attnError):
@@ -17,7 +16,7 @@ class InterruptedRunError(Seq2attnError):
 
     def __init__(self, number: int, update: int, out: Path) -> None:
         super().__init__(
-            f"stopped by {signal.Signals(number).name} at update {update}; the checkpoint is saved in {out}",
+            f"stopped by {name_signal(number)} at update {update}; the checkpoint is saved in {out}",
             "run the same command again to go on",
         )
         self.exit_code = 128 + number
@@ -39,13 +38,11 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
         if stop.signal is not None:
             os._exit(128 + number)
         stop.signal = number
-        with suppress(OSError):  # nobody may be there to read it; and print may be what is interrupted
-            os.write(2, b"stopping after this update, or in this validation; the same signal again ends at once\n")
+        tell("stopping after this update, or in this validation; the same signal again ends at once\n")
         if stop.validating:
             raise _ValidationLeft
 
-    watched = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, ask) for number in watched}
+    before = {number: signal.signal(number, ask) for number in list_heeded()}
     try:
         yield
     except _ValidationLeft:

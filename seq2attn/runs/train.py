@@ -10,7 +10,8 @@ from seq2attn import machine
 from seq2attn.config.advice import give_advice
 from seq2attn.config.config import Config
 from seq2attn.errors import Seq2attnError
-from seq2attn.runs.directory import check_removable, clear
+from seq2attn.inference.run_files import is_run
+from seq2attn.runs.directory import Run, check_removable, clear
 from seq2attn.runs.lock import hold_lock
 from seq2attn.runs.manifest import list_changes
 from seq2attn.runs.opening import OpenedRun, open_run
@@ -88,8 +89,19 @@ def plan_training(
 def _open(config: Config, out: Path, device: torch.device, overwrite: bool, start_from: Path | None) -> OpenedRun:
     if overwrite:
         check_removable(out)
-    origin = None if start_from is None else Origin.open(start_from)
+    origin = None if start_from is None else _find_origin(start_from, out, overwrite)
     return open_run(config, out, device, overwrite=overwrite, origin=origin)
+
+
+def _find_origin(start_from: Path, out: Path, overwrite: bool) -> Origin | None:
+    """What to begin with; None if the run in `out` began with it already, and it is there no longer."""
+    if not overwrite and not start_from.exists() and is_run(out):
+        record = Run.open(out).manifest.forked_from
+        if record is not None and record.run == str(start_from):
+            return None
+    origin = Origin.open(start_from)
+    origin.check_apart(out)
+    return origin
 
 
 @contextmanager

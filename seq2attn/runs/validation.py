@@ -35,6 +35,7 @@ def make_validator(
             tokens += int((target != PAD).sum())
         translator.cut = 0
         hypotheses = [best[0].text for best in translator.translate(corpora.validation.source)]
+        translator.engine.rest()
         scores = bleu.score(hypotheses, list(corpora.validation.target), ter=False)
         return {"loss": nll / tokens, "bleu": scores.bleu, "chrf": scores.chrf}
 

@@ -13,6 +13,7 @@ from threading import Thread
 
 from pydantic import BaseModel, ConfigDict
 
+from seq2attn.ending import end_on_signals
 from seq2attn.errors import Seq2attnError, make_printable
 
 
@@ -37,20 +38,12 @@ class Result(BaseModel):
     hint: str = ""
 
 
-class _TerminatedError(BaseException):
-    """SIGTERM outside of training, which has a gentler way."""
-
-
 def main() -> None:
     """Read the task, train, write the result."""
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        task = Task.model_validate_json(sys.stdin.buffer.readline())
-        Thread(target=_end_with_input, daemon=True).start()
-        result = _train(task)
-    except _TerminatedError:
-        result = Result(exit_code=128 + signal.SIGTERM, message="stopped by SIGTERM")
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_on_signals()  # outside of the updates, which have a gentler way
+    task = Task.model_validate_json(sys.stdin.buffer.readline())
+    Thread(target=_end_with_input, daemon=True).start()
+    result = _train(task)
     print(result.model_dump_json(), flush=True)
     os._exit(result.exit_code)  # the thread still waits for the input's end
 
@@ -63,8 +56,6 @@ def _train(task: Task) -> Result:
         train(parse_config(task.config), task.out, device=task.device, threads=task.threads)
     except Seq2attnError as error:
         return Result(exit_code=error.exit_code, message=error.message, hint=error.hint)
-    except KeyboardInterrupt:
-        return Result(exit_code=130, message="stopped by Ctrl-C")
     except Exception as error:
         return Result(
             exit_code=1,
@@ -72,10 +63,6 @@ def _train(task: Task) -> Result:
             hint="`--jobs 1 --debug` shows where",
         )
     return Result()
-
-
-def _terminate(number: int, frame: object) -> None:
-    raise _TerminatedError
 
 
 def _end_with_input() -> None:

@@ -2,6 +2,7 @@
 
 from seq2attn.search.beam import Beam
 from seq2attn.search.choose import choose_search
+from seq2attn.search.engine import Engine
 from seq2attn.search.greedy import Greedy
 from seq2attn.search.hypothesis import Hypothesis, Search, Sentences
 from seq2attn.search.limits import OutputLimit, learn_limit
@@ -10,6 +11,7 @@ from seq2attn.search.translator import Translator
 
 __all__ = [
     "Beam",
+    "Engine",
     "Greedy",
     "Hypothesis",
     "OutputLimit",

@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.search.arguments import MOST_PENALTY, WIDEST_BEAM, check_number, check_whole
 from seq2attn.search.hypothesis import Hypothesis, Sentences, length_penalty, next_logits, refuse_nan
-from seq2attn.tensors import select, take
+from seq2attn.tensors import find_largest, select, take
 from seq2attn.tokens import BOS, EOS
 
 
@@ -38,6 +39,11 @@ class Beam:
 
     width: int = 5
     length_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a number out of its range."""
+        check_whole("width", self.width, 1, WIDEST_BEAM)
+        check_number("length_penalty", self.length_penalty, 0.0, MOST_PENALTY)
 
     @torch.inference_mode()
     def __call__(self, model: Seq2Seq, sentences: Sentences, banned: Int[Tensor, " N"]) -> list[list[Hypothesis]]:
@@ -81,10 +87,10 @@ def extend(score: Float[Tensor, "B W"], log_p: Float[Tensor, "B W V"], count: in
 
     score: log p of each hypothesis so far. log_p: that of each next token.
     """
-    best = log_p.topk(min(count, log_p.shape[-1]))
-    scores = (score[:, :, None] + best.values).flatten(1)
+    values, tokens = find_largest(log_p.flatten(0, 1), min(count, log_p.shape[-1]))
+    scores = (score.reshape(-1, 1) + values).reshape(len(score), -1)
     scores, rank = scores.topk(min(count, scores.shape[1]))
-    return Extensions(scores, rank // best.indices.shape[-1], best.indices.flatten(1).gather(1, rank))
+    return Extensions(scores, rank // values.shape[1], tokens.reshape(len(score), -1).gather(1, rank))
 
 
 def prune(extensions: Extensions, width: int) -> Extensions:

@@ -8,6 +8,7 @@ from torch import Tensor
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search.hypothesis import Hypothesis, Sentences
 from seq2attn.search.stepwise import write_stepwise
+from seq2attn.tensors import find_largest
 
 
 @dataclass(frozen=True)
@@ -16,4 +17,4 @@ class Greedy:
 
     def __call__(self, model: Seq2Seq, sentences: Sentences, banned: Int[Tensor, " N"]) -> list[list[Hypothesis]]:
         """One hypothesis for each sentence."""
-        return write_stepwise(model, sentences, banned, lambda log_p, _: log_p.argmax(-1))
+        return write_stepwise(model, sentences, banned, lambda log_p, _: find_largest(log_p, 1)[1][:, 0])

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2attn.attention.aggregation import Mixture
-from seq2attn.errors import DataError
+from seq2attn.errors import NotFiniteError
 from seq2attn.models.seq2seq import Seq2Seq
 
 
@@ -42,7 +42,7 @@ class Search(Protocol):
     def __call__(self, model: Seq2Seq, sentences: Sentences, banned: Int[Tensor, " N"]) -> list[list[Hypothesis]]:
         """The hypotheses of each sentence, best first, none longer than its limit and none with a `banned` token.
 
-        Raises DataError if the model's scores are not numbers.
+        Raises NotFiniteError if the model's scores are not numbers.
         """
 
 
@@ -59,6 +59,6 @@ def length_penalty(length: int, alpha: float) -> float:
 
 
 def refuse_nan(scores: Iterable[float]) -> None:
-    """Raise DataError if a score is NaN, which one bad logit makes of a hypothesis' score and of all that extend it."""
+    """Raise NotFiniteError if a score is NaN, which one bad logit makes of a hypothesis' score and of all that extend it."""
     if any(math.isnan(score) for score in scores):
-        raise DataError("the model's scores are not numbers", "its weights are damaged, or training diverged")
+        raise NotFiniteError("the model's scores are not numbers", "its weights are damaged, or training diverged")

@@ -10,8 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.search.arguments import check_number, check_whole
 from seq2attn.search.hypothesis import Hypothesis, Sentences
 from seq2attn.search.stepwise import write_stepwise
+
+_TEMPERATURES = (1e-6, 1e6)  # beyond them, quotients are no numbers
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,13 @@ class Sampling:
     temperature: float = 1.0
     top_k: int | None = None
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a number out of its range."""
+        check_number("temperature", self.temperature, *_TEMPERATURES)
+        if self.top_k is not None:
+            check_whole("top_k", self.top_k, 1)
+        check_whole("seed", self.seed, 0)
 
     def __call__(self, model: Seq2Seq, sentences: Sentences, banned: Int[Tensor, " N"]) -> list[list[Hypothesis]]:
         """One hypothesis for each sentence."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from seq2attn import durable
-from seq2attn.errors import DivergedError
+from seq2attn.errors import DivergedError, NotFiniteError
 from seq2attn.training.checkpoint import LogState, ValidationState
 from seq2attn.training.ranking import rank
 from seq2attn.training.trainer import DIVERGED_HINT, Callback, Trainer
@@ -97,7 +97,8 @@ class TrainLog(Callback):
 class Validation(Callback):
     """Calls the injected `validate` every `every` updates and at the end, and keeps all of its metrics in `history`.
 
-    `history`: update → metric → value. `show` is called with the update and the metrics.
+    `history`: update → metric → value. `show` is called with the update and the metrics. Raises DivergedError if what the
+    model says then is not finite.
     """
 
     def __init__(
@@ -137,11 +138,15 @@ class Validation(Callback):
 
     def _run(self, trainer: Trainer) -> None:
         started = time.perf_counter()
-        with trainer.stop.during_validation(), torch.random.fork_rng():
-            values = dict(self._validate())
         update = trainer.position.update
+        rate = f"(learning rate {trainer.schedule.rate(update):.2g})"
+        try:
+            with trainer.stop.during_validation(), torch.random.fork_rng():
+                values = dict(self._validate())
+        except NotFiniteError as error:
+            raise DivergedError(f"update {update}: in validation, {error.message} {rate}", DIVERGED_HINT) from error
         if not all(map(math.isfinite, values.values())):
-            raise DivergedError(f"update {update}: the validation loss is not finite", DIVERGED_HINT)
+            raise DivergedError(f"update {update}: the validation loss is not finite {rate}", DIVERGED_HINT)
         trainer.schedule.observe(values)
         self.history[update] = values
         self._metrics.write("validation", update, **values, seconds=round(time.perf_counter() - started, 3))

@@ -109,21 +109,27 @@ class _CrossEntropy(Function):
             d_rows = torch.empty_like(rows) if with_gradient else None
             d_weight, d_bias = torch.zeros_like(weight), torch.zeros_like(bias)
             step = max(1, LOGITS_AT_ONCE // vocabulary)
+            products = torch.empty(min(step, len(rows)), vocabulary, dtype=dtype, device=features.device)
+            exacts = products if dtype == exact else torch.empty_like(products, dtype=exact)  # both serve every piece
             for begin in range(0, len(rows), step):
                 piece, gold = rows[begin : begin + step], target[begin : begin + step, None]
-                logits = (piece @ matrix.T).to(exact).add_(bias)
-                log_z = logits.logsumexp(1, keepdim=True)
-                nll[begin : begin + step] = (log_z - logits.gather(1, gold)).squeeze(1)
-                smoothed += (1 - smoothing) * nll[begin : begin + step].sum()
-                if smoothing:
-                    smoothed += smoothing * (log_z.sum() - logits.mean(1).sum())
+                product = torch.mm(piece, matrix.T, out=products[: len(piece)])
+                scores = product if dtype == exact else exacts[: len(piece)].copy_(product)
+                scores += bias
+                scores -= scores.amax(1, keepdim=True)
+                chosen, mean = scores.gather(1, gold).squeeze(1), scores.mean(1) if smoothing else 0
+                p = scores.exp_()
+                total = p.sum(1)
+                log_total = total.log()
+                nll[begin : begin + step] = log_total - chosen
+                smoothed += (1 - smoothing) * nll[begin : begin + step].sum() + smoothing * (log_total - mean).sum()
                 if d_rows is not None:
-                    error = logits.sub_(log_z).exp_()  # p, then p − (1−ε)·onehot − ε/V
+                    error = p.mul_(total.reciprocal()[:, None])  # then p − (1−ε)·onehot − ε/V
                     if smoothing:
                         error -= smoothing / vocabulary
                     error.scatter_add_(1, gold, torch.full_like(gold, -(1 - smoothing), dtype=exact))
                     d_bias += error.sum(0)
-                    error = error.to(dtype)
+                    error = error if dtype == exact else product.copy_(error)
                     torch.mm(error, matrix, out=d_rows[begin : begin + step])
                     d_weight += error.T @ piece
         if d_rows is not None:

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping
 
+METRIC_NAMES = {"loss": "loss", "bleu": "BLEU", "chrf": "chrF2"}  # of a metric in messages
+
 Rank = tuple[float, float]
 WORST: Rank = (-math.inf, -math.inf)
 
@@ -26,7 +28,7 @@ def explain_standstill(metric: str, history: Mapping[int, Mapping[str, float]]) 
     if len(history) < 2 or len({metrics[metric] for metrics in history.values()}) > 1:
         return None
     value = next(iter(history.values()))[metric]
-    said = f"validation {metric} was {value:.2f} all {len(history)} times"
+    said = f"validation {METRIC_NAMES[metric]} was {value:.2f} all {len(history)} times"
     if metric == "loss":
         return f"{said}: training changed nothing; raise training.optimizer.learning_rate"
     said += ", so the lowest loss chose the checkpoint"
@@ -34,7 +36,7 @@ def explain_standstill(metric: str, history: Mapping[int, Mapping[str, float]]) 
         return said
     if len({metrics["chrf"] for metrics in history.values()}) > 1:
         return (
-            f"{said}; BLEU counts runs of four words, so for short targets, or a model that is still weak, choose by chrF: "
+            f"{said}; BLEU counts runs of four words, so for short targets, or a model that is still weak, choose by chrF2: "
             "--set training.select=chrf (and training.early_stopping.metric=chrf)"
         )
-    return f"{said}; chrF did not move either: look at the loss in metrics.jsonl, and train longer if it still falls"
+    return f"{said}; chrF2 did not move either: look at the loss in metrics.jsonl, and train longer if it still falls"

@@ -57,6 +57,15 @@ def test_settings_of_the_command_line_come_before_the_configs(
     assert ["tok:char" in figures["signature"] for figures in (plain, other)] == [True, False]
 
 
+def test_a_header_that_became_a_pair_is_said(command: Command, trained: Path, tmp_path: Path) -> None:
+    table = tmp_path / "test.tsv"
+    remark = f"{table}:1: looks like a header, but is a test pair; if it is one, --test '{{type: tsv"
+    for first, said in (("en\tde\n", True), ("", False)):
+        table.write_text(first + "ka mi\tba wi\n")
+        done = command("evaluate", trained, "--test", f"tsv:{table}")
+        assert (done.code, remark in done.err) == (0, said)
+
+
 def test_a_misaligned_or_missing_test_set_is_named(
     command: Command, trained: Path, corpus: Path, tmp_path: Path
 ) -> None:
@@ -94,6 +103,21 @@ def test_the_noise_is_fifteen_percent_five_times_unless_said_otherwise(
     done = command("evaluate", trained, "--test", corpus / "test", "--noise", "replace", "--json", "--beam", 1)
     found = json.loads(done.out)["noise"]
     assert (found["seeds"], [rate["rate"] for rate in found["rates"]]) == (5, [0.15])
+
+
+@pytest.mark.parametrize(("noise", "sentences"), [([], 8), (["--noise", "replace", "--rate", "0,0.5"], 48)])
+def test_progress_is_shown(
+    command: Command,
+    trained: Path,
+    corpus: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    noise: list[str],
+    sentences: int,
+) -> None:
+    monkeypatch.setattr("seq2attn.runs.progress.LINE_EVERY", 0.0)
+    err = command("evaluate", trained, "--test", corpus / "test", "--beam", 1, *noise).err
+    assert f"{trained}: 8 of {sentences} sentences, about " in err
+    assert f"{trained}: {sentences} of {sentences} sentences, about 0 s left" in err
 
 
 @pytest.mark.parametrize(
@@ -152,3 +176,15 @@ def test_test_pairs_of_the_training_text_are_warned_of(
     assert command("evaluate", trained, "--test", corpus / "test", "--beam", 1).err == ""
     alone = shutil.copytree(trained / "model", tmp_path / "model")
     assert "a model folder does not tell" in command("evaluate", alone, *known_test).err
+
+
+def test_what_makes_a_test_set_doubtful_is_told(command: Command, trained: Path, tmp_path: Path) -> None:
+    table = tmp_path / "test.tsv"
+    table.write_text("source_en\ttarget_de\n" + "ka mi\t我今天在学校看见了你的老师。\n" * 4, encoding="utf-8")
+    done = command("evaluate", trained, "--test", f"tsv:{table}", "--beam", 1)
+    header = f"--test '{{type: tsv, path: {table}, source_column: source_en, target_column: target_de}}'"
+    assert f"{table}:1: looks like a header, but is a test pair; if it is one, {header}" in done.err
+    assert "4 of 5 references have no spaces between words" in done.err
+    option = header.removeprefix("--test ").strip("'")
+    done = command("evaluate", trained, "--test", option, "--beam", 1, "--tokenize", "zh")
+    assert (done.code, done.err) == (0, "")

@@ -33,6 +33,14 @@ def _two_seeds(tmp: Path) -> None:
         (run / "model").mkdir()
 
 
+def _copy_config(tmp: Path, old: str, new: str) -> None:
+    """A config, with a text of another name, and another config that extends it."""
+    write_corpus(tmp / "own")
+    base = config_file(tmp / "own")
+    base.write_text(base.read_text().replace(old, new))
+    (tmp / "child.yaml").write_text("extends: own/tiny.yaml\n")
+
+
 def _blank(tmp: Path) -> None:
     for language in ("en", "de"):
         (tmp / f"blank.{language}").write_text("\n  \n")
@@ -43,14 +51,32 @@ FILES: dict[str, tuple[Callable[[Path], None] | None, tuple[str, ...], str, str]
     "a folder for a file": (
         None,
         (*TRAIN, "--set", "data.train={{type: tsv, path: {tmp}}}"),
-        "{tmp} is a folder, not a file",
+        "--set data.train={{type: tsv, path: {tmp}}}: data.train: {tmp} is a folder, not a file",
         "name the file itself",
     ),
     "a file in no folder": (
         None,
         (*TRAIN, "--set", "data.train={{type: jsonl, path: {tmp}/no/x.jsonl}}"),
-        "no file {tmp}/no/x.jsonl",
-        "there is no folder {tmp}/no",
+        "--set data.train={{type: jsonl, path: {tmp}/no/x.jsonl}}: data.train: no file {tmp}/no/x.jsonl",
+        "check the path: there is no folder {tmp}/no",
+    ),
+    "a missing text of a config": (
+        lambda tmp: _copy_config(tmp, "/train", "/trian"),
+        ("train", "{tmp}/child.yaml", "--out", "{tmp}/run"),
+        "{tmp}/own/tiny.yaml:5: data.train: no file {tmp}/own/trian.en (nor trian.en.gz)",
+        "did you mean the prefix {tmp}/own/train? A prefix is the path without .en and .de",
+    ),
+    "a missing text of an override": (
+        lambda tmp: _copy_config(tmp, "", ""),
+        ("train", "{tmp}/child.yaml", "--out", "{tmp}/run", "--set", "data.validation.prefix={tmp}/own/no"),
+        "--set data.validation.prefix={tmp}/own/no: data.validation: no file {tmp}/own/no.en (nor no.en.gz)",
+        "a prefix is the path without .en and .de; here are {tmp}/own/test, {tmp}/own/train, {tmp}/own/validation",
+    ),
+    "a packed output": (
+        None,
+        ("translate", "{trained}", "-o", "{tmp}/out.de.gz"),
+        "{tmp}/out.de.gz: translations are written as plain text",
+        "write {tmp}/out.de, and pack it afterwards",
     ),
     "seeds of different systems": (
         _two_seeds,
@@ -247,10 +273,9 @@ def test_message_of_a_dataset_of_the_hub_that_is_nothing(
 
     monkeypatch.setattr(datasets, "load_dataset_builder", load)
     arguments = [word.format(**places) for word in TRAIN]
-    assert refused(command, *arguments, "--set", "data.train={type: huggingface, path: nobody/nothing}") == (
-        message,
-        hint,
-    )
+    override = "data.train={type: huggingface, path: nobody/nothing}"
+    place = f"--set {override}: data.train"
+    assert refused(command, *arguments, "--set", override) == (f"{place}: {message}", hint)
 
 
 def test_message_of_a_picture_on_a_full_disk(tmp_path: Path) -> None:

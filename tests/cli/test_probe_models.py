@@ -30,7 +30,7 @@ def test_a_run_that_is_not_there_is_named(command: Command, tmp_path: Path) -> N
     for probe in ("attention", "heads"):
         done = command("probe", probe, tmp_path / "nothing")
         assert (done.code, done.out) == (2, "")
-        assert "nothing: no model here" in done.err
+        assert "nothing: no such folder" in done.err
 
 
 def test_the_attention_of_a_model_is_drawn_head_by_head(trained: Path, corpus: Path) -> None:
@@ -41,7 +41,7 @@ def test_the_attention_of_a_model_is_drawn_head_by_head(trained: Path, corpus: P
     from seq2attn.probes.sentences import choose_pairs
 
     model = load(trained)
-    result = measure_attention(model, choose_pairs(model.config, str(corpus / "test"), 3), seed=1)
+    result = measure_attention(model, choose_pairs(model.config, str(corpus / "test"), 3, trained), seed=1)
     entropy, zeros = draw(result).get_axes()
     for axes, quantity in ((entropy, "entropy"), (zeros, "zeros")):
         assert [line.get_label() for line in axes.lines] == ["trained", "random scores"]

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C outside the training loop, to a process of its own."""
+"""Ctrl-C, SIGTERM and a closed terminal outside the training loop, to a process of its own."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.waiting import wait_until
 EXPORTING = """
 import sys, time
 from seq2attn import durable
-from seq2attn.cli.main import main
+from seq2attn.__main__ import main
 from seq2attn.runs import session
 
 def slow(*arguments, **options):
@@ -28,7 +28,7 @@ main()
 
 ENDING = """
 import atexit, sys, time
-from seq2attn.cli.main import main
+from seq2attn.__main__ import main
 
 def slow():
     print("ending", flush=True)
@@ -39,16 +39,72 @@ main()
 """
 
 
-def started(*words: str, cache: Path) -> "subprocess.Popen[str]":
+SWALLOWING = """
+import signal, sys
+from weakref import ref
+from seq2attn.ending import end_on_signals
+
+class Thing: pass
+
+end_on_signals()
+thing = Thing()
+watch = ref(thing, lambda _: signal.raise_signal(int(sys.argv[1])))  # an exception in here is ignored, as in imports
+del thing
+print("goes on")
+"""
+STOPPED_BY = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C", signal.SIGHUP: "SIGHUP"}
+
+
+def started(*words: str, cache: Path, stdin: int | None = None) -> "subprocess.Popen[str]":
     environment = {**os.environ, "SEQ2ATTN_CACHE": str(cache)}
     return subprocess.Popen(
         [sys.executable, *words],
         env=environment,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        preexec_fn=heed_signals,
     )
+
+
+def heed_signals() -> None:
+    for number in STOPPED_BY:
+        signal.signal(number, signal.SIG_DFL)  # a shell's background jobs ignore Ctrl-C
+
+
+@pytest.mark.parametrize("number", STOPPED_BY)
+def test_a_signal_whose_exception_would_be_ignored_ends_the_process(tmp_path: Path, number: signal.Signals) -> None:
+    with started("-c", SWALLOWING, str(int(number)), cache=tmp_path) as process:
+        printed, errors = process.communicate(timeout=60)
+    assert (process.returncode, printed, errors) == (128 + number, "", f"seq2attn: stopped by {STOPPED_BY[number]}\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds"), [(signal.SIGINT, 0.3), (signal.SIGTERM, 0.6), (signal.SIGHUP, 0.9), (signal.SIGINT, 1.2)]
+)
+def test_a_signal_while_a_command_imports_ends_it(
+    trained: Path, tmp_path: Path, number: signal.Signals, seconds: float
+) -> None:
+    with started("-m", "seq2attn", "translate", str(trained), "/dev/zero", cache=tmp_path) as process:
+        time.sleep(seconds)
+        process.send_signal(number)
+        printed, errors = process.communicate(timeout=60)
+    assert (process.returncode, printed, errors) == (128 + number, "", f"seq2attn: stopped by {STOPPED_BY[number]}\n")
+
+
+@pytest.mark.parametrize("number", STOPPED_BY)
+def test_a_signal_while_a_file_is_written_leaves_the_old_one_and_nothing_else(
+    trained: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "out").write_text("precious\n")
+    arguments = ["-m", "seq2attn", "translate", str(trained), "-", "-o", str(tmp_path / "out")]
+    with started(*arguments, cache=tmp_path / "cache", stdin=subprocess.PIPE) as process:
+        wait_until(lambda: process.poll() is not None or any(tmp_path.glob(".out.*")))
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (128 + number, f"seq2attn: stopped by {STOPPED_BY[number]}\n")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["precious\n"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -67,7 +123,7 @@ def test_a_signal_while_a_vocabulary_is_learned_ends_cleanly_and_leaves_nothing(
         process.send_signal(number)
         printed, errors = process.communicate(timeout=300)
     assert (process.returncode, printed) == (128 + number, ""), errors
-    assert errors == f"seq2attn: stopped by {'SIGTERM' if number == signal.SIGTERM else 'Ctrl-C'}\n"
+    assert errors == f"seq2attn: stopped by {STOPPED_BY[number]}\n"
     assert list((cache / "tokenizers").iterdir()) == []
     assert not (tmp_path / "run").exists()
 

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -38,7 +39,9 @@ def test_training_prints_where_the_model_is_and_reports_on_stderr(
     done = command(*arguments, "--device", "cpu", "--threads", 1)
     assert (done.code, done.out) == (0, f"{tmp_path}/run/model\n")
     assert "parameters" in done.err
-    assert "update 2/2" in done.err
+    assert re.search(f"^{tmp_path}/run: update 2/2: loss .* target tokens/s$", done.err, re.MULTILINE)
+    assert re.search(f"^{tmp_path}/run: update 2/2: validation BLEU ", done.err, re.MULTILINE)
+    assert re.search(f"^{tmp_path}/run/model: of update 2, the best by validation BLEU$", done.err, re.MULTILINE)
     run = Run.open(tmp_path / "run")
     assert (run.config.seed, run.manifest.updates) == (7, 2)
     again = command(*arguments)
@@ -87,7 +90,7 @@ def test_average_writes_a_model(command: Command, trained: Path, tmp_path: Path)
     out = tmp_path / "average"
     assert command("average", trained, "--out", out, "--count", 2) == (0, f"{out}\n", "")
     assert command("translate", out, stdin=b"ka mi\n").code == 0
-    assert "keeps 3 checkpoints, not 5" in command("average", trained, "--out", tmp_path / "other").err
+    assert "keeps 3 validated checkpoints, not 5" in command("average", trained, "--out", tmp_path / "other").err
 
 
 def test_a_refused_change_can_begin_with_the_same_weights(
@@ -123,7 +126,7 @@ def test_an_interrupt_exits_with_130_and_the_same_command_goes_on(
         done = command(*arguments)
     assert (done.code, done.out) == (130, "")
     error, hint = done.err.splitlines()[-2:]
-    assert error == f"seq2attn: stopped by SIGINT at update 5; the checkpoint is saved in {tmp_path / 'run'}"
+    assert error == f"seq2attn: stopped by Ctrl-C at update 5; the checkpoint is saved in {tmp_path / 'run'}"
     assert hint == "hint: run the same command again to go on"
     again = command(*arguments)
     assert again.code == 0

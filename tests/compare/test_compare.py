@@ -58,6 +58,21 @@ def test_a_second_comparison_neither_trains_nor_translates(laboratory: Laborator
     assert (laboratory.trained, laboratory.translated) == ([], [])
 
 
+def test_remarks_on_translations_are_reported_also_of_kept_ones(
+    laboratory: Laboratory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configs = [laboratory.config(name, name, extra="evaluation: {max_output: 5}\n") for name in ("lstm", "luong")]
+    for translated in (2, 0):
+        laboratory.translated.clear()
+        report = laboratory.compare(*configs)
+        assert len(laboratory.translated) == translated
+        assert [system["runs"][0]["remarks"] for system in report["systems"]] == [["all cut at 5"]] * 2
+        assert "/out/runs/luong/seed-1: all cut at 5\n" in capsys.readouterr().err
+        for name in ("report.html", "report.md"):
+            text = (laboratory.folder / "out" / name).read_text(encoding="utf-8")
+            assert "lstm (seed 1), luong (seed 1): all cut at 5." in text
+
+
 @pytest.mark.parametrize("change", ["model", "test", "beam", "translations"])
 def test_translations_are_made_anew_when_anything_changed(laboratory: Laboratory, change: str) -> None:
     laboratory.compare(laboratory.config("plain"))

@@ -1,11 +1,15 @@
 """Comparisons in which something fails, or is in the way."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from seq2attn.compare.runner import LocalRunner
 from seq2attn.errors import DataError, DivergedError, UsageError
 from seq2attn.runs.signals import InterruptedRunError
 from seq2attn.training.trainer import DIVERGED_HINT
-from tests.compare.laboratory import Laboratory
+from tests.compare.laboratory import FakeRunner, Laboratory
 
 
 @pytest.mark.parametrize("failing", ["a", "b", "c"])
@@ -25,6 +29,46 @@ def test_a_failing_system_is_reported_and_the_others_go_on(laboratory: Laborator
         assert f"{failing} failed: update 9: not finite" in text
     laboratory.runner.failing = {}
     assert laboratory.compare(*configs)["failed"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("/test\n  validation", "/gone\n  validation"), r"data\.train: no file .*gone\.en"),
+        (("vocab_size: 290", "vocab_size: 4000"), r"data\.vocab_size: 4000 is more than"),
+    ],
+)
+@pytest.mark.parametrize("only", [False, True], ids=["one of two", "the only one"])
+def test_a_system_that_cannot_be_prepared_is_reported_and_the_others_go_on(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], reason: str, only: bool
+) -> None:
+    monkeypatch.setattr(FakeRunner, "count_parameters", LocalRunner("cpu", 1).count_parameters)
+    laboratory.runner.checking = True
+    broken = Path(laboratory.config("broken"))
+    broken.write_text(broken.read_text().replace(*change))
+    report = laboratory.compare(str(broken), *([] if only else [laboratory.config("sound", "luong")]))
+    (failure,) = report["failed"]
+    assert (failure["system"], failure["exit_code"]) == ("broken", 2)
+    assert re.match(reason, failure["reason"])
+    assert laboratory.trained == ([] if only else [("sound", 1)])
+    assert laboratory.seen[0].pending == (() if only else ("sound",))  # told before anything is trained
+
+
+def test_a_trained_system_whose_text_is_gone_does_not_stop_the_others(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Path(laboratory.config("plain"))
+    plain.write_text(plain.read_text().replace("/test\n  validation", "/own\n  validation"))
+    for language in ("en", "de"):
+        (laboratory.folder / f"own.{language}").write_text(f"{language} a b c d e\n" * 200, encoding="utf-8")
+    laboratory.compare(str(plain))
+    for language in ("en", "de"):
+        (laboratory.folder / f"own.{language}").unlink()
+    monkeypatch.setattr(FakeRunner, "count_parameters", LocalRunner("cpu", 1).count_parameters)
+    laboratory.runner.checking = True
+    report = laboratory.compare(str(plain), laboratory.config("sound", "luong"))
+    assert [system["name"] for system in report["systems"]] == ["sound"]
+    assert report["failed"][0]["reason"].startswith("data.train: no file")
 
 
 def test_all_systems_may_fail(laboratory: Laboratory) -> None:

@@ -104,11 +104,12 @@ def test_json_has_the_keys_of_the_contract() -> None:
     content = to_json(comparison(system("lstm", run(FALLING, seed=1), run(FLAT, seed=2)), system("luong", run(FLAT))))
     assert content["test"] == {"name": "flickr", "sentences": 1200, "synthetic": False}
     first, second = content["systems"]
-    assert list(first) == ["name", "config", "parameters", "bleu", "runs"]
+    assert list(first) == ["name", "config", "parameters", "test_pairs_in_training", "bleu", "runs"]
     assert first["bleu"] == {"mean": pytest.approx((50.5 + 97.7) / 2), "std": pytest.approx((97.7 - 50.5) / 2**0.5)}
     assert second["bleu"] == {"mean": pytest.approx(97.7), "std": None}
     assert list(first["runs"][0]) == [
-        "seed", "bleu", "chrf", "signature", "by_length", "updates", "train_seconds", "target_tokens_per_second"
+        "seed", "bleu", "chrf", "signature", "by_length", "updates", "train_seconds", "target_tokens_per_second",
+        "remarks"
     ]  # fmt: skip
     assert first["runs"][0]["by_length"][-1] == {"low": 51, "high": None, "sentences": 200, "bleu": 32.0}
     assert list(content["significance"][0]) == ["baseline", "system", "bleu_difference", "p_value"]

@@ -33,12 +33,12 @@ def test_tokenized_references_and_the_unit_of_length_are_told(
     plain.write_text(plain.read_text().replace("source: en", "source: zh"))
     for language, line in (("zh", "我们 在 花园\n"), ("de", "Wir sind im Garten .\n")):
         (laboratory.folder / f"test.{language}").write_text(line * 40, encoding="utf-8")
-    laboratory.runner.load = lambda path, device: cast(Model, Parrot())  # type: ignore[method-assign]
+    laboratory.runner.load = lambda *_, **options: cast(Model, Parrot())  # type: ignore[method-assign]
     report = laboratory.compare(str(plain))
     assert report["test"]["length_unit"] == "characters"
-    assert "40 of 40 references end in a period after a space" in capsys.readouterr().err
+    assert "40 of 40 references look tokenized" in capsys.readouterr().err
     text = (laboratory.folder / "out/report.md").read_text(encoding="utf-8")
-    for part in ("40 of 40 references end", "| source characters |", "5 characters"):
+    for part in ("40 of 40 references look tokenized", "| source characters |", "5 characters"):
         assert part in text
     assert "words of the source" not in text
 
@@ -60,9 +60,9 @@ def test_runs_are_compared_from_another_folder(
     assert laboratory.compare(str(run))["test"]["name"] == f"{laboratory.folder}/test"
     for language in ("en", "de"):
         (laboratory.folder / f"test.{language}").unlink()
-    with pytest.raises(UsageError, match="the test set test of its config is not there") as caught:
+    with pytest.raises(UsageError, match=r"data\.test of its config: no file test\.en") as caught:
         laboratory.compare(str(run))
-    assert "--test PREFIX" in caught.value.hint
+    assert "--test" in caught.value.hint
 
 
 def test_a_test_prefix_replaces_the_configs_test_set(laboratory: Laboratory) -> None:
@@ -85,6 +85,36 @@ def test_different_test_sets_and_scoring_are_refused(laboratory: Laboratory) -> 
         laboratory.compare(plain, other)
 
 
+def test_test_pairs_that_were_trained_on_are_told(laboratory: Laboratory, capsys: pytest.CaptureFixture[str]) -> None:
+    plain, clean = laboratory.config("plain"), laboratory.config("clean", width=16)
+    for language in ("en", "de"):
+        (laboratory.folder / f"other.{language}").write_text(f"{language} a b c\n" * 200, encoding="utf-8")
+    Path(clean).write_text(Path(clean).read_text().replace("/test\n  validation", "/other\n  validation"))
+    report = laboratory.compare(plain, clean)
+    assert [system["test_pairs_in_training"] for system in report["systems"]] == [30, 0]  # an empty line is no pair
+    assert "plain: warning: 30 of 40 test pairs are in the training text" in capsys.readouterr().err
+    for name in ("report.html", "report.md"):
+        text = (laboratory.folder / "out" / name).read_text(encoding="utf-8")
+        assert "30 of 40 test pairs are in the training text of plain, which makes" in text
+
+
+def test_training_text_that_is_gone_cannot_be_compared_with(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Path(laboratory.config("plain"))
+    for language in ("en", "de"):
+        (laboratory.folder / f"gone.{language}").write_text(f"{language} never read\n" * 200, encoding="utf-8")
+    plain.write_text(plain.read_text().replace("/test\n  validation", "/gone\n  validation"))
+    laboratory.compare(str(plain))
+    for language in ("en", "de"):
+        (laboratory.folder / f"gone.{language}").unlink()
+    monkeypatch.setenv("SEQ2ATTN_CACHE", str(laboratory.folder / "another cache"))
+    out = laboratory.folder / "out"
+    report = laboratory.compare(str(out / "runs/plain/seed-1"))
+    assert report["systems"][0]["test_pairs_in_training"] is None
+    assert "The training text of plain is gone" in (out / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_config_without_a_test_set_is_told_what_to_do(laboratory: Laboratory) -> None:
     with pytest.raises(UsageError) as error:
         laboratory.compare(laboratory.config("plain"), overrides=("data.test=null",))
@@ -92,8 +122,11 @@ def test_a_config_without_a_test_set_is_told_what_to_do(laboratory: Laboratory) 
 
 
 def test_a_missing_test_file_shows_before_training(laboratory: Laboratory) -> None:
+    plain, nowhere = laboratory.config("plain"), str(laboratory.folder / "nowhere")
     with pytest.raises(DataError):
-        laboratory.compare(laboratory.config("plain"), test=str(laboratory.folder / "nowhere"))
+        laboratory.compare(plain, test=nowhere)
+    with pytest.raises(UsageError, match=r"^plain: data\.test: no file .*nowhere\.en"):
+        laboratory.compare(plain, overrides=(f"data.test={nowhere}",))
     assert laboratory.trained == []
 
 

@@ -98,7 +98,14 @@ def test_defaults_are_those_of_the_documentation() -> None:
             "keep_best": 1,
             "average": {"count": 5, "of": "last"},
         },
-        "evaluation": {"lowercase": False, "tokenize": "auto", "beam": 5, "length_penalty": 1.0, "max_output": None},
+        "evaluation": {
+            "lowercase": False,
+            "tokenize": "auto",
+            "beam": 5,
+            "length_penalty": 1.0,
+            "max_output": None,
+            "precision": "auto",
+        },
     }
 
 
@@ -218,7 +225,7 @@ def test_differences_name_the_keys_and_both_values() -> None:
         "data.test: null → text",
         'model.decoder.type: "lstm" → "luong"',
         "training.clip_norm: 1.0 → 0.5",
-        "training.early_stopping: set → null",
+        'training.early_stopping: {"metric": "bleu", "patience": 3} → null',
     ]
 
 
@@ -232,6 +239,7 @@ def test_the_schema_describes_every_key() -> None:
     undescribed = {name for name, value in _properties(schema) if name != "type" and not value.get("description")}
     assert undescribed == set()
     assert "extends" in schema["properties"]
+    assert list(schema["patternProperties"]) == ["^x-"]
 
 
 def test_the_schema_allows_bare_strings_and_no_other_key() -> None:

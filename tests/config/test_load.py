@@ -51,6 +51,28 @@ def test_a_bare_string_replaces_a_mapping(tmp_path: Path) -> None:
     assert config.model.encoder == LSTMEncoderConfig()
 
 
+FORMS = {
+    "a": TextConfig(prefix="a"),
+    "{prefix: a}": TextConfig(prefix="a"),
+    "{type: text, source: b, target: c}": TextConfig(source="b", target="c"),
+    "{source: b, target: c}": TextConfig(source="b", target="c"),
+    "{type: text, prefix: null, source: b, target: c}": TextConfig(source="b", target="c"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("base", FORMS)
+def test_text_by_a_prefix_and_by_two_files_replace_each_other(tmp_path: Path, base: str, form: str) -> None:
+    below = BASE.replace("train: data/train", f"train: {base}")
+    assert load(tmp_path, f"extends: base.yaml\ndata: {{train: {form}}}\n", base=below).data.train == FORMS[form]
+
+
+def test_a_child_may_name_one_of_two_files(tmp_path: Path) -> None:
+    below = BASE.replace("train: data/train", "train: {source: a, target: b}")
+    child = "extends: base.yaml\ndata: {train: {prefix: null, target: c}}\n"
+    assert load(tmp_path, child, base=below).data.train == TextConfig(source="a", target="c")
+
+
 def test_later_files_of_a_list_lie_over_earlier_ones(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "one.yaml").write_text("extends: two.yaml\nseed: 3\n")
@@ -172,3 +194,11 @@ def test_the_new_name_overrides_the_old_one(tmp_path: Path) -> None:
 def test_anchors_are_understood(tmp_path: Path) -> None:
     text = BASE.replace("train: data/train", "train: &corpus {type: grammar}").replace("data/val", "*corpus")
     assert load(tmp_path, text).data.validation == GrammarConfig()
+
+
+@pytest.mark.parametrize("name", ["exp", "base"])
+def test_keys_that_begin_with_x_hold_what_aliases_repeat(tmp_path: Path, name: str) -> None:
+    text = "x-small: &small {width: 3}\n" + BASE.replace("encoder: lstm", "encoder: {type: lstm, <<: *small}")
+    config = load(tmp_path, text) if name == "exp" else load(tmp_path, "extends: base.yaml\n", base=text)
+    assert config.model.encoder == LSTMEncoderConfig(width=3)
+    assert "small" not in to_yaml(config)

@@ -1,4 +1,5 @@
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,9 @@ import pytest
 import yaml
 
 from seq2attn.config.config import Config
-from seq2attn.config.explain import list_keys
 from seq2attn.config.load import load_config
-from seq2attn.config.near_misses import NEAR_MISSES
+from seq2attn.config.near_misses import NEAR_MISSES, OPTIONS, find_near_miss
+from seq2attn.config.schema import list_keys
 from seq2attn.errors import ConfigError
 from tests.config.texts import BASE, refuse
 
@@ -130,6 +131,12 @@ def test_a_near_miss_names_keys_that_exist(name: str) -> None:
     assert {path.split(".")[-1] for path in near_miss.paths} == {near_miss.key}
 
 
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_name_of_an_option_is_no_key(name: str) -> None:
+    assert find_near_miss(name) is None
+    assert name not in {key[-1] for key in list_keys(Config)}
+
+
 def test_message_of_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "exp.yaml").write_bytes(b"seed: 1\ndata: \xff\n")
     with pytest.raises(ConfigError) as error:
@@ -140,24 +147,41 @@ def test_message_of_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
 def test_message_of_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "exp.yaml").write_text(BASE)
     messages = {}
-    for name in ("exq.yaml", ".", "nowhere/exp.yaml"):
+    for name in ("exq.yaml", "exp", "zzz.yaml", ".", "nowhere/exp.yaml"):
         with pytest.raises(ConfigError) as error:
             load_config(tmp_path / name)
-        messages[name] = (error.value.message, error.value.hint)
+        messages[name] = (error.value.message.removeprefix(f"{tmp_path}"), error.value.hint)
     assert messages == {
-        "exq.yaml": (f"{tmp_path}/exq.yaml: no such file", f"did you mean {tmp_path}/exp.yaml?"),
-        ".": (f"{tmp_path} is a folder, not a config file", "name a file in it"),
+        "exq.yaml": ("/exq.yaml: no such file", f"did you mean {tmp_path}/exp.yaml?"),
+        "exp": ("/exp: no such file", f"did you mean {tmp_path}/exp.yaml?"),
+        "zzz.yaml": ("/zzz.yaml: no such file", f"configs there: {tmp_path}/exp.yaml"),
+        ".": (" is a folder, not a config file", "name a file in it"),
         "nowhere/exp.yaml": (
-            f"{tmp_path}/nowhere/exp.yaml: no such file",
+            "/nowhere/exp.yaml: no such file",
             f"check the path: there is no folder {tmp_path}/nowhere",
         ),
     }
 
 
-def test_message_of_a_file_that_is_extended_but_not_there(tmp_path: Path) -> None:
-    error = refuse(tmp_path, "seed: 1\nextends: bsae.yaml\n", base=BASE)
-    assert error.message == f"{tmp_path}/exp.yaml:2: {tmp_path}/bsae.yaml: no such file"
-    assert error.hint == f"did you mean {tmp_path}/base.yaml?"
+@pytest.mark.parametrize(
+    ("extends", "others", "hint"),
+    [
+        ("bsae.yaml", ["base"], "did you mean base.yaml?"),
+        ("base", ["base"], "did you mean base.yaml?"),
+        ("../sub/bsae.yaml", ["base"], "did you mean ../sub/base.yaml?"),
+        ("exp.yml", ["base"], "configs there: base.yaml"),
+        ("exp.yml", [], "there is no other config in {folder}"),
+        ("configs/demo/lstmm.yaml", [], "did you mean configs/demo/lstm.yaml?"),
+    ],
+)
+def test_message_of_a_file_that_is_extended_but_not_there(
+    tmp_path: Path, extends: str, others: list[str], hint: str
+) -> None:
+    folder = tmp_path / "sub"
+    folder.mkdir()
+    error = refuse(folder, f"seed: 1\nextends: {extends}\n", **dict.fromkeys(others, BASE))
+    assert error.message == f"{folder}/exp.yaml:2: {os.path.normpath(folder / extends)}: no such file"
+    assert error.hint == hint.format(folder=folder)
 
 
 def test_message_of_files_that_extend_each_other(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from seq2attn.config.attention import AttentionConfig
 from seq2attn.config.config import Config
-from seq2attn.config.explain import list_sections, list_types
 from seq2attn.config.load import load_config
+from seq2attn.config.schema import list_sections, list_types
 
 FILE = Path(__file__).parents[2] / "configs" / "reference.yaml"
 LINE = re.compile(r"( *)#?(\w+):(?: ([^#]+?))? *(?:# (.*))?")  # with # directly before the key: another choice

@@ -57,6 +57,12 @@ def test_training_drops_flawed_pairs_and_names_the_first(tmp_path: Path) -> None
     )
 
 
+def test_one_dropped_pair_is_no_plural() -> None:
+    assert (
+        describe_dropped({"empty source": 1}, {"empty source": "x:1"}) == "1 pair dropped: 1 empty source (first: x:1)"
+    )
+
+
 def test_pairs_with_equal_sides_can_be_kept(tmp_path: Path) -> None:
     source = files(tmp_path)
     corpus = load(source, clean=True, keep_equal=True)
@@ -65,7 +71,7 @@ def test_pairs_with_equal_sides_can_be_kept(tmp_path: Path) -> None:
     assert corpus.fingerprint != load(source, clean=True).fingerprint
 
 
-@pytest.mark.parametrize("character", ["\u200b", "\u00ad", "\u200e", "\ufeff", "\u3000\u2060"])
+@pytest.mark.parametrize("character", ["\u200b", "\u3000\u2060", "\u3164", "\x00"])
 def test_invisible_lines_are_empty(tmp_path: Path, character: str) -> None:
     corpus = load(files(tmp_path, ["a", character, "b"], ["x", "y", f"z{character}"]), clean=True)
     assert list(corpus.target) == ["x", f"z{character}"]
@@ -123,10 +129,11 @@ def test_cleaning_and_content_change_the_fingerprint(tmp_path: Path) -> None:
     assert len(fingerprints) == 3
 
 
-def test_a_corpus_of_flaws_only_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no pair is left") as caught:
-        load(files(tmp_path, ["", "a"], ["x", "a"]), clean=True)
-    assert "train.en:1" in caught.value.hint
+@pytest.mark.parametrize(("target", "hint"), [("a", "data.keep_equal: true keeps"), ("", "text on both sides")])
+def test_a_corpus_of_flaws_only_is_refused(tmp_path: Path, target: str, hint: str) -> None:
+    with pytest.raises(DataError, match=r"no pair is left to train on: 2 pairs dropped: .*train.en:1") as caught:
+        load(files(tmp_path, ["", "a"], ["x", target]), clean=True)
+    assert hint in caught.value.hint
 
 
 def test_a_failed_build_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:
@@ -175,6 +182,24 @@ def test_overlong_pairs_are_dropped_counted_and_located(tmp_path: Path, tokenize
     assert encoded.first == {"longer than max_length": corpus.locate(int(longest.argmax()))}
     assert encoded.rows.tolist() == [row for row in range(3) if row != longest.argmax()]
     assert len(encoded) == len(encoded.source_lengths) == 2
+
+
+def test_a_long_line_of_unknown_letters_is_overlong(tmp_path: Path) -> None:
+    tokenizer = Tokenizer.train(
+        ENGLISH * 20,
+        GERMAN * 20,
+        vocab_size=50,
+        algorithm="unigram",
+        joint=True,
+        byte_fallback=False,
+        character_coverage=1.0,
+        folder=tmp_path / "tokenizer",
+    )
+    corpus = load(files(tmp_path, ["a small dog", "學" * 70_000, "學"], ["ein Hund", "viel", "wenig"]), clean=True)
+    assert len(tokenizer.encode_source(["學" * 70_000])[0]) < 5
+    encoded = encode_corpus(corpus, tokenizer, max_length=250)
+    assert encoded.dropped == {"longer than max_length": 1}
+    assert encoded.rows.tolist() == [0, 2]
 
 
 def test_if_every_pair_is_overlong_the_key_is_named(tmp_path: Path, tokenizer: Tokenizer) -> None:

@@ -1,13 +1,19 @@
+import bz2
 import gzip
+import io
 import json
+import lzma
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow
 import pytest
 
 from seq2attn.data.sources import JsonLines, Pair, Source, TextFiles, Tsv, TwoFiles
+from seq2attn.data.stream import read_windows
 from seq2attn.errors import DataError
 
 
@@ -16,6 +22,10 @@ def text_files(folder: Path, english: bytes | str, german: bytes | str) -> TextF
         data = content.encode() if isinstance(content, str) else content
         (folder / f"train.{language}").write_bytes(data)
     return TextFiles(str(folder / "train"), "en", "de")
+
+
+def compress_zstd(content: bytes) -> bytes:
+    return pyarrow.compress(content, codec="zstd", asbytes=True)
 
 
 def failure(source: Source) -> DataError:
@@ -84,15 +94,33 @@ class TestTextFiles:
             assert error.message == f"no file {tmp_path / mistake}.en (nor {mistake}.en.gz)"
             assert f"did you mean the prefix {tmp_path / 'train'}?" in error.hint
 
-    def test_a_missing_language_names_the_nearest_file(self, tmp_path: Path) -> None:
+    def test_a_missing_language_names_the_files_beside_it(self, tmp_path: Path) -> None:
         text_files(tmp_path, "a\n", "x\n")
         error = failure(TextFiles(str(tmp_path / "train"), "en", "fr"))
         assert error.message == f"no file {tmp_path / 'train'}.fr (nor train.fr.gz)"
-        assert str(tmp_path / "train.") in error.hint
+        assert error.hint.endswith(f"; here are {tmp_path}/train.de, {tmp_path}/train.en")
 
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         error = failure(TextFiles(str(tmp_path / "nowhere" / "train"), "en", "de"))
-        assert error.hint == f"there is no folder {tmp_path / 'nowhere'}"
+        assert error.hint == f"check the path: there is no folder {tmp_path / 'nowhere'}"
+
+    def test_a_relative_path_is_told_from_where_it_is_taken(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        for source in (TextFiles("no/train", "en", "de"), Tsv("no/train.tsv", 0, 1)):
+            assert failure(source).hint == f"check the path, taken from {tmp_path}: there is no folder no"
+
+    def test_what_is_not_like_it_is_not_suggested(self, tmp_path: Path) -> None:
+        text_files(tmp_path, "a\n", "x\n")
+        ends = "a prefix is the path without .en and .de"
+        for prefix in (tmp_path, tmp_path / "nosuch"):
+            assert failure(TextFiles(str(prefix), "en", "de")).hint == f"{ends}; here are {tmp_path}/train"
+        (tmp_path / "empty").mkdir()
+        hint = failure(TextFiles(str(tmp_path / "empty"), "en", "de")).hint
+        assert hint == f"{ends}, but no two files in {tmp_path}/empty have these ends"
+        hint = failure(Tsv(str(tmp_path / "x.tsv"), 0, 1)).hint
+        assert hint == f"check the path: in {tmp_path} there are train.de, train.en"
 
     def test_empty_files_are_refused(self, tmp_path: Path) -> None:
         assert "are empty" in failure(text_files(tmp_path, "", "")).message
@@ -105,20 +133,49 @@ class TestTextFiles:
         assert re.search(r"train\.en\.gz:\d+: cannot be read", error.message)
 
 
+@pytest.mark.parametrize(
+    ("pack", "unpack"),
+    [
+        (gzip.compress, "gzip -dc <"),
+        (lzma.compress, "xz -dc <"),
+        (bz2.compress, "bzip2 -dc <"),
+        (lambda data: b"\x28\xb5\x2f\xfd" + data, "zstd -dc <"),
+        (lambda data: b"PK\x03\x04" + data, "unzip -p"),
+    ],
+)
+def test_packed_text_on_standard_input_is_refused(pack: Callable[[bytes], bytes], unpack: str) -> None:
+    stream = io.BytesIO(pack(b"ka mi\twa wi\n" * 9))
+    with pytest.raises(DataError, match="packed with") as caught:
+        list(read_windows(stream, "standard input", "replace"))  # type: ignore[arg-type]  # even so
+    assert unpack in caught.value.hint
+
+
+def test_an_archive_is_refused_by_its_first_bytes(tmp_path: Path) -> None:
+    (tmp_path / "pairs").write_bytes(b"PK\x03\x04ka mi\twa wi\n")
+    error = failure(Tsv(str(tmp_path / "pairs"), 0, 1))
+    assert error.message == f"{tmp_path}/pairs: packed with zip"
+    assert error.hint.startswith("unpack it first: unzip -p")
+
+
 class TestTwoFiles:
     def test_files_of_any_names_pair_line_by_line(self, tmp_path: Path) -> None:
         one, two = tmp_path / "en.train", tmp_path / "de" / "train.txt.gz"
         two.parent.mkdir()
         one.write_text("a\nb\n", encoding="utf-8")
         two.write_bytes(gzip.compress(b"x\ny\n"))
-        source = TwoFiles(str(one), str(two))
+        source = TwoFiles(str(one), str(two), "en", "de")
         assert list(source.pairs()) == [Pair("a", "x", 1), Pair("b", "y", 2)]
         assert source.locate(2) == f"{one}:2"
-        assert source.fingerprint() != TwoFiles(str(two), str(one)).fingerprint()
+        assert source.fingerprint() != TwoFiles(str(two), str(one), "en", "de").fingerprint()
+
+    def test_the_same_text_has_the_fingerprint_that_it_has_under_a_prefix(self, tmp_path: Path) -> None:
+        prefix = text_files(tmp_path, "a\nb\n", "x\ny\n")
+        files = TwoFiles(str(tmp_path / "train.en"), str(tmp_path / "train.de"), "en", "de")
+        assert files.fingerprint() == prefix.fingerprint()
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "en.train").write_text("a\n", encoding="utf-8")
-        error = failure(TwoFiles(str(tmp_path / "en.train"), str(tmp_path / "de.train")))
+        error = failure(TwoFiles(str(tmp_path / "en.train"), str(tmp_path / "de.train"), "en", "de"))
         assert error.message == f"no file {tmp_path / 'de.train'}"
 
 
@@ -139,10 +196,24 @@ class TestTsv:
         assert error.message == f"{path}:1: no column 'fr'"
         assert error.hint == "the columns are 'en', 'de'"
 
+    @pytest.mark.parametrize(
+        ("line", "columns"), [("a", "column 0 alone"), ("a\tb", "columns 0 and 1"), ("a\tb\tc", "columns 0 to 2")]
+    )
+    def test_the_columns_that_exist_are_told(self, tmp_path: Path, line: str, columns: str) -> None:
+        path = tmp_path / "corpus.tsv"
+        path.write_text(f"{line}\n", encoding="utf-8")
+        assert failure(Tsv(str(path), 0, 3)).message == f"{path}:1: no column 3: the line has {columns}"
+
+    def test_spaces_around_a_name_in_the_header_do_not_matter(self, tmp_path: Path) -> None:
+        path = tmp_path / "corpus.tsv"
+        path.write_text("ENGLISH \tGERMAN\na\tx\n", encoding="utf-8")
+        for name in ("ENGLISH", "ENGLISH "):
+            assert list(Tsv(str(path), name, "GERMAN").pairs()) == [Pair("a", "x", 2)]
+
     def test_a_line_with_too_few_columns_is_named(self, tmp_path: Path) -> None:
         path = tmp_path / "corpus.tsv"
         path.write_text("a\tx\nb y\n", encoding="utf-8")
-        assert failure(Tsv(str(path), 0, 1)).message.startswith(f"{path}:2: no column 1: the line has 1")
+        assert failure(Tsv(str(path), 0, 1)).message.startswith(f"{path}:2: no column 1: the line has column 0 alone")
 
     @pytest.mark.parametrize("end", ["", "\n", " \n\n"])
     def test_blank_lines_at_the_end_are_no_pairs(self, tmp_path: Path, end: str) -> None:
@@ -153,13 +224,28 @@ class TestTsv:
     def test_a_blank_line_between_pairs_is_named(self, tmp_path: Path) -> None:
         path = tmp_path / "corpus.tsv"
         path.write_text("a\tx\n\n\nb\ty\n", encoding="utf-8")
-        assert failure(Tsv(str(path), 0, 1)).message.startswith(f"{path}:2: no column 1: the line has 1")
+        assert failure(Tsv(str(path), 0, 1)).message.startswith(f"{path}:2: no column 1: the line has column 0 alone")
 
     @pytest.mark.parametrize("content", ["", "en\tde\n"])
     def test_a_file_without_pairs_is_refused(self, tmp_path: Path, content: str) -> None:
         path = tmp_path / "corpus.tsv"
         path.write_text(content, encoding="utf-8")
         assert failure(Tsv(str(path), "en" if content else 0, 1)).message == f"{path} holds no pairs"
+
+    @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, compress_zstd])
+    def test_packed_files_are_read_whatever_they_are_called(
+        self, tmp_path: Path, pack: Callable[[bytes], bytes]
+    ) -> None:
+        content = "".join(f"a {number}\t\u2028x\n" for number in range(1000)).encode()
+        path = tmp_path / "corpus.tsv"
+        path.write_bytes(content)
+        plain = Tsv(str(path), 0, 1)
+        pairs, fingerprint = list(plain.pairs()), plain.fingerprint()
+        path.write_bytes(pack(content))
+        assert list(plain.pairs()) == pairs
+        assert plain.fingerprint() == fingerprint
+        path.write_bytes(pack(content)[:-30])
+        assert re.match(rf"{path}:\d+: cannot be read: ", failure(plain).message)
 
     def test_a_missing_file_names_the_nearest_one(self, tmp_path: Path) -> None:
         (tmp_path / "corpus.tsv").touch()
@@ -185,7 +271,9 @@ class TestJsonLines:
             ("[", "not valid JSON", "huggingface"),
             ('[{"en": "a"}]', "not a JSON object but a list", "huggingface"),
             ('{"en": "a", "t": {"fr": "x"}}', "no field 'de'", "the fields are en, t.fr"),
-            ('{"en": "a", "de": 7}', "field 'de' is of type int, not text", "the fields are en, de"),
+            ('{"en": "a", "de": 7}', "field 'de' is of type int, not text", "within quotes"),
+            ('{"en": "a", "de": {"x": "y"}}', "field 'de' is of type dict, not text", "the fields are en, de.x"),
+            ('{"en": "a", "de": "x", "de": "y"}', "the key 'de' is there twice", "each key once"),
             ('{"en": "a", "de": "\\ud800"}', "half a surrogate pair", "escape"),
         ],
     )

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sentencepiece
@@ -196,6 +197,40 @@ def test_a_vocabulary_that_cannot_be_learned_names_sizes_that_work(
     for fails in (smallest - 1, largest + 1):
         with pytest.raises(DataError):
             train(tmp_path, algorithm=algorithm, vocab_size=fails)
+
+
+RARE = {
+    "source": [*ENGLISH, "漢字仮名交"],
+    "target": [*GERMAN, "Hund"],
+}  # characters that a lower coverage leaves out
+
+
+@pytest.mark.parametrize(
+    ("settings", "advised"),
+    [
+        ({"vocab_size": 40}, {"byte_fallback": False}),
+        ({"vocab_size": 285, **RARE}, {"character_coverage": 0.98}),
+        ({"vocab_size": 262}, {}),  # more than the text supports without bytes
+        ({"vocab_size": 8}, {}),
+        ({"vocab_size": 24, "byte_fallback": False}, {}),
+        ({"vocab_size": 30, "byte_fallback": False, **RARE}, {"character_coverage": 0.98}),
+    ],
+)
+def test_other_settings_are_named_where_the_size_works_with_them(
+    tmp_path: Path, settings: dict[str, Any], advised: dict[str, Any]
+) -> None:
+    with pytest.raises(DataError, match="at least") as caught:
+        train(tmp_path, **settings)
+    named = re.findall(r", or data\.tokenizer\.(\w+) to ([a-z0-9.]+)", caught.value.hint)
+    assert named == [(key, str(value).lower()) for key, value in advised.items()]
+    for key, value in advised.items():
+        assert train(tmp_path, **{**settings, key: value}).source_size == settings["vocab_size"]
+
+
+def test_both_of_two_wrong_sizes_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="9000 is more than the source") as caught:
+        train(tmp_path, joint=False, vocab_size=(9000, 10))
+    assert [re.findall("of the (target) training text", other.message) for other in caught.value.others] == [["target"]]
 
 
 def test_separate_vocabularies_take_two_sizes(tmp_path: Path) -> None:

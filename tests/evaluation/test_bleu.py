@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seq2attn.errors import DataError, UsageError
-from seq2attn.evaluation.bleu import Bleu, describe_tokenized
+from seq2attn.evaluation.bleu import Bleu
 
 REFERENCES = [
     "Der alte Mann liest heute Abend ein neues Buch .",
@@ -118,18 +118,3 @@ def test_an_unknown_tokenizer_names_the_nearest() -> None:
 def test_lines_without_a_partner_are_refused(hypotheses: list[str], references: list[str]) -> None:
     with pytest.raises(DataError):
         Bleu("de").score(hypotheses, references)
-
-
-@pytest.mark.parametrize(
-    ("tokenized", "raw", "says"),
-    [
-        (100, 5000, "100 of 5,100 references"),
-        (8, 8, "8 of 16 references"),
-        (99, 200, None),
-        (5, 4, None),
-        (0, 50, None),
-    ],
-)
-def test_references_that_look_tokenized_are_told(tokenized: int, raw: int, says: str | None) -> None:
-    remark = describe_tokenized(["Das ist gut ."] * tokenized + ["Das ist gut."] * raw)
-    assert (remark is None) if says is None else (remark is not None and remark.startswith(says))

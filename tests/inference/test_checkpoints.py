@@ -41,8 +41,10 @@ def test_a_checkpoint_that_is_not_there_is_named(stopped: Path, trained: Path, t
     for run, name, says in (
         (stopped, "newest", "--checkpoint newest"),
         (stopped, 7, "--checkpoint 7"),
+        (stopped, "", "--checkpoint '':"),
         (trained / "model", "last", "not a run directory"),
-        (tmp_path / "nowhere", "last", "not a run directory"),
+        (tmp_path / "nowhere", "last", "nowhere: no such folder"),
+        (stopped / "checkpoints/update-00000060", "last", "update-00000060: a checkpoint of the run"),
     ):
         with pytest.raises(UsageError, match=says) as caught:
             load(run, checkpoint=name)
@@ -53,6 +55,15 @@ def test_a_checkpoint_that_is_not_there_is_named(stopped: Path, trained: Path, t
         load(stopped, checkpoint=newest)
     assert load(stopped, checkpoint="last").path.name != f"update-{newest:08d}"
     assert load(stopped, checkpoint="best").path.name != f"update-{newest:08d}"
+
+
+def test_a_checkpoint_is_no_model(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Checkpoints(trained / "checkpoints").path(60)
+    for here, name, run in (("/", folder, trained), (trained.parent, folder.relative_to(trained.parent), trained.name)):
+        monkeypatch.chdir(here)
+        with pytest.raises(UsageError, match=f"{name}: a checkpoint of the run {run}") as caught:
+            load(name)
+        assert caught.value.hint.endswith(f": {run} --checkpoint 60")
 
 
 def test_an_unfinished_run_says_how_to_use_it(stopped: Path) -> None:

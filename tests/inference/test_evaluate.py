@@ -13,7 +13,7 @@ from seq2attn.evaluation.bleu import Bleu
 from seq2attn.evaluation.noise import Replace
 from seq2attn.inference.evaluate import Evaluation, evaluate
 from seq2attn.inference.model import load
-from seq2attn.search import Beam, Greedy, Translator
+from seq2attn.search import Beam, Engine, Greedy, Translator
 
 
 def evaluated(run: Path, corpus: Path, **settings: Any) -> tuple[Evaluation, list[str], list[str]]:
@@ -99,7 +99,9 @@ def test_the_text_shows_every_figure(trained: Path, corpus: Path) -> None:
 def test_encoded_sources_are_translated_as_their_text(trained: Path, corpus: Path, beam: int) -> None:
     model = load(trained)
     lines = ["", *(corpus / "test.en").read_text().splitlines(), " "]
-    translator = Translator(model.network, model.tokenizer, Greedy() if beam == 1 else Beam(beam, 1.0))
+    translator = Translator(
+        Engine(model.network, model.tokenizer, model.precision), Greedy() if beam == 1 else Beam(beam, 1.0)
+    )
     found = [best[0].text for best in translator.translate_encoded(translator.encode(lines))]
     assert found == model.translate(lines, beam=beam)
     assert found[0] == found[-1] == ""
@@ -120,11 +122,40 @@ def test_noise_adds_the_bleu_of_noisy_sources(trained: Path, corpus: Path) -> No
     pieces = model.tokenizer.source_pieces()
     for seed, bleu in zip((1, 2), half["bleu"]["by_seed"], strict=True):
         encoded = model.tokenizer.encode_source(sources)
-        noised = [Replace((), 1)(ids, pieces, rate=0.5, seed=seed, line=line) for line, ids in enumerate(encoded)]
-        translations = Translator(model.network, model.tokenizer, Beam(3, 1.0)).translate_encoded(noised)
+        noised = [[Replace((), 1)(ids, pieces, rate=0.5, seed=seed, line=line)] for line, ids in enumerate(encoded)]
+        translations = Translator(
+            Engine(model.network, model.tokenizer, model.precision), Beam(3, 1.0)
+        ).translate_encoded(noised)
         hypotheses = [best[0].text for best in translations]
         assert hypotheses != found.hypotheses
         assert bleu == Bleu("de", tokenize="char").score(hypotheses, references, ter=False).bleu
+
+
+def test_a_line_far_longer_than_in_training_is_split_as_in_translating(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seq2attn.evaluation.bleu.TER_WORDS", 1000)
+    model = load(trained)
+    sources, references = ["ka mi", "", "lo tu se. " * 500], ["ba bi", "", "bo bu be. " * 500]
+    progress: list[float] = []
+    found = evaluate(model, sources, references, beam=1, noise=Replace((0.0, 0.5), 1), progress=progress.append)
+    assert found.remarks[0] == "1 line of more than 2,500 subwords was split"
+    assert found.remarks[-1].startswith(
+        "TER is left out, whose time grows with the square of a line's length: line 3 has "
+    )
+    split, _ = model.translate_with_remarks(sources, beam=1)
+    assert found.hypotheses == split
+    assert found.noise is not None
+    assert sum(progress) == pytest.approx(2 * len(sources))
+    assert (found.to_json()["ter"], found.to_text().splitlines()[2]) == (None, "TER        –")
+
+
+def test_lines_somewhat_longer_than_in_training_are_translated_whole(trained: Path) -> None:
+    model, line = load(trained), "lo tu se. " * 100
+    found = evaluate(model, [line], ["bo bu be"], beam=1)
+    assert found.hypotheses == model.translate_with_remarks([line], beam=1, max_length=10_000)[0]
+    assert not any("split" in remark for remark in found.remarks)
+    assert found.scores.ter is not None
 
 
 def test_the_text_shows_the_noise_last(trained: Path, corpus: Path) -> None:

@@ -12,11 +12,13 @@ from torch.nn import functional as F
 
 import seq2attn
 from seq2attn.build.model import build_seq2seq
+from seq2attn.config.config import EvaluationConfig
 from seq2attn.errors import DataError, Seq2attnError, UsageError
 from seq2attn.inference.files import CHECKSUMS
-from seq2attn.inference.model import ANY_LENGTH, Model, load
+from seq2attn.inference.model import Model, load
 from seq2attn.runs.directory import Run
 from seq2attn.search import Beam, Greedy
+from seq2attn.search.arguments import MOST_OUTPUT, MOST_PENALTY, WIDEST_BEAM
 from seq2attn.training.checkpoint import MODEL
 from tests.tiny import TRAINED, sentences, tiny
 
@@ -96,8 +98,15 @@ def test_the_exported_weights_have_the_validation_loss_that_was_logged(trained: 
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path, trained: Path) -> None:
+    (tmp_path / "somewhere").mkdir()
     with pytest.raises(UsageError, match="no model here"):
+        load(tmp_path / "somewhere")
+    with pytest.raises(UsageError, match="nowhere: no such folder") as caught:
         load(tmp_path / "nowhere")
+    assert caught.value.hint == f"did you mean {tmp_path}/somewhere?"
+    with pytest.raises(UsageError, match="a checkpoint of the run") as caught:
+        load(trained / "checkpoints/update-00000060")
+    assert caught.value.hint == f"write: {trained} --checkpoint 60"
     with pytest.raises(UsageError, match="--device tpu: no such device"):
         load(trained, device="tpu")
 
@@ -123,7 +132,7 @@ def test_a_line_longer_than_in_training_is_split_with_a_warning(trained: Path) -
     model, line = load(trained), "ka mi ra tu ni. " * 60
     with pytest.warns(UserWarning, match="1 line of more than 250 subwords was split"):
         [split] = model.translate([line], beam=1)
-    [whole] = model.translate([line], beam=1, max_length=ANY_LENGTH)
+    [whole] = model.translate([line], beam=1, max_length=10_000)
     assert split != whole
     with pytest.raises(DataError, match="line 1: 361 subwords, more than 250"):
         model.translate([line], on_long="error")
@@ -147,10 +156,10 @@ def test_no_line_is_longer_than_the_model_can_read(
     network = build_seq2seq(config.model, source_size=40, target_size=40, max_length=9)
     model = Model(network, known.tokenizer, config, known.path)
     if longest is None:
-        model.translate(["ka " * 30], max_length=ANY_LENGTH)
+        model.translate(["ka " * 30], max_length=10_000)
     else:
         with pytest.warns(UserWarning, match=f"more than {longest} subwords"):
-            model.translate(["ka " * 30], max_length=ANY_LENGTH)
+            model.translate(["ka " * 30], max_length=10_000)
 
 
 def test_the_hypotheses_of_a_line_have_different_texts(spelled: Path) -> None:
@@ -169,30 +178,74 @@ def test_the_hypotheses_of_a_line_have_different_texts(spelled: Path) -> None:
 # What is not typed right, given by a user without a type checker: tried where annotations are not executed.
 WRONG = """
 import sys
+from pathlib import Path
+import torch
 import seq2attn
 from seq2attn.errors import Seq2attnError
-model = seq2attn.load(sys.argv[1])
-calls = (
-    lambda: model.translate("Das ist gut."),
-    lambda: model.translate(b"Das ist gut."),
-    lambda: model.search("Das ist gut.", model.choose_search()),
-    lambda: model.translate(["ka", None]),
-    lambda: model.translate(["ka"], on_long="cut"),
-)
-for call in calls:
+from seq2attn.search import Beam, Greedy, Sampling
+model = seq2attn.load(sys.argv[1], device=torch.device("cpu"))
+translate, lines, nan = model.translate, ["ka"], float("nan")
+for call in sys.stdin:
     try:
-        print(call())
+        print("done", len(list(eval(call))))
     except Seq2attnError as error:
+        assert error.hint
         print(error.message)
 """
+CALLS = {
+    'translate("Das ist gut.")': "a single string where lines are expected",
+    'translate(b"Das ist gut.")': "a single string where lines are expected",
+    'model.search("Das ist gut.", model.choose_search())': "a single string where lines are expected",
+    'translate(["ka", None])': "line 2 is not a string but of type NoneType",
+    'translate({"a": "b"})': "lines of type dict, which has no lines in order",
+    'translate({"a", "b"})': "lines of type set, which has no lines in order",
+    "translate(None)": "lines of type NoneType, which has no lines in order",
+    'translate(Path("x"))': "lines of type PosixPath, which has no lines in order",
+    'translate(("ka", "mi"))': "done 2",
+    'translate({"a": "b"}.values())': "done 1",
+    'translate(lines, on_long="cut")': "on_long is 'cut'",
+    "translate(lines, beam=10**6)": "beam is 1000000",
+    "translate(lines, beam=1.5)": "beam is 1.5",
+    'translate(lines, beam="2")': "beam is '2'",
+    "translate(lines, beam=nan)": "beam is nan",
+    "translate(lines, beam=True)": "beam is True",
+    "translate(lines, length_penalty=1e308)": "length_penalty is 1e+308",
+    "translate(lines, length_penalty=10**400)": f"length_penalty is {10**400}",
+    'translate(lines, length_penalty="1")': "length_penalty is '1'",
+    "translate(lines, max_length=2.5)": "max_length is 2.5",
+    "translate(lines, max_output=1.5)": "max_output is 1.5",
+    "translate(lines, max_output=nan)": "max_output is nan",
+    'translate(lines, batch_tokens="2")': "batch_tokens is '2'",
+    "model.search(lines, Beam(0))": "width is 0",
+    "model.search(lines, Beam(2, nan))": "length_penalty is nan",
+    "model.search(lines, Sampling(0, None, 1))": "temperature is 0",
+    "model.search(lines, Sampling(-1))": "temperature is -1",
+    "model.search(lines, Sampling(nan))": "temperature is nan",
+    'model.search(lines, Sampling(float("inf")))': "temperature is inf",
+    "model.search(lines, Sampling(1.0, 0, 1))": "top_k is 0",
+    "model.search(lines, Sampling(seed=1.5))": "seed is 1.5",
+    'model.search(lines, "beam")': "search is 'beam'",
+    "model.search(lines, Greedy)": "search is <class 'seq2attn.search.greedy.Greedy'>",
+    "model.search(lines, Sampling(1, 5))": "done 1",
+    "seq2attn.load(sys.argv[1], device=None)": "--device None: no such device",
+    "seq2attn.load(None)": "path is None",
+}
 
 
-def test_what_is_no_list_of_lines_is_refused(trained: Path) -> None:
+def test_what_python_gives_is_checked(trained: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WRONG, str(trained)], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", WRONG, str(trained)],
+        input="\n".join(CALLS),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
-    assert done.stdout.splitlines() == [
-        *["a single string where lines are expected"] * 3,
-        "line 2 is not a string but of type NoneType",
-        "on_long is 'cut'",
-    ]
+    assert dict(zip(CALLS, done.stdout.splitlines(), strict=True)) == CALLS
+
+
+def test_python_and_the_config_have_the_same_bounds() -> None:
+    fields = EvaluationConfig.model_json_schema()["properties"]
+    assert fields["beam"]["maximum"] == WIDEST_BEAM
+    assert fields["length_penalty"]["maximum"] == MOST_PENALTY
+    assert fields["max_output"]["anyOf"][0]["maximum"] == MOST_OUTPUT

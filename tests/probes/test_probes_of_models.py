@@ -24,7 +24,7 @@ WATCHED = [name for name in MODELS if not name.startswith(("lstm", "transformer 
 
 
 def pairs_of(corpus: Path, count: int = 3) -> list[tuple[str, str]]:
-    return choose_pairs(tiny(corpus), str(corpus / "test"), count)
+    return choose_pairs(tiny(corpus), str(corpus / "test"), count, corpus)
 
 
 def untrained(name: str, trained: Path) -> Model:
@@ -250,5 +250,5 @@ def test_sentences_are_spread_over_the_test_set(corpus: Path) -> None:
 
 
 def test_without_a_test_set_the_validation_set_is_watched(corpus: Path) -> None:
-    (first, *_) = choose_pairs(tiny(corpus), None, 3)
+    (first, *_) = choose_pairs(tiny(corpus), None, 3, corpus)
     assert first[0] == (corpus / "validation.en").read_text().splitlines()[0]

@@ -30,10 +30,23 @@ def test_the_average_of_a_run_is_a_model_that_translates(trained: Path, tmp_path
 
 
 def test_more_than_are_kept_cannot_be_averaged(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="keeps 3 checkpoints, not 5") as caught:
+    with pytest.raises(UsageError, match="keeps 3 validated checkpoints, not 5") as caught:
         average_run(trained, tmp_path / "average", count=5, of="last")
     assert "training.keep_last=5" in caught.value.hint
     assert not (tmp_path / "average").exists()
+    stopped = Path(shutil.copytree(trained, tmp_path / "stopped"))
+    (stopped / "checkpoints/update-00000060").rename(stopped / "checkpoints/update-00000061")
+    with pytest.raises(UsageError, match=r"keeps 2 .* not 3 \(not counted, since they were not validated: 61\)"):
+        average_run(stopped, tmp_path / "average", count=3, of="last")
+
+
+def test_a_checkpoint_or_nothing_in_place_of_a_run_is_named(trained: Path, tmp_path: Path) -> None:
+    for path, says in (
+        (tmp_path / "nowhere", "nowhere: no such folder"),
+        (trained / "checkpoints/update-00000060", "update-00000060: a checkpoint of the run"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            average_run(path, tmp_path / "average", count=2, of="last")
 
 
 def test_what_is_there_is_not_overwritten(trained: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a run directory refuses, and what --overwrite may remove."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,16 @@ def test_another_text_under_the_same_name_is_refused(role: str, tmp_path: Path) 
         train(tiny(corpus, "training.max_updates=1"), tmp_path / "run", device="cpu")
 
 
+def test_the_same_text_in_another_form_is_refused_as_such(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    train(tiny(corpus, "training.max_updates=1"), tmp_path / "run", device="cpu")
+    sides = ((corpus / f"train.{language}").read_text().splitlines() for language in ("en", "de"))
+    (tmp_path / "train.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in zip(*sides, strict=True)))
+    table = f"data.train={{type: tsv, path: {tmp_path}/train.tsv}}"
+    with pytest.raises(UsageError, match=r"the text of data\.train, or the form in which it is read \(.*train\.tsv; "):
+        train(tiny(corpus, "training.max_updates=1", table), tmp_path / "run", device="cpu")
+
+
 @pytest.mark.parametrize("done", [3, 6])
 def test_what_does_not_change_training_may_change(tmp_path: Path, done: int, capfd: pytest.CaptureFixture[str]) -> None:
     corpus, settings = write_corpus(tmp_path / "corpus"), ("training.max_updates=6", "training.select=loss")
@@ -55,7 +66,7 @@ def test_what_does_not_change_training_may_change(tmp_path: Path, done: int, cap
     (tmp_path / "moved" / "validation.de").rename(tmp_path / "moved" / "dev.de")
     changes = [
         f"data.train={tmp_path}/./moved/train",
-        f"data.validation={tmp_path}/moved/dev",
+        f"data.validation={{type: text, source: {tmp_path}/moved/dev.en, target: {tmp_path}/moved/dev.de}}",
         f"data.test={tmp_path}/moved/test",
         "evaluation={lowercase: true, tokenize: char, beam: 2, length_penalty: 0.5}",
         *("training.keep_last=4", "training.keep_best=2", "training.log_every=1"),
@@ -122,8 +133,11 @@ def test_pairs_too_long_for_learned_positions_are_named(tmp_path: Path) -> None:
         with (corpus / f"validation.{language}").open("a") as file:
             file.write("ka " * 60 + "\n")
     encoder = "model.encoder={type: transformer, layers: 1, feedforward: 8, positions: learned}"
-    with pytest.raises(DataError, match=r"validation\.en:11: 6\d subwords, but positions are learned up to .*: 50"):
+    with pytest.raises(
+        DataError, match=r"validation\.en:11: 6\d subwords, but positions are learned up to .*: 50"
+    ) as caught:
         train(tiny(corpus, encoder, "data.max_length=50"), tmp_path / "run", device="cpu")
+    assert re.fullmatch(r"choose `positions: sinusoidal`, or set data\.max_length to 6\d", caught.value.hint)
     assert not (tmp_path / "run").exists()
 
 
@@ -133,8 +147,11 @@ def test_sources_too_long_for_the_location_score_are_named(tmp_path: Path) -> No
         with (corpus / f"validation.{language}").open("a") as file:
             file.write(f"{text}\n")
     score = "model.decoder.attention.score={type: location, max_source: 50}"
-    with pytest.raises(DataError, match=r"validation\.en:11: 6\d subwords, but the location score has max_source: 50"):
+    with pytest.raises(
+        DataError, match=r"validation\.en:11: 6\d subwords, but the location score has max_source: 50"
+    ) as caught:
         train(tiny(corpus, score, "data.max_length=50"), tmp_path / "run", device="cpu")
+    assert re.fullmatch(r"set model\.decoder\.attention\.score\.max_source to 6\d", caught.value.hint)
 
 
 def test_opening_what_is_no_run_is_an_error(trained: Path, tmp_path: Path) -> None:

@@ -2,12 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from seq2attn.errors import Seq2attnError, UsageError
+from seq2attn.errors import UsageError
 from seq2attn.runs.directory import Run
 from seq2attn.runs.session import Session
 from seq2attn.runs.train import plan_training, train
@@ -76,7 +75,7 @@ def test_a_model_folder_and_a_checkpoint_will_do(
 def test_a_dry_run_says_what_a_run_would_begin_with(trained: Path, corpus: Path, tmp_path: Path) -> None:
     text = plan_training(tiny(corpus, *CHANGED), tmp_path / "new", start_from=trained, device="cpu")
     assert f"begins with the weights of update 60 of {trained}" in text
-    with pytest.raises(Seq2attnError, match="does not fit the config's model"):
+    with pytest.raises(UsageError, match=r"another model; different: model\.decoder\.width: 16 → 10"):
         plan_training(
             tiny(corpus, *CHANGED, "model.decoder.width=10"), tmp_path / "n", start_from=trained, device="cpu"
         )
@@ -85,7 +84,7 @@ def test_a_dry_run_says_what_a_run_would_begin_with(trained: Path, corpus: Path,
 
 @pytest.mark.parametrize("what", ["nothing", "model/config.yaml", "checkpoints/update-00000007", "checkpoints"])
 def test_what_has_no_weights_is_refused(trained: Path, corpus: Path, tmp_path: Path, what: str) -> None:
-    with pytest.raises(UsageError, match=r"neither a run|no such checkpoint"):
+    with pytest.raises(UsageError, match=r"neither a run|no such checkpoint|no such folder"):
         train(tiny(corpus, *CHANGED), tmp_path / "new", start_from=trained / what, device="cpu")
 
 
@@ -100,25 +99,23 @@ def test_a_run_from_other_weights_keeps_the_vocabulary_on_another_corpus(trained
 
 
 @pytest.mark.parametrize(
-    ("override", "error", "message"),
+    ("override", "message"),
     [
         (
             "data.vocab_size=45",
-            UsageError,
             r"keeps their vocabulary; different: data\.vocab_size: 40 → 45",
         ),
         (
             "data.tokenizer.type=bpe",
-            UsageError,
             r"keeps their vocabulary; different: data\.tokenizer",
         ),
-        ("model.decoder.width=10", Seq2attnError, "does not fit the config's model"),
+        ("model.decoder.width=10", r"another model; different: model\.decoder\.width: 16 → 10"),
     ],
 )
 def test_another_vocabulary_or_model_is_refused_and_nothing_is_written(
-    trained: Path, corpus: Path, tmp_path: Path, override: str, error: Any, message: str
+    trained: Path, corpus: Path, tmp_path: Path, override: str, message: str
 ) -> None:
-    with pytest.raises(error, match=message):
+    with pytest.raises(UsageError, match=message):
         train(tiny(corpus, *CHANGED, override), tmp_path / "new", start_from=trained, device="cpu")
     assert list(tmp_path.iterdir()) == []
 
@@ -156,3 +153,33 @@ def test_a_run_from_other_weights_leaves_their_run_alone(trained: Path, corpus: 
     train(tiny(corpus, *CHANGED), tmp_path / "new", start_from=old, device="cpu")
     assert sorted(old.rglob("*")) == before
     assert Run.open(tmp_path / "new").manifest.forked_from.update == 40  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["run", "link", "run/model", "run/checkpoints/update-00000060"])
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_run_never_removes_what_it_is_to_begin_with(
+    trained: Path, corpus: Path, tmp_path: Path, name: str, overwrite: bool
+) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    (tmp_path / "link").symlink_to(run)
+    before = sorted(run.rglob("*"))
+    for start in (train, plan_training):
+        with pytest.raises(UsageError, match=f"--from .*{name} lies in --out .*run"):
+            start(tiny(corpus, *CHANGED), run, overwrite=overwrite, start_from=tmp_path / name, device="cpu")
+    assert sorted(run.rglob("*")) == before
+
+
+def test_a_run_that_has_begun_goes_on_without_what_it_began_with(
+    trained: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, config = Path(shutil.copytree(trained, tmp_path / "old")), tiny(corpus, *CHANGED)
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "_train", kill_before_training)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "new", start_from=old, device="cpu")
+    shutil.rmtree(old)
+    train(config, tmp_path / "new", start_from=old, device="cpu")
+    assert Run.open(tmp_path / "new").finished
+    for overwrite, start_from in ((True, old), (False, tmp_path / "other")):  # a new run, or one that began elsewhere
+        with pytest.raises(UsageError, match="no such folder"):
+            train(config, tmp_path / "new", overwrite=overwrite, start_from=start_from, device="cpu")

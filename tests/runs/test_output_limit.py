@@ -60,7 +60,8 @@ def test_cut_translations_are_counted_once_by_training_and_by_commands(
 ) -> None:
     out = tmp_path / "run"
     train(tiny(corpus, "evaluation.max_output=1", "evaluation.beam=1"), out, device="cpu")
-    says = "translations were cut at the limit of 1 subwords (--max-output and evaluation.max_output set another)"
+    how = "(--set evaluation.max_output=N sets another; of translate and evaluate, --max-output)"
+    says = f"translations were cut at the limit of 1 subwords {how}"
     assert capsys.readouterr().err.count(f"in the last validation, 10 {says}") == 1
     for arguments in (
         ["translate", out, corpus / "test.en", "-o", tmp_path / "out"],

@@ -1,6 +1,7 @@
 """Trainings side by side: real processes, tiny models."""
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -64,8 +65,10 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from seq2attn.config.load import load_config
+from seq2attn.ending import end_on_signals
 from seq2attn.runs.parallel import start_trainings
 
+end_on_signals()
 run = Path(sys.argv[2])
 with start_trainings({run: load_config(sys.argv[1], sys.argv[3:])}, jobs=1, device="cpu", threads=1) as wait:
     wait(run)
@@ -90,3 +93,20 @@ def test_workers_save_a_checkpoint_when_their_parent_is_killed(corpus: Path, tmp
         pytest.fail("it trains on")
     [update] = Checkpoints(out / "checkpoints").updates()
     assert update >= 1
+
+
+def test_a_signal_lets_the_workers_save_and_says_how_to_go_on(corpus: Path, tmp_path: Path) -> None:
+    out, endless = tmp_path / "run", ("training.max_updates=100000", "training.validate_every=100000")
+    tiny(corpus)
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(corpus / "tiny.yaml"), str(out), *endless],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as parent:
+        wait_until(lambda: parent.poll() is not None or (out / "metrics.jsonl").exists())
+        parent.send_signal(signal.SIGINT)
+        _, errors = parent.communicate(timeout=120)
+    assert parent.returncode == 130
+    assert errors.endswith("seq2attn: stopped by Ctrl-C\nhint: run the same command again to go on\n")
+    assert Checkpoints(out / "checkpoints").updates()

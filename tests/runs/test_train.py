@@ -20,6 +20,7 @@ from seq2attn.runs.signals import InterruptedRunError
 from seq2attn.runs.train import plan_training, train
 from seq2attn.training.checkpoint import MODEL, Checkpoints, read_tensors
 from seq2attn.training.loss import Loss
+from seq2attn.training.ranking import METRIC_NAMES
 from seq2attn.training.trainer import Step, Trainer
 from tests.tiny import TRAINED, timeless, tiny
 
@@ -183,11 +184,13 @@ def test_without_it_the_best_checkpoint_is_exported(
     kept = read_tensors(tmp_path / "checkpoints" / f"update-{best:08d}" / MODEL)
     exported = read_tensors(tmp_path / "model" / MODEL)
     assert all(torch.equal(exported[name], kept[name]) for name in kept)
-    assert f"of update {best}, the best by validation {metric}" in (tmp_path / "model/README.md").read_text()
+    assert (
+        f"of update {best}, the best by validation {METRIC_NAMES[metric]}" in (tmp_path / "model/README.md").read_text()
+    )
 
 
 @pytest.mark.parametrize(
-    ("chrf", "says"), [((1.0, 2.0, 3.0), "--set training.select=chrf"), ((0.0, 0.0, 0.0), "chrF did not move either")]
+    ("chrf", "says"), [((1.0, 2.0, 3.0), "--set training.select=chrf"), ((0.0, 0.0, 0.0), "chrF2 did not move either")]
 )
 def test_a_bleu_that_never_moved_leaves_the_choice_to_the_loss(
     corpus: Path,
@@ -202,7 +205,7 @@ def test_a_bleu_that_never_moved_leaves_the_choice_to_the_loss(
     monkeypatch.setattr(module, "make_validator", lambda *arguments: lambda: next(validations))
     train(tiny(corpus), tmp_path, device="cpu")
     assert "of update 8" in (tmp_path / "model/README.md").read_text()
-    assert "validation bleu was 0.00 all 3 times" in (said := capsys.readouterr().err)
+    assert "validation BLEU was 0.00 all 3 times" in (said := capsys.readouterr().err)
     assert says in said
 
 
@@ -362,7 +365,7 @@ def test_a_dry_run_builds_everything_and_writes_nothing(corpus: Path, tmp_path: 
     assert "parameters; 40 subwords" in text
     assert "12 updates of 1 batch of at most 120 tokens, fp32 on cpu" in text
     estimate = (
-        r"(\d+) batches an epoch, so ([\d.]+) epochs; estimated from 8 of them: about .+ s .+; about .+ MB of memory"
+        r"(\d+) batches an epoch, so ([\d.]+) epochs; estimated from 8 of them: about .+ s .+; about .+ [MG]B of memory"
     )
     found = re.search(estimate, text)
     assert found is not None

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from seq2attn.search.beam import Extensions, add, extend, finish, is_settled, prune
 from seq2attn.search.hypothesis import Hypothesis
+from seq2attn.tensors import find_largest
 from seq2attn.tokens import EOS
 
 INF = torch.inf
@@ -74,3 +75,17 @@ def test_a_pool_holds_the_best_and_nothing_impossible() -> None:
 )
 def test_a_sentence_is_settled_when_no_other_can_be_better(scores: list[float], ceiling: float, settled: bool) -> None:
     assert is_settled([Hypothesis([], score) for score in scores], 2, ceiling) == settled
+
+
+@pytest.mark.parametrize("size", [6000, 8000, 512, 97, 8191, 12])
+@pytest.mark.parametrize("count", [1, 4, 10])
+def test_the_largest_of_a_row_are_those_of_topk(size: int, count: int) -> None:
+    torch.manual_seed(size)
+    scores = torch.randn(7, size)
+    scores[0] = -torch.inf
+    scores[0, size // 2] = 1.0
+    scores[1, : size // 2] = -torch.inf
+    values, places = find_largest(scores, count)
+    assert torch.equal(values, scores.topk(count).values)
+    assert torch.equal(scores.gather(1, places), values)
+    assert all(len(set(row)) == count for row in places.tolist())

@@ -12,7 +12,7 @@ from seq2attn.data.files import is_blank
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search import Beam, Greedy, Hypothesis, OutputLimit, Sampling, Search, Sentences, Translator
+from seq2attn.search import Beam, Engine, Greedy, Hypothesis, OutputLimit, Sampling, Search, Sentences, Translator
 from seq2attn.tokens import EOS
 from tests.tiny import sentences as draw_lines
 from tests.tiny import tiny, translation, write_corpus
@@ -47,6 +47,26 @@ def model(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Seq
     return found.eval()
 
 
+@pytest.mark.parametrize("lines", [LINES, ["ka mi lo tu se po. " * 9], [""], []])
+def test_progress_adds_up_to_the_lines(model: Seq2Seq, tokenizer: Tokenizer, lines: list[str]) -> None:
+    done: list[float] = []
+    translator = Translator(
+        Engine(model, tokenizer), Echo(), batch_tokens=20, window=4, longest=9, progress=done.append
+    )
+    assert len(list(translator.translate(lines))) == len(lines)
+    assert sum(done) == pytest.approx(len(lines))
+    assert all(more > 0 for more in done)
+
+
+def test_the_parts_of_a_long_line_have_a_length_of_their_own(model: Seq2Seq, tokenizer: Tokenizer) -> None:
+    search = Echo()
+    translator = Translator(Engine(model, tokenizer), search, batch_tokens=1, longest=40, longest_part=9)
+    list(translator.translate(["ka mi lo tu se po " * 2, "ka mi lo tu se po " * 20]))
+    *parts, whole = sorted((subwords for _, subwords in search.shapes))
+    assert max(parts) <= 9 < whole <= 40
+    assert translator.overlong == 1
+
+
 class Echo:
     """Copies the source; notes its batches and limits."""
 
@@ -61,7 +81,7 @@ class Echo:
 
 
 def texts(model: Seq2Seq, tokenizer: Tokenizer, search: Search, lines: Sequence[str], **settings: int) -> list[str]:
-    return [best[0].text for best in Translator(model, tokenizer, search, **settings).translate(lines)]
+    return [best[0].text for best in Translator(Engine(model, tokenizer), search, **settings).translate(lines)]
 
 
 @pytest.mark.parametrize("settings", [{}, {"batch_tokens": 1}, {"batch_tokens": 20}, {"window": 1}, {"window": 3}])
@@ -95,7 +115,7 @@ def test_the_limit_of_a_translation_grows_with_its_line(model: Seq2Seq, tokenize
     }
     for settings, ratio, extra in (({}, 2, 10), ({"limit": OutputLimit(3.0, 4)}, 3, 4)):
         echo = Echo()
-        list(Translator(model, tokenizer, echo, window=3, **settings).translate(LINES))  # type: ignore[arg-type]
+        list(Translator(Engine(model, tokenizer), echo, window=3, **settings).translate(LINES))  # type: ignore[arg-type]
         assert echo.limits == {number: ratio * n + extra for number, n in lengths.items()}  # over all windows
 
 
@@ -106,7 +126,7 @@ def test_lines_whose_best_translation_is_cut_are_counted(model: Seq2Seq, tokeniz
         for eos, cut in ((-1e9, 3), (1e9, 0)):  # it never ends, it ends at once
             with torch.no_grad():
                 model.bias[EOS] = eos
-            translator = Translator(model, tokenizer, search, limit=OutputLimit.fixed(3), longest=6)
+            translator = Translator(Engine(model, tokenizer), search, limit=OutputLimit.fixed(3), longest=6)
             list(translator.translate(["ka mi", "", LONG, "lo"]))
             assert translator.cut == cut  # the parts of the long line count once
     finally:
@@ -136,7 +156,7 @@ def test_results_come_before_the_next_window_is_read(model: Seq2Seq, tokenizer: 
             read.append(line)
             yield line
 
-    translations = Translator(model, tokenizer, Echo(), window=2).translate(lines())
+    translations = Translator(Engine(model, tokenizer), Echo(), window=2).translate(lines())
     next(translations)
     assert len(read) == 2
 
@@ -151,7 +171,9 @@ def test_a_line_translates_the_same_in_any_batch(model: Seq2Seq, tokenizer: Toke
 
 
 def test_the_n_best_come_best_first_and_differ(model: Seq2Seq, tokenizer: Tokenizer) -> None:
-    for line, hypotheses in zip(LINES, Translator(model, tokenizer, Beam(4, 1.0)).translate(LINES), strict=True):
+    for line, hypotheses in zip(
+        LINES, Translator(Engine(model, tokenizer), Beam(4, 1.0)).translate(LINES), strict=True
+    ):
         if is_blank(line):
             assert hypotheses == [("", 0.0)]
             continue
@@ -161,7 +183,7 @@ def test_the_n_best_come_best_first_and_differ(model: Seq2Seq, tokenizer: Tokeni
         assert scores[0] > scores[-1]
 
 
-def test_a_model_in_training_translates_without_dropout_and_goes_on_training(
+def test_a_model_in_training_translates_without_dropout(
     model: Seq2Seq, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = texts(model, tokenizer, Greedy(), LINES)
@@ -169,7 +191,6 @@ def test_a_model_in_training_translates_without_dropout_and_goes_on_training(
     monkeypatch.setattr(model.decoder.dropout, "_dropped", 1 << 15)  # type: ignore[union-attr,attr-defined]
     try:
         assert texts(model, tokenizer, Greedy(), LINES) == expected
-        assert model.training
     finally:
         model.eval()
 
@@ -186,7 +207,7 @@ LONG = "ka mi ra tu. ni po ra. ve fa gu ka"
 def long(
     model: Seq2Seq, tokenizer: Tokenizer, search: Search, lines: Sequence[str], **settings: object
 ) -> list[object]:
-    translator = Translator(model, tokenizer, search, longest=6, **settings)  # type: ignore[arg-type]
+    translator = Translator(Engine(model, tokenizer), search, longest=6, **settings)  # type: ignore[arg-type]
     return [*translator.translate(lines), translator.overlong]
 
 
@@ -194,14 +215,16 @@ def test_a_long_line_is_split_into_sentences_and_joined_again(model: Seq2Seq, to
     parts = ["ka mi ra tu.", "ni po ra.", "ve fa gu ka"]
     for search in (Greedy(), Beam(3)):
         one, other, short, count = long(model, tokenizer, search, ["ka", LONG, "mi"])
-        whole = Translator(model, tokenizer, search).translate(parts)
+        whole = Translator(Engine(model, tokenizer), search).translate(parts)
         ranked = list(zip(*whole, strict=True))
         assert count == 1
         assert [text for text, _ in other] == [" ".join(h.text for h in row) for row in ranked]
         assert [score for _, score in other] == pytest.approx([sum(h.score for h in row) for row in ranked])
         assert [one[0].text, short[0].text] == texts(model, tokenizer, search, ["ka", "mi"])
     unspaced = long(model, tokenizer, Greedy(), [LONG], space="")[0]
-    assert unspaced[0].text == "".join(best[0].text for best in Translator(model, tokenizer, Greedy()).translate(parts))
+    assert unspaced[0].text == "".join(
+        best[0].text for best in Translator(Engine(model, tokenizer), Greedy()).translate(parts)
+    )
 
 
 def test_a_long_line_is_truncated_or_an_error_if_wanted(model: Seq2Seq, tokenizer: Tokenizer) -> None:
@@ -209,7 +232,7 @@ def test_a_long_line_is_truncated_or_an_error_if_wanted(model: Seq2Seq, tokenize
     found = long(model, tokenizer, echo, ["ka", LONG.replace(".", "")], on_long="truncate")
     assert [hypotheses[0].text for hypotheses in found[:2]] == ["ka", "ka mi ra tu ni"]
     assert found[2] == 1
-    windows = Translator(model, tokenizer, echo, longest=6, on_long="error").translate_windows(
+    windows = Translator(Engine(model, tokenizer), echo, longest=6, on_long="error").translate_windows(
         [["ka", "mi", LONG, "lo"]]
     )
     assert [best[0].text for best in next(windows)] == ["ka", "mi"]
@@ -233,7 +256,7 @@ def test_a_window_is_translated_before_the_next_one_is_read(model: Seq2Seq, toke
         yield ["ka", ""]
         raise DataError("the end")
 
-    found = Translator(model, tokenizer, Echo()).translate_windows(windows())
+    found = Translator(Engine(model, tokenizer), Echo()).translate_windows(windows())
     assert [best[0].text for best in next(found)] == ["ka", ""]
     with pytest.raises(DataError, match="the end"):
         next(found)

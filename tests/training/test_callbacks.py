@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from seq2attn.errors import DivergedError
+from seq2attn.errors import DivergedError, NotFiniteError
 from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
 from seq2attn.training.checkpoint import Checkpoints, LogState, ValidationState, copy_weights
 from seq2attn.training.saving import Saving
 from seq2attn.training.schedule import Plateau
-from seq2attn.training.trainer import Step, Trainer
+from seq2attn.training.trainer import DIVERGED_HINT, Step, Trainer
 from tests.laws.systems import system
 from tests.training.toy import batch, trainer
 
@@ -115,9 +115,18 @@ def test_validation_comes_every_so_often_and_once_at_the_end(metrics: Metrics) -
 
 def test_a_validation_without_a_finite_loss_ends_the_run(metrics: Metrics) -> None:
     own, validation = trainer([]), Validation(losses(math.nan), metrics, 1, silent)
-    with pytest.raises(DivergedError, match="update 1: the validation loss is not finite"):
+    with pytest.raises(DivergedError, match=r"update 1: the validation loss is not finite \(learning rate 0.1\)"):
         validated([validation], own, range(1, 2))
     assert not metrics.path.exists()
+
+
+def test_scores_in_validation_that_are_not_numbers_are_divergence(metrics: Metrics) -> None:
+    def validate() -> dict[str, float]:
+        raise NotFiniteError("the model's scores are not numbers", "its weights are damaged, or training diverged")
+
+    with pytest.raises(DivergedError, match=r"update 1: in validation, .* not numbers \(learning rate 0.1\)") as caught:
+        validated([Validation(validate, metrics, 1, silent)], trainer([]), range(1, 2))
+    assert caught.value.hint == DIVERGED_HINT
 
 
 def test_validation_tells_the_schedule_and_leaves_the_random_state_alone(metrics: Metrics) -> None:

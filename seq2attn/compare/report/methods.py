@@ -18,7 +18,9 @@ def describe_methods(comparison: Comparison) -> list[tuple[str, str]]:
         ("lengths", f"{_UNITS[test.unit]} of the source as it stands in the test set, both ends inclusive"),
         (
             "search",
-            _describe_systems(systems, lambda system: f"beam {system.beam}, length penalty {system.length_penalty:g}"),
+            _describe_systems(
+                systems, lambda s: f"beam {s.beam}, length penalty {s.length_penalty:g}, in {s.precision}"
+            ),
         ),
         ("seeds", _describe_systems(systems, lambda system: ", ".join(str(run.seed) for run in system.runs))),
         (

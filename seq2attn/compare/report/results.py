@@ -13,7 +13,10 @@ FEW = 30  # a bucket of fewer sentences is drawn hollow, and the verdict leaves 
 
 @dataclass(frozen=True)
 class RunResult:
-    """One trained model on the test set; training time in seconds, throughput in real target tokens per second."""
+    """One trained model on the test set; training time in seconds, throughput in real target tokens per second.
+
+    `remarks` say what a reader must know of its translations, such as how many were cut.
+    """
 
     seed: int
     bleu: float
@@ -24,11 +27,15 @@ class RunResult:
     updates: int
     train_seconds: float
     target_tokens_per_second: float
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class SystemResult:
-    """All runs of one config, one for each seed; `decoder` is the type of its decoder."""
+    """All runs of one config, one for each seed; `decoder` is the type of its decoder, `precision` that of translating.
+
+    `known_pairs` counts the test pairs that are in its training text; None: that text is gone.
+    """
 
     name: str
     config: str
@@ -38,6 +45,8 @@ class SystemResult:
     beam: int = 5
     length_penalty: float = 1.0
     device: str = ""
+    known_pairs: int | None = 0
+    precision: str = "fp32"
 
     @property
     def bleu(self) -> float:
@@ -82,7 +91,7 @@ class TestSet:
     target_language: str
     novelty: Novelty | None = None
     unit: Unit = "words"  # of a source's length
-    tokenized: str | None = None  # what to say of references that look tokenized
+    remarks: Sequence[str] = ()  # what makes its scores doubtful, such as references that look tokenized
     whole: int | None = None  # sentences of the whole set, if only its first ones are used
 
 
@@ -198,6 +207,7 @@ def _system_to_json(system: SystemResult) -> dict[str, Any]:
         "name": system.name,
         "config": system.config,
         "parameters": system.parameters,
+        "test_pairs_in_training": system.known_pairs,
         "bleu": {"mean": system.bleu, "std": system.bleu_std},
         "runs": [
             {
@@ -209,6 +219,7 @@ def _system_to_json(system: SystemResult) -> dict[str, Any]:
                 "updates": run.updates,
                 "train_seconds": run.train_seconds,
                 "target_tokens_per_second": run.target_tokens_per_second,
+                "remarks": list(run.remarks),
             }
             for run in system.runs
         ],

@@ -121,8 +121,9 @@ def list_caveats(comparison: Comparison) -> list[str]:
         )
         if test.novelty is not None:
             caveats.append(_describe_novelty(test.novelty))
-    if test.tokenized is not None:
-        caveats.append(f"{test.tokenized}.")
+    caveats += [f"{remark}." for remark in test.remarks]
+    caveats += _describe_known_pairs(comparison)
+    caveats += _describe_remarks(comparison)
     if comparison.one_seed and comparison.systems:
         caveats.append(
             "With one seed, p covers the choice of test sentences only, not training luck: another seed gives another "
@@ -145,6 +146,31 @@ def list_caveats(comparison: Comparison) -> list[str]:
             "headline leaves them out."
         )
     return caveats
+
+
+def _describe_known_pairs(comparison: Comparison) -> list[str]:
+    """A sentence for all systems that have seen equally many of the test pairs in training."""
+    names: dict[int | None, list[str]] = {}
+    for system in comparison.systems:
+        names.setdefault(system.known_pairs, []).append(system.name)
+    return [
+        f"The training text of {', '.join(systems)} is gone: whether the test set lies in it cannot be told."
+        if known is None
+        else f"{known:,} of {comparison.test.sentences:,} test pairs {'is' if known == 1 else 'are'} "
+        f"in the training text of {', '.join(systems)}, which makes the scores too high."
+        for known, systems in names.items()
+        if known != 0
+    ]
+
+
+def _describe_remarks(comparison: Comparison) -> list[str]:
+    """A sentence for each remark on translations, with the runs that it concerns."""
+    names: dict[str, list[str]] = {}
+    for system in comparison.systems:
+        for run in system.runs:
+            for remark in run.remarks:
+                names.setdefault(remark, []).append(f"{system.name} (seed {run.seed})")
+    return [f"{', '.join(runs)}: {remark}." for remark, runs in names.items()]
 
 
 def _describe_novelty(novelty: Novelty) -> str:
