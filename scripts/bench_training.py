@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,14 +28,24 @@ from seq2attn.config.config import Config
 from seq2attn.data.batches import Batch, plan
 from seq2attn.errors import Seq2attnError
 from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.tensors import send
 from seq2attn.tokens import EOS, PAD
 from seq2attn.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 WARM_UP = 3  # turns that do not count
 PAIRS = 4000  # drawn for an epoch
-# Multi30k in 6,000 subwords: mean and spread of log(source length), and of log(target length / source length)
-SOURCE, RATIO = (2.73, 0.31), (0.04, 0.19)
+
+
+class Lengths(NamedTuple):
+    """Mean and spread of log(source length), and of log(target length / source length)."""
+
+    source: tuple[float, float]
+    ratio: tuple[float, float]
+
+
+MULTI30K = Lengths((2.73, 0.31), (0.04, 0.19))  # in 6,000 subwords
+NEWS = Lengths((3.2, 0.55), (0.04, 0.19))  # a mean of 28 subwords, as WMT's English-German news has
 
 
 @dataclass(frozen=True)
@@ -57,14 +68,17 @@ class Competitor:
     parameters: int
     update: Callable[[Batch], None]
     work: Callable[[Batch], float] | None
+    trainer: Trainer | None = None
 
 
-def draw_batches(config: Config, vocabulary: int) -> list[Batch]:
-    """The batches of one epoch of random sentences whose lengths are distributed as Multi30k's."""
+def draw_batches(config: Config, vocabulary: int, lengths: Lengths = MULTI30K, pairs: int = PAIRS) -> list[Batch]:
+    """The batches of one epoch of random sentences."""
     random = np.random.default_rng(config.seed)
-    logarithms = random.normal(*SOURCE, PAIRS)
+    logarithms = random.normal(*lengths.source, pairs)
     source = np.exp(logarithms).round().clip(2, config.data.max_length).astype(int)
-    target = np.exp(logarithms + random.normal(*RATIO, PAIRS)).round().clip(2, config.data.max_length).astype(int)
+    target = (
+        np.exp(logarithms + random.normal(*lengths.ratio, pairs)).round().clip(2, config.data.max_length).astype(int)
+    )
 
     def sentences(lengths: np.ndarray) -> Tensor:
         words = [torch.from_numpy(random.integers(EOS + 1, vocabulary, length)) for length in lengths]
@@ -78,12 +92,14 @@ def draw_batches(config: Config, vocabulary: int) -> list[Batch]:
     return [Batch(sentences(source[indices]), sentences(target[indices]), indices) for indices in planned]
 
 
-def make_ours(name: str, config: Config, vocabulary: int, precision: machine.Precision) -> Competitor:
+def make_ours(
+    name: str, config: Config, vocabulary: int, precision: machine.Precision, device: torch.device = CPU
+) -> Competitor:
     """The system of `config`, trained as `seq2attn train` does."""
     torch.manual_seed(config.seed)
     model = build_seq2seq(
         config.model, source_size=vocabulary, target_size=vocabulary, max_length=config.data.max_length
-    )
+    ).to(device)
     training, batches = config.training, list[Batch]()
     trainer = Trainer(
         model,
@@ -94,14 +110,14 @@ def make_ours(name: str, config: Config, vocabulary: int, precision: machine.Pre
         accumulation=1,
         clip_norm=training.clip_norm,
         label_smoothing=training.label_smoothing,
-        autocast=machine.make_autocast(precision, CPU),
+        autocast=machine.make_autocast(precision, device),
     )
 
     def update(batch: Batch) -> None:
         batches[:] = [batch]
         trainer.update()
 
-    return Competitor(name, model.parameter_count, update, lambda batch: count_operations(model, batch))
+    return Competitor(name, model.parameter_count, update, lambda batch: count_operations(model, batch), trainer)
 
 
 def count_operations(model: Seq2Seq, batch: Batch) -> float:
@@ -115,16 +131,17 @@ def count_operations(model: Seq2Seq, batch: Batch) -> float:
     return 6 * total
 
 
-def make_peer(config: Config, vocabulary: int, precision: machine.Precision) -> Competitor:
+def make_peer(config: Config, vocabulary: int, precision: machine.Precision, device: torch.device = CPU) -> Competitor:
     """MarianMT of the size of `config`, in a plain loop."""
     torch.manual_seed(config.seed)
-    model = marian(config.model, vocabulary).train()
-    optimizer, autocast = build_optimizer(config.training.optimizer, model), machine.make_autocast(precision, CPU)
+    model = marian(config.model, vocabulary).to(device).train()
+    optimizer, autocast = build_optimizer(config.training.optimizer, model), machine.make_autocast(precision, device)
 
     def update(batch: Batch) -> None:
-        labels = batch.target.masked_fill(batch.target == PAD, -100)
+        source, target = send(batch.source, device), send(batch.target, device)
+        labels = target.masked_fill(target == PAD, -100)
         with autocast():
-            loss = model(input_ids=batch.source, attention_mask=batch.source != PAD, labels=labels).loss
+            loss = model(input_ids=source, attention_mask=source != PAD, labels=labels).loss
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.training.clip_norm or float("inf"))
         optimizer.step()

@@ -31,6 +31,7 @@ from seq2attn.search import Engine, OutputLimit, Translator, choose_search
 from seq2attn.tokens import EOS
 
 BEAMS = (1, 5)  # 1 is greedy search
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,16 @@ class Competitor:
     translate: Callable[[], object]
 
 
-def make_ours(name: str, config: Config, source: Tensor, length: int, precision: machine.Precision) -> list[Competitor]:
+def make_ours(
+    name: str,
+    config: Config,
+    source: Tensor,
+    length: int,
+    precision: machine.Precision,
+    device: torch.device = CPU,
+) -> list[Competitor]:
     """The system of `config`, searched as `seq2attn translate` does."""
-    model = _build(config)
+    model = _build(config).to(device)
     with torch.no_grad():
         model.bias[EOS] = -torch.inf
     sources = [[ids] for ids in source.tolist()]
@@ -90,10 +98,13 @@ class Numbers:
         return ["" for _ in tokens]
 
 
-def make_peer(config: Config, source: Tensor, length: int) -> list[Competitor]:
+def make_peer(
+    config: Config, source: Tensor, length: int, device: torch.device = CPU, dtype: torch.dtype = torch.float32
+) -> list[Competitor]:
     """MarianMT of the size of `config`."""
     torch.manual_seed(config.seed)
-    model = marian(config.model, config.data.vocab_sizes[0]).eval()
+    model = marian(config.model, config.data.vocab_sizes[0]).to(device, dtype).eval()
+    source = source.to(device)
     mask = torch.ones_like(source)
 
     def translate(beam: int) -> Callable[[], object]:
@@ -192,7 +203,7 @@ def main() -> None:
     torch.manual_seed(1)
     vocabulary = min(config.data.vocab_sizes[0] for config in systems.values())
     source = torch.randint(EOS + 1, vocabulary, (arguments.sentences, arguments.length))
-    precision = arguments.precision or machine.resolve_precision("auto", torch.device("cpu"))
+    precision = arguments.precision or machine.resolve_precision("auto", CPU)
     competitors = [
         competitor
         for name, config in systems.items()
@@ -204,7 +215,7 @@ def main() -> None:
             competitors += make(peer, source, arguments.length)
     rows = measure_speeds(competitors, arguments.sentences, arguments.repeats)
     if arguments.json:
-        hardware = machine.describe_hardware(torch.device("cpu"))
+        hardware = machine.describe_hardware(CPU)
         print(json.dumps({"machine": hardware, "rows": [asdict(row) for row in rows]}, indent=1))
     else:
         print(format_table(rows))

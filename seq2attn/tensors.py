@@ -1,4 +1,4 @@
-"""Masks, precision and row selection in a state tree: what every floor above needs of tensors.
+"""Masks, precision, devices and row selection in a state tree: what every floor above needs of tensors.
 
 Shape letters, everywhere in this project: B sentences · W hypotheses of a sentence · T target steps · S source positions ·
 Q queries of a sentence (its T steps under teacher forcing, its W hypotheses when stepping) · H heads · G key-value heads ·
@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.autograd.function import Function, FunctionCtx
 
 Tree: TypeAlias = Tensor | tuple[Any, ...]  # a tensor, or a tuple of trees
 
@@ -51,6 +52,12 @@ def take(tree: Tree, rows: Int[Tensor, " R"]) -> Tree:
     return map_tree(lambda leaf: leaf.index_select(0, rows), tree)
 
 
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on `device`; to a GPU it is copied from pinned memory, while the processor goes on."""
+    from_cpu = tensor.device.type == "cpu" and device.type == "cuda"
+    return (tensor.pin_memory() if from_cpu else tensor).to(device, non_blocking=True)
+
+
 def find_largest(scores: Float[Tensor, "N V"], count: int) -> tuple[Float[Tensor, "N C"], Int[Tensor, "N C"]]:
     """The `count` largest numbers of each row, largest first, and their places.
 
@@ -88,9 +95,30 @@ def reversal(mask: Bool[Tensor, "B S"], keep_last: int = 0) -> Int[Tensor, "B S"
     return torch.where(backwards >= 0, backwards, positions)
 
 
-def reorder(states: Tensor, index: Int[Tensor, "B S"]) -> Tensor:
-    """states "B S D" read at the positions `index`."""
-    return states.gather(1, index[:, :, None].expand(-1, -1, states.shape[2]))
+def reorder(states: Float[Tensor, "B S D"], index: Int[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
+    """The states read at the positions `index`, each of which stands there once."""
+    starts = torch.arange(0, index.numel(), index.shape[1], device=index.device)[:, None]
+    return pick_rows(states, (starts + index).flatten()).view(states.shape)
+
+
+def pick_rows(states: Float[Tensor, "B S *D"], places: Int[Tensor, " N"]) -> Float[Tensor, "N *D"]:
+    """The rows at `places`, counted over both first axes, each of them once: what the gradient is made of is then only copied."""
+    return _Rows.apply(states, places)
+
+
+class _Rows(Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, states: Tensor, places: Tensor) -> Tensor:
+        ctx.save_for_backward(places)
+        ctx.shape = states.shape  # type: ignore[attr-defined]
+        return states.flatten(0, 1).index_select(0, places)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
+        [places] = ctx.saved_tensors  # type: ignore[attr-defined]
+        whole = gradient.new_zeros(ctx.shape)  # type: ignore[attr-defined]
+        whole.flatten(0, 1).index_copy_(0, places, gradient)
+        return whole, None
 
 
 def mean(states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B D"]:

@@ -27,6 +27,8 @@ from seq2attn.attention.spans import Focus, Span
 from seq2attn.attention.temporal import temporal
 from seq2attn.tensors import Tree, compute_dtype, is_empty
 
+WIDEST_FUSED = 256  # of a key, for which GPUs have fast fused kernels
+
 
 class Memory(NamedTuple):
     """What attention keeps of a sequence of S positions, made once: keys and values of G key-value heads.
@@ -174,8 +176,8 @@ class Attention(nn.Module):
     def attend(self, queries: Float[Tensor, "B G Q D"], request: Request, memory: Memory) -> Attended:
         """Attend with the queries of every key-value head, made of `request.query`; positions, past and trace are the request's.
 
-        The fused kernel computes scaled dot + softmax where nobody wants to see the weights; not in bf16 on a CPU, where its
-        backward takes several times as long as the composed path's (scripts/bench_kernels.py).
+        The fused kernel computes scaled dot + softmax where nobody wants to see the weights; not in bf16 on a CPU, nor with
+        wide keys on a GPU, where its backward takes several times as long as the composed path's (scripts/bench_kernels.py).
         """
         _, drawn = self._read_past(request)
         focus = self.span(queries, memory.mask, request.positions)
@@ -184,6 +186,8 @@ class Attention(nn.Module):
             rate = self.dropout if self.training else 0.0
             scale = self.score.dot_scale
             context = scaled_dot_product_attention(queries, keys, values, focus.legal, rate, scale=scale)
+            if context.device.type == "cuda":  # whose kernels average all values where nothing is legal
+                context = context.masked_fill(~focus.legal.any(-1, keepdim=True), 0)
             return Attended(context, None, History(), None)
         weights, sums = self.weigh(queries, memory, focus, request)
         used, choice, drawn = self.aggregation(weights, self.training, drawn)
@@ -243,7 +247,8 @@ class Attention(nn.Module):
 
     def _fuses(self, query: Tensor, focus: Focus) -> bool:
         plain = focus.gain is None and focus.places is None and not self.temporal and self.aggregation is expectation
-        fast = query.device.type != "cpu" or compute_dtype(query) != torch.bfloat16
+        on_cpu, narrow = query.device.type == "cpu", query.shape[-1] <= WIDEST_FUSED
+        fast = compute_dtype(query) != torch.bfloat16 if on_cpu else narrow
         return plain and fast and self.score.dot_scale is not None and self.normalizer is softmax
 
 

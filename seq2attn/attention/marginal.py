@@ -62,6 +62,7 @@ class Marginal(nn.Module):
         values = memory.values.expand(-1, queries.shape[2], -1, -1)
         if places is not None:
             values = gather_rows(memory.values, places)[:, 0]
+        values = values.masked_fill((alpha == 0).all(2)[..., None, None], 0)
         logs = logarithm(alpha).masked_fill(alpha == 0, torch.finfo(alpha.dtype).min).log_softmax(2)
         mixture = Elbo(values, logs) if self.elbo else Mixture(values, logs)
         return AttentionOutput(mixture, traced, History(sums))

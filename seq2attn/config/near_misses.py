@@ -62,6 +62,7 @@ NEAR_MISSES = {
     **dict.fromkeys(("log_interval", "logging_steps"), _under("training", "log_every")),
     **dict.fromkeys(("smoothing", "label_smoothing_factor"), _SMOOTHING),
     **dict.fromkeys(("fp16", "bf16", "amp", "dtype"), _under("training", "precision")),
+    **dict.fromkeys(("torch_compile", "compiled"), _under("training", "compile")),
     **dict.fromkeys(("hidden_size", "hidden_dim", "hidden", "hidden_units", "rnn_size", "units"), _WIDTH),
     **dict.fromkeys(("num_layers", "n_layers", "n_layer", "num_hidden_layers", "depth"), _LAYERS),
     **dict.fromkeys(("ffn_dim", "d_ff", "dim_feedforward", "ffn_size", "intermediate_size"), _FEEDFORWARD),

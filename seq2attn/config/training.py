@@ -101,6 +101,10 @@ class TrainingConfig(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="Precision of the forward pass; auto is decided once, for the machine, and saved"
     )
+    compile: bool | Literal["auto"] = Field(
+        default="auto",
+        description="Fused kernels by PyTorch's compiler, on a GPU alone; auto: from 5,000 updates on, decided once",
+    )
     optimizer: OptimizerSection = Field(default=AdamWConfig(), description="What makes steps of gradients")
     schedule: ScheduleSection = Field(default=InverseSqrtConfig(), description="Learning rate over the updates")
     label_smoothing: Probability = Field(default=0.1, description="Share of probability given to all subwords alike")

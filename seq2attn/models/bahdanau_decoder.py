@@ -54,6 +54,11 @@ class BahdanauDecoder(nn.Module):
         self.readout = make_projection(width + attention.context_width + embedding.width, embedding.width)
         self.dropout = Dropout(dropout)
 
+    @property
+    def longest(self) -> int | None:
+        """The most tokens that it can write; None: any number."""
+        return self.embedding.longest
+
     def remember(self, encoded: Encoded) -> Any:
         """The attention's keys and values."""
         return self.attention.remember(encoded.states, encoded.mask, encoded.values)

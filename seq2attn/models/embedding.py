@@ -40,7 +40,7 @@ class Sinusoidal(nn.Module):
 
 
 class Learned(nn.Module):
-    """One trained vector for each position below `length`; a longer sentence raises DataError."""
+    """One trained vector for each position below `length`."""
 
     def __init__(self, width: int, length: int) -> None:
         super().__init__()
@@ -49,12 +49,6 @@ class Learned(nn.Module):
 
     def forward(self, positions: Int[Tensor, " T"]) -> Float[Tensor, "T D"]:
         """The rows of `positions`."""
-        length = len(self.table)
-        if len(positions) and int(positions[-1]) >= length:
-            raise DataError(
-                f"a sentence of more than {length} subwords, but this model learned positions only up to there",
-                "train with `positions: sinusoidal`, or raise data.max_length",
-            )
         return self.table[positions]
 
 
@@ -78,9 +72,15 @@ class Embedding(nn.Module):
         return len(self.positions.table) if isinstance(self.positions, Learned) else None
 
     def forward(self, tokens: Int[Tensor, "B T"], start: int = 0) -> Float[Tensor, "B T D"]:
-        """Embed tokens whose first stands at position `start`."""
+        """Embed tokens whose first stands at position `start`. Raises DataError beyond the learned positions."""
+        end = start + tokens.shape[1]
+        if self.longest is not None and end > self.longest:
+            raise DataError(
+                f"a sentence of more than {self.longest} subwords, but this model learned positions only up to there",
+                "train with `positions: sinusoidal`, or raise data.max_length",
+            )
         embedded = self.table(tokens) * math.sqrt(self.width)
         if self.positions is not None:
-            places = torch.arange(start, start + tokens.shape[1], device=tokens.device)
+            places = torch.arange(start, end, device=tokens.device)
             embedded = embedded + self.positions(places).to(embedded.dtype)
         return self.dropout(embedded)

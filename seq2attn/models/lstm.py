@@ -1,7 +1,7 @@
 """LSTM layers that run a whole sequence in one fused call, or step when a step needs the one before."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -34,12 +34,24 @@ def make_lstm(input_width: int, width: int, layers: int = 1, dropout: float = 0.
     return module
 
 
+def apply_lstm(module: nn.Module, inputs: Float[Tensor, "N T I"], initial: Any = None) -> Any:
+    """`module(inputs, initial)`; on a GPU in fp32, whose products cuDNN rounds to TF32.
+
+    Autocast would make them fp16, whatever it is told (PyTorch has no cuDNN LSTM in bf16), where small gradients vanish.
+    """
+    if inputs.device.type != "cuda":
+        return module(inputs, initial)
+    by_cudnn = module.training or not torch.is_grad_enabled()  # it differentiates in training alone
+    with torch.autocast("cuda", enabled=False), torch.backends.cudnn.flags(enabled=by_cudnn):
+        return module(inputs.to(next(module.parameters()).dtype), initial)
+
+
 def run_lstm(
     module: nn.LSTM, inputs: Float[Tensor, "N T I"], state: LstmState
 ) -> tuple[Float[Tensor, "N T H"], LstmState]:
     """All T steps in one fused call."""
     initial = (state.hidden.transpose(0, 1).contiguous(), state.cell.transpose(0, 1).contiguous())
-    outputs, (hidden, cell) = module(inputs, initial)
+    outputs, (hidden, cell) = apply_lstm(module, inputs, initial)
     return outputs, LstmState(hidden.transpose(0, 1), cell.transpose(0, 1))
 
 
@@ -89,12 +101,25 @@ class Stepper:
         hidden, cell = list(state.hidden.unbind(1)), list(state.cell.unbind(1))
         below = fed
         for layer, recurrent in enumerate(self._recurrent):
-            gates = recurrent.gates(torch.cat([below.to(hidden[layer].dtype), hidden[layer]], 1)).to(cell[layer].dtype)
-            into, forget, candidate, out = gates.chunk(4, 1)
-            cell[layer] = forget.sigmoid() * cell[layer] + into.sigmoid() * candidate.tanh()
-            hidden[layer] = out.sigmoid() * cell[layer].tanh()
+            known, product = recurrent.gates(torch.cat([below.to(hidden[layer].dtype), hidden[layer]], 1))
+            hidden[layer], cell[layer] = move_cell(known, product, cell[layer])
             below = nn.functional.dropout(hidden[layer], self._dropout) if self._dropout else hidden[layer]
         return LstmState(torch.stack(hidden, 1), torch.stack(cell, 1))
+
+
+def move_cell(
+    known: Float[Tensor, "N G"], product: Float[Tensor, "N G"], cell: Float[Tensor, "N H"]
+) -> tuple[Float[Tensor, "N H"], Float[Tensor, "N H"]]:
+    """The hidden state and the cell after a step whose gates are known + product, in the order of `nn.LSTM`.
+
+    c' = σ(forget) c + σ(into) tanh(candidate); h' = σ(out) tanh(c'). On a GPU it is one kernel.
+    """
+    if cell.device.type == "cuda":
+        hidden, cell, _ = torch.ops.aten._thnn_fused_lstm_cell(known.to(cell.dtype), product.to(cell.dtype), cell)
+        return hidden, cell
+    into, forget, candidate, out = (known + product).to(cell.dtype).chunk(4, 1)
+    cell = forget.sigmoid() * cell + into.sigmoid() * candidate.tanh()
+    return out.sigmoid() * cell.tanh(), cell
 
 
 class _Recurrent:
@@ -110,11 +135,12 @@ class _Recurrent:
         self._steps: Iterator[Tensor] = iter(prepared.to(dtype).unbind(1))
         self._weight = weight.detach()
 
-    def gates(self, inputs: Float[Tensor, "N X"]) -> Float[Tensor, "N G"]:
+    def gates(self, inputs: Float[Tensor, "N X"]) -> tuple[Float[Tensor, "N G"], Float[Tensor, "N G"]]:
+        """Both summands of the next step's gates."""
         inputs = inputs.to(self._weight.dtype)
         if torch.is_grad_enabled():
             self._inputs.append(inputs.detach())
-        return next(self._steps) + linear(inputs, self._weight)
+        return next(self._steps), linear(inputs, self._weight)
 
 
 class _DeferredWeightGradient(Function):

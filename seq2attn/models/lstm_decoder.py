@@ -43,6 +43,11 @@ class LstmDecoder(nn.Module):
         """z, the fixed vector."""
         return torch.tanh(self.bottleneck(encoded.final))
 
+    @property
+    def longest(self) -> int | None:
+        """The most tokens that it can write; None: any number."""
+        return self.embedding.longest
+
     def remember(self, encoded: Encoded) -> Float[Tensor, "B Z"]:
         """The fixed vector."""
         return self.vector(encoded)

@@ -1,14 +1,14 @@
 """A stack of LSTM layers over the source, one- or bidirectional."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.lstm import make_lstm
+from seq2attn.models.lstm import apply_lstm, make_lstm
 from seq2attn.models.seq2seq import Encoded
-from seq2attn.tensors import reorder, reversal
+from seq2attn.tensors import pick_rows, reorder, reversal
 from seq2attn.tokens import PAD
 
 
@@ -42,25 +42,21 @@ class LstmEncoder(nn.Module):
     def forward(self, source: Int[Tensor, "B S"]) -> Encoded:
         """Encode padded sentences."""
         mask = source != PAD
-        last = (mask.sum(1) - 1)[:, None, None]
+        last = torch.arange(0, mask.numel(), mask.shape[1], device=mask.device) + mask.sum(1) - 1
         order = reversal(mask, keep_last=1) if self.reverse_source else None
         states = self.embedding(source if order is None else source.gather(1, order))
         final = states
         for layer, right in enumerate(self.forwards):
             if layer:
                 states = self.dropout(states)
-            read = [right(states)[0]]
+            read = [apply_lstm(right, states)[0]]
             ends = [read[0]]
             if self.backwards is not None:
                 flipped = reversal(mask)
-                ends.append(self.backwards[layer](reorder(states, flipped))[0])
+                ends.append(apply_lstm(self.backwards[layer], reorder(states, flipped))[0])
                 read.append(reorder(ends[1], flipped))
             states = torch.cat(read, 2)
-            final = torch.cat([self._at(end, last) for end in ends], 1)
+            final = torch.cat([pick_rows(end, last) for end in ends], 1)
         if order is not None:
             states = reorder(states, order)
         return Encoded(self.dropout(states), mask, self.dropout(final))
-
-    @staticmethod
-    def _at(states: Float[Tensor, "B S D"], position: Int[Tensor, "B 1 1"]) -> Float[Tensor, "B D"]:
-        return states.gather(1, position.expand(-1, 1, states.shape[2])).squeeze(1)

@@ -64,6 +64,11 @@ class LuongDecoder(nn.Module):
         self.dropout = Dropout(dropout)
         self.sentinel = Sentinel(input_width=self.lstm.input_size, width=width) if sentinel else None
 
+    @property
+    def longest(self) -> int | None:
+        """The most tokens that it can write; None: any number."""
+        return self.embedding.longest
+
     def remember(self, encoded: Encoded) -> Any:
         """The attention's keys and values."""
         return self.attention.remember(encoded.states, encoded.mask, encoded.values)

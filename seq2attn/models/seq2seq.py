@@ -63,15 +63,6 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
-class TargetEmbedding(Protocol):
-    """An embedding of target tokens."""
-
-    @property
-    def longest(self) -> int | None:
-        """The most tokens that it can embed; None: any number."""
-
-
-@runtime_checkable
 class Decoder(Protocol):
     """Writes a target, one step at a time or all steps at once.
 
@@ -80,8 +71,8 @@ class Decoder(Protocol):
     """
 
     @property
-    def embedding(self) -> "TargetEmbedding":
-        """What embeds the tokens written so far."""
+    def longest(self) -> int | None:
+        """The most tokens that it can write; None: any number."""
 
     def remember(self, encoded: Encoded) -> Tree:
         """What depends on the source alone, leaves "B …": made once, never reordered in search."""
@@ -137,7 +128,7 @@ class Seq2Seq(nn.Module):
     @property
     def longest_target(self) -> int | None:
         """The most tokens that the decoder can write; None: any number."""
-        return self.decoder.embedding.longest
+        return self.decoder.longest
 
     @property
     def parameter_count(self) -> int:

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seq2attn.attention import AttentionModule, Memory, Request
+from seq2attn.compiling import compiled
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.seq2seq import Encoded
 from seq2attn.models.transformer_layer import Residual, make_feed_forward
@@ -39,6 +40,7 @@ class TransformerDecoderLayer(nn.Module):
         self.around_attention = Residual(width, pre=pre, dropout=dropout)
         self.around_feedforward = Residual(width, pre=pre, dropout=dropout)
 
+    @compiled
     def forward(
         self, states: Float[Tensor, "B T D"], source: Memory, past: Memory | None = None
     ) -> tuple[Float[Tensor, "B T D"], Memory]:
@@ -90,6 +92,11 @@ class TransformerDecoder(nn.Module):
 
     def _layers(self) -> list[TransformerDecoderLayer]:
         return list(self.layers)  # type: ignore[arg-type]
+
+    @property
+    def longest(self) -> int | None:
+        """The most tokens that it can write; None: any number."""
+        return self.embedding.longest
 
     def remember(self, encoded: Encoded) -> tuple[Memory, ...]:
         """Each layer's keys and values of the source."""

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from seq2attn.attention import AttentionModule, Request
+from seq2attn.compiling import compiled
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.seq2seq import Encoded
 from seq2attn.models.transformer_layer import Residual, make_feed_forward
@@ -24,6 +25,7 @@ class TransformerEncoderLayer(nn.Module):
         self.around_attention = Residual(width, pre=pre, dropout=dropout)
         self.around_feedforward = Residual(width, pre=pre, dropout=dropout)
 
+    @compiled
     def forward(self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
         """One layer; `mask` is True at real positions."""
         positions = torch.arange(states.shape[1], device=states.device)

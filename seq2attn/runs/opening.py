@@ -10,6 +10,7 @@ import torch
 from seq2attn import machine
 from seq2attn.build.corpora import hash_sources, resolve_normalization
 from seq2attn.build.data import TRAINING_ROLES, TrainingRole, build_source, name_key
+from seq2attn.compiling import can_compile
 from seq2attn.config.config import Config, differences
 from seq2attn.config.training import PlateauConfig
 from seq2attn.data.sources_huggingface import HuggingFace
@@ -20,7 +21,8 @@ from seq2attn.runs.directory import Run, is_free
 from seq2attn.runs.origin import Origin
 
 # keys of `training` that may change while a run goes on
-FREE = ("log_every", "checkpoint_every_minutes", "keep_last", "keep_best")
+COMPILE_FROM = 5000  # updates, in which a minute of compiling is won back
+FREE = ("compile", "log_every", "checkpoint_every_minutes", "keep_last", "keep_best")
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,14 @@ def find_run(out: Path) -> Run | None:
 
 
 def _resolve(config: Config, before: Run | None, device: torch.device) -> Config:
-    """With `precision: auto` resolved: as in the run that is there, else for this machine."""
-    wanted = config.training.precision
-    if before is not None and wanted == "auto":
-        wanted = before.config.training.precision
-    return _with_training(config, precision=machine.resolve_precision(wanted, device))
+    """With `auto` resolved for precision and compile: as in the run that is there, else for this machine."""
+    precision, compiles = config.training.precision, config.training.compile
+    if before is not None:
+        precision = before.config.training.precision if precision == "auto" else precision
+        compiles = before.config.training.compile if compiles == "auto" else compiles
+    if compiles == "auto":
+        compiles = config.training.max_updates >= COMPILE_FROM and can_compile(device)
+    return _with_training(config, precision=machine.resolve_precision(precision, device), compile=compiles)
 
 
 def _list_differences(run: Run, config: Config) -> list[str]:

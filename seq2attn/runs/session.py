@@ -9,6 +9,7 @@ from seq2attn.build.corpora import PlannedEpoch, load_corpora
 from seq2attn.build.evaluation import build_limit
 from seq2attn.build.model import build_network
 from seq2attn.build.training import build_optimizer, build_schedule
+from seq2attn.compiling import allow_compiling, can_compile
 from seq2attn.config.config import to_yaml
 from seq2attn.durable import write_folder, write_whole
 from seq2attn.inference.export import export
@@ -43,6 +44,7 @@ class Session:
         self.opened = opened
         config, training = opened.config, opened.config.training
         self.corpora = load_corpora(config, opened.fingerprints, opened.tokenizer())
+        allow_compiling(bool(training.compile) and can_compile(opened.device))
         torch.manual_seed(config.seed)
         self.model = build_network(config, self.corpora.tokenizer).to(opened.device)
         if opened.origin is not None and opened.before is None:

@@ -56,25 +56,23 @@ class TrainLog(Callback):
         self._sums = LogState()
 
     def after_update(self, trainer: Trainer) -> None:
-        """Add the update to the sums, and write when it is time."""
-        step = trainer.step
-        assert step is not None
-        self._sums = LogState(
-            nll=self._sums.nll + step.nll,
-            tokens=self._sums.tokens + step.tokens,
-            seconds=self._sums.seconds + step.seconds,
-            rate=step.learning_rate,
-        )
-        if trainer.position.update % self._every == 0 and self._sums.tokens:
+        """Write when it is time."""
+        if trainer.position.update % self._every == 0:
             self._write(trainer)
 
     def at_end(self, trainer: Trainer) -> None:
         """Write what has not been written yet."""
-        if self._sums.tokens:
-            self._write(trainer)
+        self._write(trainer)
 
-    def state(self) -> LogState:
+    def state(self, trainer: Trainer) -> LogState:
         """The sums since the last event."""
+        for step in trainer.read_steps():
+            self._sums = LogState(
+                nll=self._sums.nll + step.nll,
+                tokens=self._sums.tokens + step.tokens,
+                seconds=self._sums.seconds + step.seconds,
+                rate=step.learning_rate,
+            )
         return self._sums
 
     def restore(self, state: LogState) -> None:
@@ -82,7 +80,9 @@ class TrainLog(Callback):
         self._sums = state
 
     def _write(self, trainer: Trainer) -> None:
-        sums = self._sums
+        sums = self.state(trainer)
+        if not sums.tokens:
+            return
         values = {
             "loss": sums.nll / sums.tokens,
             "learning_rate": sums.rate,

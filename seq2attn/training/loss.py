@@ -8,12 +8,14 @@ from torch import Tensor
 from torch.autograd.function import Function, FunctionCtx
 
 from seq2attn.attention.aggregation import Elbo, Mixture
+from seq2attn.compiling import compiled
 from seq2attn.models.seq2seq import Drawn
-from seq2attn.tensors import compute_dtype
+from seq2attn.tensors import compute_dtype, pick_rows
 from seq2attn.tokens import PAD
 from seq2attn.training.policy import policy_loss
 
 LOGITS_AT_ONCE = 1 << 21  # numbers; 8 MiB in fp32, which stays in a CPU's cache
+LOGITS_AT_ONCE_ON_GPU = 1 << 26  # 128 MiB in bf16, so that the products fill it
 
 
 class Loss(NamedTuple):
@@ -33,16 +35,20 @@ def sequence_loss(
 ) -> Loss:
     """The loss of the real tokens of `target`, given what a decoder returned for them."""
     real = target != PAD
-    gold = target[real]
+    if isinstance(features, Tensor) and weight.device.type == "cuda":  # which need not wait to learn how many are real
+        smoothed, nll = _cross_entropies(features.flatten(0, 1), weight, bias, target.flatten(), smoothing)
+        return Loss(smoothed, nll.sum())
+    places = real.flatten().nonzero().squeeze(1)
+    gold = target.flatten().index_select(0, places)
     if isinstance(features, Mixture):
-        values, log_weights = (part[real] for part in features)
+        values, log_weights = (pick_rows(part, places) for part in features)
         elbo = isinstance(features, Elbo)
         return mixture_cross_entropy(values, log_weights, weight, bias, gold, smoothing=smoothing, elbo=elbo)
     if isinstance(features, Drawn):
-        smoothed, nll = _cross_entropies(features.features[real], weight, bias, gold, smoothing)
-        log_p = nll.new_zeros(target.shape).masked_scatter(real, -nll)
+        smoothed, nll = _cross_entropies(pick_rows(features.features, places), weight, bias, gold, smoothing)
+        log_p = nll.new_zeros(target.numel()).index_copy(0, places, -nll).view(target.shape)
         return Loss(smoothed + policy_loss(features, log_p, real), nll.sum())
-    return cross_entropy(features[real], weight, bias, gold, smoothing=smoothing)
+    return cross_entropy(pick_rows(features, places), weight, bias, gold, smoothing=smoothing)
 
 
 def cross_entropy(
@@ -89,6 +95,39 @@ def _cross_entropies(
     return _CrossEntropy.apply(features, weight, bias, target, smoothing, with_gradient)
 
 
+def _differentiate(
+    scores: Float[Tensor, "N V"], bias: Float[Tensor, " V"], gold: Int[Tensor, "N 1"], smoothing: float
+) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"], Float[Tensor, "N V"]]:
+    """−log p[gold], mean_v(−log p[v]), and the smoothed loss's gradient p − (1−ε)·onehot − ε/V, in the place of the scores."""
+    scores += bias
+    scores -= scores.amax(1, keepdim=True)
+    chosen, mean = scores.gather(1, gold).squeeze(1), scores.mean(1) if smoothing else 0
+    p = scores.exp_()
+    total = p.sum(1)
+    log_total = total.log()
+    error = p.mul_(total.reciprocal()[:, None])
+    if smoothing:
+        error -= smoothing / scores.shape[1]
+    error.scatter_(1, gold, error.gather(1, gold) - (1 - smoothing))
+    return log_total - chosen, log_total - mean, error
+
+
+@compiled
+def _differentiate_on_gpu(
+    product: Float[Tensor, "N V"], bias: Float[Tensor, " V"], gold: Int[Tensor, "N 1"], smoothing: float
+) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"], Float[Tensor, "N V"]]:
+    """The same as one expression, for the compiler, and 0 where the gold token is padding.
+
+    The gradient is in the precision of the product.
+    """
+    real = gold != PAD
+    log_p = (product.to(bias.dtype) + bias).log_softmax(1)
+    places = torch.arange(product.shape[1], device=product.device)
+    error = (log_p.exp() - smoothing / product.shape[1] - (1 - smoothing) * (places == gold).to(log_p.dtype)) * real
+    nll, uniform = -log_p.gather(1, gold) * real, -log_p.mean(1, keepdim=True) * real
+    return nll.squeeze(1), uniform.squeeze(1), error.to(product.dtype)
+
+
 class _CrossEntropy(Function):
     @staticmethod
     def forward(
@@ -108,28 +147,23 @@ class _CrossEntropy(Function):
             nll = torch.empty(len(rows), dtype=exact, device=features.device)
             d_rows = torch.empty_like(rows) if with_gradient else None
             d_weight, d_bias = torch.zeros_like(weight), torch.zeros_like(bias)
-            step = max(1, LOGITS_AT_ONCE // vocabulary)
+            on_gpu = weight.device.type == "cuda"
+            step = max(1, (LOGITS_AT_ONCE_ON_GPU if on_gpu else LOGITS_AT_ONCE) // vocabulary)
             products = torch.empty(min(step, len(rows)), vocabulary, dtype=dtype, device=features.device)
-            exacts = products if dtype == exact else torch.empty_like(products, dtype=exact)  # both serve every piece
-            for begin in range(0, len(rows), step):
+            exacts = products if dtype == exact or on_gpu else torch.empty_like(products, dtype=exact)
+            for begin in range(0, len(rows), step):  # the two serve every piece
                 piece, gold = rows[begin : begin + step], target[begin : begin + step, None]
                 product = torch.mm(piece, matrix.T, out=products[: len(piece)])
-                scores = product if dtype == exact else exacts[: len(piece)].copy_(product)
-                scores += bias
-                scores -= scores.amax(1, keepdim=True)
-                chosen, mean = scores.gather(1, gold).squeeze(1), scores.mean(1) if smoothing else 0
-                p = scores.exp_()
-                total = p.sum(1)
-                log_total = total.log()
-                nll[begin : begin + step] = log_total - chosen
-                smoothed += (1 - smoothing) * nll[begin : begin + step].sum() + smoothing * (log_total - mean).sum()
+                if on_gpu:
+                    piece_nll, uniform, error = _differentiate_on_gpu(product, bias, gold, smoothing)
+                else:
+                    scores = product if dtype == exact else exacts[: len(piece)].copy_(product)
+                    piece_nll, uniform, error = _differentiate(scores, bias, gold, smoothing)
+                nll[begin : begin + step] = piece_nll
+                smoothed += (1 - smoothing) * piece_nll.sum() + smoothing * uniform.sum()
                 if d_rows is not None:
-                    error = p.mul_(total.reciprocal()[:, None])  # then p − (1−ε)·onehot − ε/V
-                    if smoothing:
-                        error -= smoothing / vocabulary
-                    error.scatter_add_(1, gold, torch.full_like(gold, -(1 - smoothing), dtype=exact))
-                    d_bias += error.sum(0)
-                    error = error if dtype == exact else product.copy_(error)
+                    d_bias += error.sum(0, dtype=exact)
+                    error = error if error.dtype == dtype else product.copy_(error)
                     torch.mm(error, matrix, out=d_rows[begin : begin + step])
                     d_weight += error.T @ piece
         if d_rows is not None:

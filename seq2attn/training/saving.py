@@ -87,7 +87,7 @@ class Saving(Callback):
 
         Only a checkpoint after a validation is an event: the metrics are those of a run that was never stopped.
         """
-        update = trainer.position.update
+        update, log = trainer.position.update, self._log.state(trainer)  # it waits for updates that are under way
         if update in self._validation.history:
             self._metrics.write("checkpoint", update)
         self._metrics.sync()
@@ -96,7 +96,7 @@ class Saving(Callback):
             seconds=trainer.seconds,
             tokens=trainer.tokens,
             schedule=trainer.schedule.state(),
-            callbacks=CallbackStates(log=self._log.state(), validation=self._validation.state()),
+            callbacks=CallbackStates(log=log, validation=self._validation.state()),
             metrics_bytes=self._metrics.size(),
         )
         self._checkpoints.save(

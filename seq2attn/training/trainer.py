@@ -7,13 +7,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from seq2attn.attention.aggregation import Annealed
 from seq2attn.data.batches import Batch
 from seq2attn.errors import DivergedError
 from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.tensors import send
 from seq2attn.tokens import PAD
+from seq2attn.training.captured import Captured, can_capture
 from seq2attn.training.loss import Loss, sequence_loss
 from seq2attn.training.schedule import Plateau, Schedule
 from seq2attn.training.stop import Stop
@@ -51,7 +56,7 @@ class Callback:
     """Something that happens beside training; what a callback has nothing to do for, it leaves as it is here."""
 
     def after_update(self, trainer: "Trainer") -> None:
-        """Called after every update; `trainer.step` is that update."""
+        """Called after every update."""
 
     def at_end(self, trainer: "Trainer") -> None:
         """Called once, when training is over."""
@@ -71,6 +76,21 @@ class Position:
     skipped_in_a_row: int = 0
 
 
+class _Unread(NamedTuple):
+    """An update whose outcome may still be on its way.
+
+    pairs: of each batch. losses: that of each batch. finite: whether they and the gradient are.
+    """
+
+    update: int
+    pairs: list[np.ndarray]
+    losses: Tensor
+    finite: Tensor
+    tokens: int
+    learning_rate: float
+    seconds: float
+
+
 class Trainer:
     """Minimizes the label-smoothed negative log-likelihood of a target token.
 
@@ -78,6 +98,8 @@ class Trainer:
     equal one large batch. `plan_epoch(n)` gives the batches of epoch n, a pure function: together with the optimizer, the
     random state and `position`, that is all a run is. `autocast` gives the context of each forward pass; `locate` says how
     a message names the training pair of an index. `stop` is asked after each update.
+
+    On a GPU an update is only begun, and the processor prepares the next one meanwhile; `read_steps` waits for what is under way.
     """
 
     def __init__(
@@ -103,7 +125,6 @@ class Trainer:
         self.seconds = 0.0  # of training, without validation and checkpoints
         self.tokens = 0
         self.stop = Stop() if stop is None else stop
-        self.step: Step | None = None  # the last update of this process
         self._plan_epoch = plan_epoch
         self._accumulation = accumulation
         self._clip_norm = clip_norm
@@ -112,11 +133,14 @@ class Trainer:
         self._locate = locate
         self._annealed = [module for module in model.modules() if isinstance(module, Annealed)]
         self._epoch: tuple[int, Epoch] | None = None
+        self.captured = Captured(model, self._differentiate) if can_capture(model) else None
+        self._unread: list[_Unread] = []
+        self._steps: list[Step] = []
 
     def run(self, callbacks: Sequence[Callback]) -> None:
         """Train until `max_updates`, or until `stop`; the callbacks are called in their order after each update."""
         while self.position.update < self.max_updates and not self.stop:
-            self.step = self.update()
+            self.update()
             for callback in callbacks:
                 callback.after_update(self)
 
@@ -125,7 +149,7 @@ class Trainer:
         for callback in callbacks:
             callback.at_end(self)
 
-    def update(self) -> Step:
+    def update(self) -> None:
         """Take one optimizer step, or skip it where loss or gradient are not finite."""
         started = time.perf_counter()
         self.model.train()
@@ -139,30 +163,68 @@ class Trainer:
             group["lr"] = rate
         losses = []
         for batch in batches:
-            loss = self.loss(batch)
-            (loss.smoothed / tokens).backward()
-            losses.append(float(loss.nll))
-        nll = sum(losses)
+            if self.captured is not None:
+                losses.append(self.captured(batch, 1 / tokens))
+            else:
+                loss = self.loss(batch)
+                (loss.smoothed / tokens).backward()
+                losses.append(loss.nll)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._clip_norm)
-        if math.isfinite(nll) and math.isfinite(float(norm)):
+        nll = torch.stack(losses)
+        finite = nll.isfinite().all() & norm.isfinite()
+        on_gpu = finite.device.type == "cuda"
+        if on_gpu:
+            self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]  # the fused step then changes nothing
+        if on_gpu or finite:
             self.optimizer.step()
-            self.position.skipped_in_a_row = 0
-        else:
-            nll, tokens = 0.0, 0
-            self._skip(batches, losses, rate)
-        self.optimizer.zero_grad(set_to_none=True)
-        seconds = time.perf_counter() - started
-        self.seconds += seconds
-        self.tokens += tokens
-        return Step(nll, tokens, rate, seconds)
+        self.optimizer.zero_grad(set_to_none=self.captured is None)
+        pairs, seconds = [batch.indices for batch in batches], time.perf_counter() - started
+        self._unread.append(_Unread(self.position.update, pairs, nll, finite, tokens, rate, seconds))
+        if not on_gpu:
+            self._read()
+
+    def read_steps(self) -> list[Step]:
+        """The updates since the last call; waits for those that are under way, and brings `position` and the sums up to date.
+
+        Raises DivergedError if too many in a row were skipped.
+        """
+        self._read()
+        steps, self._steps = self._steps, []
+        return steps
+
+    def _read(self) -> None:
+        started = time.perf_counter()
+        for unread in self._unread:
+            losses, tokens = unread.losses.tolist(), unread.tokens
+            if unread.finite:
+                self.position.skipped_in_a_row = 0
+            else:
+                self._skip(unread, losses)
+                losses, tokens = [], 0
+            seconds = unread.seconds + time.perf_counter() - started
+            started = time.perf_counter()
+            self.seconds += seconds
+            self.tokens += tokens
+            self._steps.append(Step(sum(losses, 0.0), tokens, unread.learning_rate, seconds))
+        self._unread = []
 
     def loss(self, batch: Batch) -> Loss:
         """Compute the loss, summed over the batch's real target tokens."""
         device = self.model.output.device
-        source, target = batch.source.to(device, non_blocking=True), batch.target.to(device, non_blocking=True)
+        return self._loss(send(batch.source, device), send(batch.target, device))
+
+    def _loss(self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]) -> Loss:
+        model = self.model
         with self._autocast():
-            features = self.model(source, target)
-            return sequence_loss(features, self.model.output, self.model.bias, target, smoothing=self._label_smoothing)
+            features = model(source, target)
+            return sequence_loss(features, model.output, model.bias, target, smoothing=self._label_smoothing)
+
+    def _differentiate(
+        self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"], factor: Float[Tensor, ""]
+    ) -> Tensor:
+        loss = self._loss(source, target)
+        (loss.smoothed * factor).backward()
+        return loss.nll
 
     @property
     def epoch(self) -> Epoch:
@@ -180,16 +242,16 @@ class Trainer:
             position.epoch, position.batch = position.epoch + 1, 0
         return batch
 
-    def _skip(self, batches: list[Batch], losses: list[float], rate: float) -> None:
+    def _skip(self, skipped: _Unread, losses: list[float]) -> None:
         position = self.position
         position.skipped += 1
         position.skipped_in_a_row += 1
         if position.skipped_in_a_row >= min(MAX_SKIPPED, self.max_updates):
-            broken = [batch for batch, loss in zip(batches, losses, strict=True) if not math.isfinite(loss)] or batches
-            pairs = [int(index) for batch in broken for index in batch.indices]
+            broken = [pairs for pairs, loss in zip(skipped.pairs, losses, strict=True) if not math.isfinite(loss)]
+            pairs = [int(pair) for batch in broken or skipped.pairs for pair in batch]
             named = ", ".join(map(self._locate, pairs[:NAMED_PAIRS])) + (", …" if len(pairs) > NAMED_PAIRS else "")
             raise DivergedError(
-                f"update {position.update}: {position.skipped_in_a_row} updates in a row had no finite loss and gradient "
-                f"(learning rate {rate:.2g}; the last of them read {len(pairs)} training pairs: {named})",
+                f"update {skipped.update}: {position.skipped_in_a_row} updates in a row had no finite loss and gradient "
+                f"(learning rate {skipped.learning_rate:.2g}; the last of them read {len(pairs)} training pairs: {named})",
                 DIVERGED_HINT,
             )

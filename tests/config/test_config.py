@@ -85,6 +85,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
             "batch_tokens": 2000,
             "accumulation": 1,
             "precision": "auto",
+            "compile": "auto",
             "optimizer": {"type": "adamw", "learning_rate": 0.001, "betas": [0.9, 0.98], "weight_decay": 0.01},
             "schedule": {"type": "inverse_sqrt", "warmup": 200},
             "label_smoothing": 0.1,

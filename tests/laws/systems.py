@@ -1,5 +1,7 @@
 """Small systems, one for each way to put the parts together: the laws hold for all of them."""
 
+import os
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,7 @@ from seq2attn.build.model import build_seq2seq
 from seq2attn.config.model import ModelConfig
 from seq2attn.models.seq2seq import Seq2Seq
 
+DEVICE = torch.device(os.environ.get("SEQ2ATTN_TEST_DEVICE", "cpu"))  # where the laws are tried
 VOCABULARY = 11
 LSTM = {"type": "lstm", "width": 6, "layers": 1}
 HEADS = {"score": "scaled_dot", "heads": 2}
@@ -158,7 +161,7 @@ def system(name: str, tied: str = "two_way", width: int = 8, dropout: float = 0.
             parameter.add_(torch.randn_like(parameter) * 0.3)
         for embedding in (module for module in model.modules() if isinstance(module, torch.nn.Embedding)):
             embedding.weight[0] = 0
-    return model.eval()
+    return model.to(DEVICE).eval()
 
 
 def sentences(lengths: list[int], padding: int = 0) -> Tensor:
@@ -168,4 +171,4 @@ def sentences(lengths: list[int], padding: int = 0) -> Tensor:
     for row, length in zip(rows, lengths, strict=True):
         row[: length - 1] = torch.randint(4, VOCABULARY, (length - 1,), generator=generator)
         row[length - 1] = 3
-    return rows
+    return rows.to(DEVICE)

@@ -12,7 +12,7 @@ from seq2attn.config.model import ModelConfig
 from seq2attn.config.rules import find_model_problems
 from seq2attn.search import Beam, Sentences
 from seq2attn.training.loss import sequence_loss
-from tests.laws.systems import VOCABULARY, sentences
+from tests.laws.systems import DEVICE, VOCABULARY, sentences
 from tests.laws.test_model_laws import EXACT, at_once, steps
 
 GATHERED = [{"gathered": False}, {"gathered": True}]
@@ -80,15 +80,15 @@ def drawn(seed: int) -> ModelConfig:
 def test_what_the_rules_accept_trains_and_translates(seed: int) -> None:
     config = drawn(seed)
     torch.manual_seed(1)
-    model = build_seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40)
+    model = build_seq2seq(config, source_size=VOCABULARY, target_size=VOCABULARY, max_length=40).to(DEVICE)
     source, target = sentences([3, 7, 1]), sentences([5, 2, 4])
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(DEVICE.type, torch.bfloat16):
         loss = sequence_loss(model(source, target), model.output, model.bias, target, smoothing=0.1).smoothed
     loss.backward()
     assert loss.isfinite()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
     model.double().eval()
     torch.testing.assert_close(at_once(model, source, target), steps(model, source, target), **EXACT)
-    asked = Sentences(source, torch.tensor([4, 4, 4]), range(3))
-    for hypotheses in Beam(3, 1.0)(model, asked, torch.arange(3)):
+    asked = Sentences(source, torch.tensor([4, 4, 4], device=DEVICE), range(3))
+    for hypotheses in Beam(3, 1.0)(model, asked, torch.arange(3, device=DEVICE)):
         assert len(hypotheses) == 3

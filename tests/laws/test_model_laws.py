@@ -21,7 +21,7 @@ from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tensors import Tree, map_tree, select
 from seq2attn.tokens import BOS, PAD
 from seq2attn.training.loss import sequence_loss
-from tests.laws.systems import MODELS, sentences, system
+from tests.laws.systems import DEVICE, MODELS, sentences, system
 
 EXACT = {"rtol": 0.0, "atol": 1e-10}
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -80,8 +80,8 @@ def test_select_commutes_with_step(name: str) -> None:
     model = system(name)
     encoded = model.encoder(sentences([4, 6], padding=1))
     memory = model.decoder.remember(encoded)
-    tokens = torch.tensor([[4, 5, 6], [7, 8, 9]])
-    parents = torch.tensor([[2, 0, 0], [1, 1, 2]])
+    tokens = torch.tensor([[4, 5, 6], [7, 8, 9]], device=DEVICE)
+    parents = torch.tensor([[2, 0, 0], [1, 1, 2]], device=DEVICE)
     _, state = model.decoder.step(tokens, model.decoder.start(encoded, 3), memory)
     features, after = model.decoder.step(tokens.flip(1), state, memory)
     chosen, chosen_after = model.decoder.step(tokens.flip(1).gather(1, parents), select(state, parents), memory)

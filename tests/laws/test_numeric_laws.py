@@ -10,7 +10,7 @@ from seq2attn.config.model import ModelConfig
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tensors import map_tree
 from seq2attn.training.loss import Loss, sequence_loss
-from tests.laws.systems import MODELS, VOCABULARY, sentences, system
+from tests.laws.systems import DEVICE, MODELS, VOCABULARY, sentences, system
 from tests.laws.test_model_laws import attention_calls
 
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -40,7 +40,9 @@ def test_the_gradient_is_the_slope_of_the_loss(name: str) -> None:
     loss_of(model).smoothed.backward()
     moved = [parameter for parameter in model.parameters() if parameter.grad is not None]
     generator = torch.Generator().manual_seed(3)
-    directions = [torch.randn(parameter.shape, generator=generator, dtype=torch.float64) for parameter in moved]
+    directions = [
+        torch.randn(parameter.shape, generator=generator, dtype=torch.float64).to(DEVICE) for parameter in moved
+    ]
     slope = sum((parameter.grad * way).sum() for parameter, way in zip(moved, directions, strict=True))
     values = []
     with torch.no_grad():
@@ -58,7 +60,7 @@ def test_bf16_autocast_is_near_fp32(name: str) -> None:
     exact.smoothed.backward()
     right = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
     model.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(DEVICE.type, torch.bfloat16):
         rounded = loss_of(model)
     rounded.smoothed.backward()
     own = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
@@ -72,7 +74,7 @@ def test_bf16_autocast_is_near_fp32(name: str) -> None:
 def test_training_in_bf16_autocast_is_finite(name: str) -> None:
     torch.manual_seed(2)
     model = system(name, dropout=0.2).float().train()
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(DEVICE.type, torch.bfloat16):
         loss = loss_of(model)
     loss.smoothed.backward()
     assert loss.smoothed.isfinite()
@@ -89,7 +91,7 @@ def test_without_a_legal_key_there_is_no_weight_and_no_gradient(name: str) -> No
         def blind(leaf: Tensor, given: list[Tensor] = given) -> Tensor:
             """Nothing is legal in the first sentence."""
             if leaf.dtype == torch.bool:
-                return leaf & (torch.arange(len(leaf)) > 0)[:, None]
+                return leaf & (torch.arange(len(leaf), device=DEVICE) > 0)[:, None]
             given.append(leaf.detach().requires_grad_())
             return given[-1]
 

@@ -10,22 +10,22 @@ from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import Beam, Greedy, Hypothesis, Sampling, Sentences
 from seq2attn.search.hypothesis import length_penalty, next_logits
 from seq2attn.tokens import BOS
-from tests.laws.systems import MODELS, sentences, system
+from tests.laws.systems import DEVICE, MODELS, sentences, system
 
 every_model = pytest.mark.parametrize("name", MODELS)
 EOS = 3
-BANNED = torch.arange(EOS)
+BANNED = torch.arange(EOS, device=DEVICE)
 LENGTHS = [4, 1, 7, 2]
 
 
 def found(model: Seq2Seq, search: Greedy | Beam | Sampling, source: Tensor, limit: int) -> list[list[Hypothesis]]:
-    limits = torch.full((len(source),), limit)
+    limits = torch.full((len(source),), limit, device=DEVICE)
     return search(model, Sentences(source, limits, range(len(source))), BANNED)
 
 
 def log_probability(model: Seq2Seq, source: Tensor, tokens: list[int]) -> float:
     """log p of whole token sequences by teacher forcing, among the tokens that may stand in a translation."""
-    features = model(source, torch.tensor([tokens]))
+    features = model(source, torch.tensor([tokens], device=DEVICE))
     log_p = next_logits(model, features, BANNED).log_softmax(-1)
     return float(log_p[0, torch.arange(len(tokens)), torch.tensor(tokens)].sum().detach())
 
@@ -67,7 +67,7 @@ def test_a_sentence_translates_the_same_alone_and_in_any_batch(name: str) -> Non
     for search in (Greedy(), Beam(3, 1.0), Sampling(seed=5)):
         together = found(model, search, sentences(LENGTHS, padding=2), 9)
         for row, length in enumerate(LENGTHS):
-            source, limits = sentences(LENGTHS)[row : row + 1, :length], torch.tensor([9])
+            source, limits = sentences(LENGTHS)[row : row + 1, :length], torch.tensor([9], device=DEVICE)
             [alone] = search(model, Sentences(source, limits, [row]), BANNED)
             assert [h.tokens for h in alone] == [h.tokens for h in together[row]]
 
@@ -85,7 +85,7 @@ def test_scores_are_the_log_probabilities_of_teacher_forcing(name: str) -> None:
 @every_model
 def test_no_hypothesis_is_longer_than_its_own_limit(name: str) -> None:
     model = system(name)
-    source, limits = sentences(LENGTHS), torch.tensor([1, 4, 2, 6])
+    source, limits = sentences(LENGTHS), torch.tensor([1, 4, 2, 6], device=DEVICE)
     for search in (Greedy(), Beam(3, 1.0), Sampling()):
         for hypotheses, limit in zip(
             search(model, Sentences(source, limits, range(4)), BANNED), limits.tolist(), strict=True
@@ -100,9 +100,9 @@ def test_banned_tokens_are_not_written_however_likely(search: Greedy | Beam | Sa
     model = system("luong")
     with torch.no_grad():
         model.bias[[5, 7]] += 50.0
-    source, limits = sentences(LENGTHS), torch.full((len(LENGTHS),), 8)
+    source, limits = sentences(LENGTHS), torch.full((len(LENGTHS),), 8, device=DEVICE)
     free = search(model, Sentences(source, limits, range(4)), BANNED)
-    bound = search(model, Sentences(source, limits, range(4)), torch.tensor([0, 1, 2, 5, 7]))
+    bound = search(model, Sentences(source, limits, range(4)), torch.tensor([0, 1, 2, 5, 7], device=DEVICE))
     assert all({*h.tokens} <= {5, 7} for hypotheses in free for h in hypotheses)
     assert not any({5, 7} & {*h.tokens} for hypotheses in bound for h in hypotheses)
 
@@ -113,7 +113,7 @@ def test_sampling_follows_the_models_distribution_and_its_seed() -> None:
     drawn = [h[0].tokens[:1] for h in found(model, Sampling(seed=1), source, 1)]
     encoded = model.encoder(source[:1])
     memory, state = model.decoder.remember(encoded), model.decoder.start(encoded, 1)
-    features, _ = model.decoder.step(torch.tensor([[BOS]]), state, memory)
+    features, _ = model.decoder.step(torch.tensor([[BOS]], device=DEVICE), state, memory)
     p = next_logits(model, features, BANNED)[0, 0].softmax(-1)
     for token in range(3, len(p)):
         share = sum(tokens == ([] if token == EOS else [token]) for tokens in drawn) / len(drawn)

@@ -46,7 +46,7 @@ def logged(log: TrainLog, own: Trainer, updates: range) -> None:
     for update in updates:
         own.position.update = update
         own.seconds = 10.0 * update
-        own.step = Step(nll=6.0 * update, tokens=2 + update, learning_rate=0.1 * update, seconds=0.5)
+        own._steps.append(Step(nll=6.0 * update, tokens=2 + update, learning_rate=0.1 * update, seconds=0.5))
         log.after_update(own)
 
 
@@ -76,7 +76,7 @@ def test_a_restored_log_goes_on_in_the_middle_of_its_sums(metrics: Metrics, tmp_
     own, whole, first, second = trainer([]), *(TrainLog(m, 4, silent) for m in (metrics, other, other))
     logged(whole, own, range(1, 9))
     logged(first, own, range(1, 3))
-    second.restore(LogState.model_validate_json(first.state().model_dump_json()))
+    second.restore(LogState.model_validate_json(first.state(own).model_dump_json()))
     logged(second, own, range(3, 9))
     assert events(other) == events(metrics)
 
@@ -267,7 +267,7 @@ def test_stopping_and_resuming_equals_not_stopping(tmp_path: Path, cut: int, nam
     torch.manual_seed(4)
     callbacks, last = callbacks_of(tmp_path / "parts", first)
     for _ in range(cut):
-        first.step = first.update()
+        first.update()
         for callback in callbacks:
             callback.after_update(first)
     last.at_end(first)

@@ -35,7 +35,9 @@ def test_accumulated_batches_make_the_weights_of_one_large_batch(optimizer: Any)
 
 def test_the_gradient_is_that_of_the_mean_over_target_tokens() -> None:
     model, before = system("luong"), system("luong")
-    step = trainer([batch(0, 1), batch(2, 3)], model=model, accumulation=2).update()
+    own = trainer([batch(0, 1), batch(2, 3)], model=model, accumulation=2)
+    own.update()
+    [step] = own.read_steps()
     logits = before.logits(before(SOURCE, TARGET)).transpose(1, 2)
     loss = F.cross_entropy(logits, TARGET, ignore_index=PAD, label_smoothing=0.1)
     loss.backward()
@@ -79,7 +81,9 @@ def test_what_is_annealed_hears_before_each_update_how_far_training_is(updates: 
 def test_every_update_has_its_schedules_rate_counted_from_one() -> None:
     rate = inverse_sqrt(0.2, 2)
     own = trainer([batch(0)], schedule=Schedule(rate))
-    steps = [own.update() for _ in range(3)]
+    for _ in range(3):
+        own.update()
+    steps = own.read_steps()
     assert [step.learning_rate for step in steps] == [rate(1), rate(2), rate(3)]
     assert own.optimizer.param_groups[0]["lr"] == rate(3)
     assert all(step.seconds > 0 for step in steps)
@@ -169,5 +173,7 @@ def test_ten_updates_in_a_row_without_a_finite_gradient_end_the_run() -> None:
 def test_training_makes_the_loss_fall(tmp_path: Path) -> None:
     model = system("transformer")
     own = trainer([batch(0, 1, 2, 3)], model=model, optimizer=torch.optim.AdamW(model.parameters(), 0.1), clip_norm=1.0)
-    losses = [own.update().nll for _ in range(12)]
+    for _ in range(12):
+        own.update()
+    losses = [step.nll for step in own.read_steps()]
     assert losses[-1] < 0.7 * losses[0]
