@@ -20,7 +20,7 @@ IWSLT15 := $(patsubst %,configs/iwslt15/%.yaml,lstm uniform additive local_predi
 TALKS := data.train=$(DATA)/train data.validation=$(DATA)/dev data.test=$(DATA)/tst2013
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench multi30k iwslt15 mechanisms capacity torture test-oracles clean
+.PHONY: help install demo test lint format bench bench-gpu multi30k iwslt15 mechanisms capacity torture test-oracles clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench: install  ## Measure the speed of training and translation
 	$(BIN)/python scripts/bench_training.py
 	$(BIN)/python scripts/bench_translation.py
 	$(BIN)/python scripts/bench_kernels.py
+
+bench-gpu: install  ## Measure a GPU's speed, and check the laws on it, into gpu.json (about 5 minutes)
+	$(BIN)/python scripts/bench_gpu.py --out gpu.json
 
 multi30k: install  ## Train and compare all four systems on Multi30k into runs/multi30k
 	$(BIN)/seq2attn compare $(MULTI30K) --out runs/multi30k --jobs 2 $(if $(DATA),$(addprefix --set ,$(LOCAL)))

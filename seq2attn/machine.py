@@ -40,7 +40,12 @@ def choose_device(name: str) -> torch.device:
 
 
 def set_up_torch(threads: int | None) -> None:
-    """Choose reproducible kernels, `threads` CPU threads (None: as many as PyTorch has now), and keep large buffers."""
+    """Choose reproducible kernels, `threads` CPU threads (None: as many as PyTorch has now), and what is kept in memory.
+
+    Large buffers are kept, and 64 of the kernels that oneDNN makes for each shape of a batch: by default 1,024, which take
+    100 to 500 KiB each, so that a training with its many shapes would grow to 1.5 GiB. Call it before anything is computed.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     torch.set_deterministic_debug_mode(
         "warn"
     )  # use_deterministic_algorithms(True, warn_only=True) imports torch's compiler
@@ -56,14 +61,6 @@ def set_up_torch(threads: int | None) -> None:
         m_mmap_threshold, m_trim_threshold = -3, -1
         mallopt(m_mmap_threshold, 1 << 30)
         mallopt(m_trim_threshold, (1 << 31) - 1)
-
-
-def limit_kernel_cache() -> None:
-    """Let oneDNN keep 256 of the kernels that it makes for each shape of a batch, not 1024; call it before computing.
-
-    A stream of text has ever new shapes, and each kernel takes about 100 KiB.
-    """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
 
 
 def choose_precision(name: str, device: torch.device) -> Precision:

@@ -63,13 +63,12 @@ def translate(
     """Translate a text: one line out for each line in, in order; a blank line stays blank."""
     from seq2attn.data.stream import read_windows
     from seq2attn.inference.model import list_remarks, load
-    from seq2attn.machine import limit_kernel_cache, set_up_torch
+    from seq2attn.machine import set_up_torch
     from seq2attn.search import Sampling
 
     if output is not None and str(output) != "-":
         check_output(output)
     set_up_torch(threads)
-    limit_kernel_cache()
     with _open_input(source) as (stream, name):
         loaded = load(model, device, checkpoint, precision)
         search = Sampling(temperature, top_k, seed) if sample else loaded.choose_search(beam, length_penalty)

@@ -1,7 +1,6 @@
 """Work shared out among processes of one thread each."""
 
 import os
-import signal
 import sys
 import threading
 import weakref
@@ -14,8 +13,8 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-from seq2attn.ending import SIGNALS
 from seq2attn.errors import Seq2attnError
+from seq2attn.forking import begin_child
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -98,11 +97,7 @@ def _set_up(workers: "weakref.ref[Workers[Any, Any]]") -> None:
 
 
 def _set_up_process(workers: "weakref.ref[Workers[Any, Any]]", reading: int, writing: int) -> None:
-    """Leave signals to the parent, which says when to stop; and end with it, however it ends."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    os.close(writing)  # then only the parent holds it, and reading comes to an end when the parent does
-    threading.Thread(target=lambda: os.read(reading, 1) or os._exit(1), daemon=True).start()
+    begin_child(reading, writing)
     _set_up(workers)
 
 

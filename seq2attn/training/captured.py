@@ -31,7 +31,7 @@ class _Graph(NamedTuple):
 class Captured:
     """Adds a batch's gradient to that of the parameters, which must not be set to None between two calls.
 
-    `differentiate(source, target, factor)` does it for tensors on the GPU, for the loss times `factor`, and returns the
+    `differentiate(source, target, tokens)` does it for tensors on the GPU, for the loss divided by `tokens`, and gives the
     negative log-likelihood. Batches are padded to few shapes. The first of each shape is differentiated as it is, the second
     captured, all others replay what was captured; what a model does must therefore not depend on numbers of Python that change
     from update to update. Once a capture fails, every batch is differentiated as it is.
@@ -42,7 +42,7 @@ class Captured:
         self._differentiate = differentiate
         self._graphs: dict[tuple[int, ...], _Graph] = {}
         self._seen: Counter[tuple[int, ...]] = Counter()
-        self._factor = torch.ones_like(model.bias[0])
+        self._tokens = torch.ones_like(model.bias[0])
         self._pool = torch.cuda.graph_pool_handle()
         self.failure: RuntimeError | None = None  # of a capture
 
@@ -51,9 +51,9 @@ class Captured:
         """How many shapes were captured."""
         return len(self._graphs)
 
-    def __call__(self, batch: Batch, factor: float) -> Tensor:
+    def __call__(self, batch: Batch, tokens: int) -> Tensor:
         """The batch's negative log-likelihood, in nats."""
-        self._factor.fill_(factor)
+        self._tokens.fill_(tokens)
         source, target = round_shape(batch, self._model.longest_target)
         shape = (*source.shape, target.shape[1])
         self._seen[shape] += 1
@@ -63,20 +63,21 @@ class Captured:
             replayed.target.copy_(target.pin_memory(), non_blocking=True)
             replayed.graph.replay()
             return replayed.nll.clone()
-        device = self._factor.device
+        device = self._tokens.device
         sides = send(source, device), send(target, device)
-        if self.failure is None and self._seen[shape] == 2 and len(self._graphs) < MOST_GRAPHS:
+        began = any(parameter.grad is not None for parameter in self._model.parameters())
+        if self.failure is None and began and self._seen[shape] > 1 and len(self._graphs) < MOST_GRAPHS:
             self._capture(shape, *sides)
             if shape in self._graphs:
                 self._graphs[shape].graph.replay()
                 return self._graphs[shape].nll.clone()
-        return self._differentiate(*sides, self._factor)
+        return self._differentiate(*sides, self._tokens)
 
     def _capture(self, shape: tuple[int, ...], source: Tensor, target: Tensor) -> None:
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, pool=self._pool):
-                nll = self._differentiate(source, target, self._factor)
+                nll = self._differentiate(source, target, self._tokens)
             self._graphs[shape] = _Graph(graph, source, target, nll)
         except RuntimeError as error:  # it asks the GPU something on the way, or the memory does not suffice
             self.failure = error

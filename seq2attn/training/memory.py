@@ -37,7 +37,7 @@ def check_memory(trainer: Trainer, batches: Iterable[Batch], *, batch_tokens: in
 
 def _fits(trainer: Trainer, batch: Batch) -> bool:
     try:
-        trainer.loss(batch).smoothed.backward()
+        trainer.differentiate(batch, 1)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

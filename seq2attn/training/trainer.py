@@ -19,8 +19,9 @@ from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tensors import send
 from seq2attn.tokens import PAD
 from seq2attn.training.captured import Captured, can_capture
-from seq2attn.training.loss import Loss, sequence_loss
+from seq2attn.training.loss import sequence_loss
 from seq2attn.training.schedule import Plateau, Schedule
+from seq2attn.training.shards import Shards, can_share
 from seq2attn.training.stop import Stop
 
 MAX_SKIPPED = 10  # updates in a row without a finite gradient, after which a run ends
@@ -134,6 +135,7 @@ class Trainer:
         self._annealed = [module for module in model.modules() if isinstance(module, Annealed)]
         self._epoch: tuple[int, Epoch] | None = None
         self.captured = Captured(model, self._differentiate) if can_capture(model) else None
+        self._shards = Shards(model, self._differentiate) if can_share(model) else None
         self._unread: list[_Unread] = []
         self._steps: list[Step] = []
 
@@ -161,14 +163,7 @@ class Trainer:
         rate = self.schedule.rate(self.position.update)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        losses = []
-        for batch in batches:
-            if self.captured is not None:
-                losses.append(self.captured(batch, 1 / tokens))
-            else:
-                loss = self.loss(batch)
-                (loss.smoothed / tokens).backward()
-                losses.append(loss.nll)
+        losses = [self.differentiate(batch, tokens) for batch in batches]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._clip_norm)
         nll = torch.stack(losses)
         finite = nll.isfinite().all() & norm.isfinite()
@@ -208,22 +203,22 @@ class Trainer:
             self._steps.append(Step(sum(losses, 0.0), tokens, unread.learning_rate, seconds))
         self._unread = []
 
-    def loss(self, batch: Batch) -> Loss:
-        """Compute the loss, summed over the batch's real target tokens."""
+    def differentiate(self, batch: Batch, tokens: int) -> Float[Tensor, ""]:
+        """Add the gradient of the batch's loss, divided by `tokens`; gives its negative log-likelihood, in nats."""
+        together = self.captured or self._shards
+        if together is not None:
+            return together(batch, tokens)
         device = self.model.output.device
-        return self._loss(send(batch.source, device), send(batch.target, device))
+        return self._differentiate(send(batch.source, device), send(batch.target, device), tokens)
 
-    def _loss(self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"]) -> Loss:
+    def _differentiate(
+        self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"], tokens: int | Float[Tensor, ""]
+    ) -> Float[Tensor, ""]:
         model = self.model
         with self._autocast():
             features = model(source, target)
-            return sequence_loss(features, model.output, model.bias, target, smoothing=self._label_smoothing)
-
-    def _differentiate(
-        self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"], factor: Float[Tensor, ""]
-    ) -> Tensor:
-        loss = self._loss(source, target)
-        (loss.smoothed * factor).backward()
+            loss = sequence_loss(features, model.output, model.bias, target, smoothing=self._label_smoothing)
+        (loss.smoothed / tokens).backward()
         return loss.nll
 
     @property

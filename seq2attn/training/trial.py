@@ -34,7 +34,7 @@ def _time_batches(trainer: Trainer) -> tuple[int, float]:
     epoch, started, tried = trainer.epoch, time.perf_counter(), 0
     with leave_no_trace(trainer.model):
         for index in range(0, len(epoch), max(1, len(epoch) // TRIAL_BATCHES)):
-            trainer.loss(epoch[index]).smoothed.backward()
+            trainer.differentiate(epoch[index], 1)
             trainer.model.zero_grad(set_to_none=True)
             tried += 1
             if tried == TRIAL_BATCHES or time.perf_counter() - started > TRIAL_SECONDS:

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from seq2attn.data.batches import Batch
-from seq2attn.training.loss import Loss
 from seq2attn.training.memory import OutOfMemoryError, check_memory, is_out_of_memory
 from seq2attn.training.trainer import Trainer
 from tests.laws.systems import system
@@ -35,14 +34,14 @@ def test_trying_a_batch_changes_no_bit_of_what_follows(name: str) -> None:
 
 def limited(own: Trainer, rows: int, error: BaseException) -> None:
     """A trainer with room for batches of so many rows."""
-    loss = own.loss
+    differentiate = own.differentiate
 
-    def with_limit(part: Batch) -> Loss:
+    def with_limit(part: Batch, tokens: int) -> torch.Tensor:
         if len(part.source) > rows:
             raise error
-        return loss(part)
+        return differentiate(part, tokens)
 
-    own.loss = with_limit  # type: ignore[method-assign]
+    own.differentiate = with_limit  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("error", [RuntimeError(CPU), torch.OutOfMemoryError("CUDA out of memory."), MemoryError()])

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 from seq2attn.data.batches import Batch
 from seq2attn.errors import DivergedError
 from seq2attn.tokens import PAD
-from seq2attn.training.loss import Loss
 from seq2attn.training.schedule import Schedule, inverse_sqrt
 from seq2attn.training.trainer import MAX_SKIPPED, Callback, Trainer
 from tests.laws.systems import system
@@ -94,18 +93,18 @@ def test_epochs_follow_one_another_also_inside_an_update() -> None:
     asked: list[int] = []
     seen: list[int] = []
     own = trainer([], accumulation=2)
-    loss = own.loss
+    differentiate = own.differentiate
 
     def plan_epoch(number: int) -> list[Batch]:
         asked.append(number)
         return [batch(0), batch(1), batch(2)]
 
-    def record_loss(part: Batch) -> Loss:
+    def record(part: Batch, tokens: int) -> torch.Tensor:
         seen.append(int(part.indices[0]))
-        return loss(part)
+        return differentiate(part, tokens)
 
     own._plan_epoch = plan_epoch
-    own.loss = record_loss  # type: ignore[method-assign]
+    own.differentiate = record  # type: ignore[method-assign]
     own.run([])
     assert asked == [0, 1, 2]
     assert seen == [0, 1, 2, 0, 1, 2, 0, 1]
