@@ -19,6 +19,9 @@ LOCAL := data.train=$(DATA)/train data.validation=$(DATA)/val data.test=$(DATA)/
 IWSLT15 := $(patsubst %,configs/iwslt15/%.yaml,lstm uniform additive local_predictive entmax multihead latent)
 TALKS := data.train=$(DATA)/train data.validation=$(DATA)/dev data.test=$(DATA)/tst2013
 
+# Peers that are installed beside seq2attn are measured too.
+PEERS = $(shell $(BIN)/python -c "import importlib.util as u; print('--peer' * bool(u.find_spec('transformers')))")
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format bench bench-gpu multi30k iwslt15 mechanisms capacity torture test-oracles clean
 
@@ -61,9 +64,10 @@ format: install  ## Bring the code into style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: install  ## Measure the speed of training and translation
-	$(BIN)/python scripts/bench_training.py
-	$(BIN)/python scripts/bench_translation.py
+bench: install  ## Measure the speed of training and translating, beside peers that are installed
+	$(BIN)/python scripts/bench_training.py $(PEERS)
+	$(BIN)/python scripts/bench_translation.py $(PEERS)
+	$(BIN)/python scripts/bench_scaling.py
 	$(BIN)/python scripts/bench_kernels.py
 
 bench-gpu: install  ## Measure a GPU's speed, and check the laws on it, into gpu.json (about 5 minutes)

@@ -50,12 +50,16 @@ NEWS = Lengths((3.2, 0.55), (0.04, 0.19))  # a mean of 28 subwords, as WMT's Eng
 
 @dataclass(frozen=True)
 class Row:
-    """The speed of one system in one precision; shares are of the ceiling's and the peer's speed."""
+    """The speed of one system in one precision; shares are of the ceiling's and the peer's speed.
+
+    spread: half of the updates lie in a range of this share of the median.
+    """
 
     system: str
     precision: machine.Precision
     parameters: int
     target_tokens_per_second: float
+    spread: float
     of_ceiling: float | None
     of_peer: float | None
 
@@ -164,17 +168,27 @@ def measure_speeds(
     rate = 2 * 2048**3 / statistics.median(products[WARM_UP:])
     tokens = [int((batch.target != PAD).sum()) for batch in batches]
 
-    def median(values: Sequence[float], name: str) -> float:
-        return statistics.median(v / s for v, s in list(zip(values, seconds[name], strict=True))[WARM_UP:])
+    def divide(values: Sequence[float], name: str) -> list[float]:
+        return [v / s for v, s in list(zip(values, seconds[name], strict=True))[WARM_UP:]]
 
-    speeds = {name: median(tokens, name) for name in seconds}
+    speeds = {name: statistics.median(divide(tokens, name)) for name in seconds}
     rows = []
     for competitor in competitors:
         name, work = competitor.name, competitor.work
-        of_ceiling = None if work is None else median([work(batch) for batch in batches], name) / rate
+        works = None if work is None else divide([work(batch) for batch in batches], name)
+        of_ceiling = None if works is None else statistics.median(works) / rate
         of_peer = speeds[name] / speeds[NAME] if NAME in speeds else None
-        rows.append(Row(name, precision, competitor.parameters, speeds[name], of_ceiling, of_peer))
+        spread = measure_spread(divide(tokens, name))
+        rows.append(Row(name, precision, competitor.parameters, speeds[name], spread, of_ceiling, of_peer))
     return rows
+
+
+def measure_spread(values: Sequence[float]) -> float:
+    """The range of the middle half, as a share of the median; 0 for a single value."""
+    if len(values) < 2:
+        return 0.0
+    first, median, third = statistics.quantiles(values, n=4)
+    return (third - first) / median
 
 
 def _time(function: Callable[[], object]) -> float:
@@ -187,14 +201,14 @@ def format_table(rows: Sequence[Row]) -> str:
     """A line for each row, under a header."""
     width = max(len("system"), *(len(row.system) for row in rows))
     lines = [
-        f"{'system':<{width}} {'precision':<9} {'parameters':>10} {'tokens/s':>9} {'of ceiling':>10} {'of peer':>8}"
+        f"{'system':<{width}} {'precision':<9} {'parameters':>10} {'tokens/s':>9} {'spread':>6} {'of ceiling':>10} {'of peer':>8}"
     ]
     for row in rows:
         ceiling = "" if row.of_ceiling is None else f"{row.of_ceiling:.0%}"
         of_peer = "" if row.of_peer is None else f"{row.of_peer:.2f} ×"
         speed = f"{row.target_tokens_per_second:,.0f}"
         name = f"{row.system:<{width}} {row.precision:<9} {row.parameters:>10,}"
-        lines.append(f"{name} {speed:>9} {ceiling:>10} {of_peer:>8}")
+        lines.append(f"{name} {speed:>9} {row.spread:>6.0%} {ceiling:>10} {of_peer:>8}")
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import ctranslate
 import torch
+from bench_training import measure_spread
 from marian import NAME, marian
 from systems import CONFIGS, choose_installed, choose_peer_size, load_systems
 from torch import Tensor
@@ -38,12 +39,14 @@ CPU = torch.device("cpu")
 class Row:
     """The speed of one system with one beam width; 1 is greedy search.
 
+    spread: half of the searches lie in a range of this share of the median.
     of_peer: as a share of MarianMT's. of_ctranslate2: of CTranslate2's, by its best division of the threads.
     """
 
     system: str
     beam: int
     sentences_per_second: float
+    spread: float
     of_peer: float | None
     of_ctranslate2: float | None
 
@@ -163,13 +166,14 @@ def measure_speeds(competitors: Sequence[Competitor], sentences: int, repeats: i
             competitor.translate()
             seconds[competitor].append(time.perf_counter() - started)
     speeds = {(c.name, c.beam): sentences / statistics.median(times[1:]) for c, times in seconds.items()}
+    spreads = {(c.name, c.beam): measure_spread(times[1:]) for c, times in seconds.items()}
 
     def divide(speed: float, peer: str, beam: int) -> float | None:
         best = max((s for (name, b), s in speeds.items() if name.startswith(peer) and b == beam), default=None)
         return None if best is None else speed / best
 
     return [
-        Row(name, beam, speed, divide(speed, NAME, beam), divide(speed, ctranslate.NAME, beam))
+        Row(name, beam, speed, spreads[name, beam], divide(speed, NAME, beam), divide(speed, ctranslate.NAME, beam))
         for (name, beam), speed in speeds.items()
     ]
 
@@ -177,12 +181,16 @@ def measure_speeds(competitors: Sequence[Competitor], sentences: int, repeats: i
 def format_table(rows: Sequence[Row]) -> str:
     """A line for each row, under a header."""
     width = max(len("system"), *(len(row.system) for row in rows))
-    lines = [f"{'system':<{width}} {'search':<7} {'sentences/s':>11} {'of MarianMT':>11} {'of CTranslate2':>14}"]
+    lines = [
+        f"{'system':<{width}} {'search':<7} {'sentences/s':>11} {'spread':>6} {'of MarianMT':>11} {'of CTranslate2':>14}"
+    ]
     for row in rows:
         search = "greedy" if row.beam == 1 else f"beam {row.beam}"
         ratios = ["" if ratio is None else f"{ratio:.2f} ×" for ratio in (row.of_peer, row.of_ctranslate2)]
         speed = f"{row.sentences_per_second:,.1f}"
-        lines.append(f"{row.system:<{width}} {search:<7} {speed:>11} {ratios[0]:>11} {ratios[1]:>14}")
+        lines.append(
+            f"{row.system:<{width}} {search:<7} {speed:>11} {row.spread:>6.0%} {ratios[0]:>11} {ratios[1]:>14}"
+        )
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 SCRIPTS = {
     "bench_training.py": ("--updates", "1", "--precision", "fp32"),
     "bench_translation.py": ("--sentences", "2", "--length", "3", "--repeats", "1"),
+    "bench_scaling.py": ("--sentences", "2", "--repeats", "1"),
 }
 
 

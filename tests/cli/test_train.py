@@ -134,6 +134,11 @@ def test_an_interrupt_exits_with_130_and_the_same_command_goes_on(
     assert Run.open(tmp_path / "run").finished
 
 
+def take_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def test_a_closed_terminal_saves(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     sets = ["--set", "training.max_updates=100000", "--set", "training.validate_every=100000"]
@@ -145,7 +150,7 @@ def test_a_closed_terminal_saves(corpus: Path, tmp_path: Path) -> None:
         stdout=inside,
         stderr=inside,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=take_terminal,
     ) as process:
         try:
             os.close(inside)

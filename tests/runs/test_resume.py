@@ -170,15 +170,15 @@ def test_a_vanished_run_directory_is_one_clear_error(
 def test_a_batch_without_room_is_told_before_the_first_update(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loss = Trainer.loss
+    differentiate = Trainer.differentiate
 
-    def without_room(self: Trainer, batch: Any) -> Any:
+    def without_room(self: Trainer, batch: Any, tokens: int) -> Any:
         if batch.source.numel() > 60:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
-        return loss(self, batch)
+        return differentiate(self, batch, tokens)
 
     monkeypatch.setattr(Trainer, "update", lambda self: pytest.fail("it trains"))
-    monkeypatch.setattr(Trainer, "loss", without_room)
+    monkeypatch.setattr(Trainer, "differentiate", without_room)
     with pytest.raises(OutOfMemoryError, match=r"training\.batch_tokens: \d+ would"):
         train(tiny(corpus), tmp_path, device="cpu")
 

@@ -19,7 +19,6 @@ from seq2attn.runs.directory import Run
 from seq2attn.runs.signals import InterruptedRunError
 from seq2attn.runs.train import plan_training, train
 from seq2attn.training.checkpoint import MODEL, Checkpoints, read_tensors
-from seq2attn.training.loss import Loss
 from seq2attn.training.ranking import METRIC_NAMES
 from seq2attn.training.trainer import Step, Trainer
 from tests.tiny import TRAINED, timeless, tiny
@@ -236,13 +235,12 @@ def test_logging_and_threads_may_change(corpus: Path, tmp_path: Path, monkeypatc
 def test_skipped_updates_are_counted_without_nan(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    step = Trainer.loss
+    differentiate = Trainer.differentiate
 
-    def broken(self: Trainer, batch: Batch) -> Loss:
-        loss = step(self, batch)
-        return loss._replace(nll=loss.nll * math.nan) if self.position.update == 5 else loss
+    def broken(self: Trainer, batch: Batch, tokens: int) -> torch.Tensor:
+        return differentiate(self, batch, tokens) * (math.nan if self.position.update == 5 else 1.0)
 
-    monkeypatch.setattr(Trainer, "loss", broken)
+    monkeypatch.setattr(Trainer, "differentiate", broken)
     train(tiny(corpus, "training.log_every=1"), tmp_path, device="cpu")
     logged = [event for event in Run.open(tmp_path).events() if event["event"] == "train"]
     assert [event["update"] for event in logged] == [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12]
