@@ -7,9 +7,14 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
 from seq2attn.models.seq2seq import Seq2Seq
+
+
+ROW_STEP = (
+    16  # rows are padded to a multiple of it: oneDNN makes a kernel for each number of rows, which takes milliseconds
+)
 
 
 class PackedSeq2Seq(Seq2Seq):
@@ -54,8 +59,12 @@ class PackedLinear(nn.Linear):
         if self._packed is None:
             outputs = linear(inputs, weight, bias)
             return outputs.relu_() if self._relu else outputs
-        after = "relu" if self._relu else "none"
-        return torch.ops.mkldnn._linear_pointwise(inputs, self._packed, bias, after, [], "")
+        after, shape = "relu" if self._relu else "none", inputs.shape[:-1]
+        rows = inputs.reshape(-1, self.in_features)
+        number = len(rows)
+        rows = pad(rows, (0, 0, 0, -number % ROW_STEP))
+        outputs = torch.ops.mkldnn._linear_pointwise(rows, self._packed, bias, after, [], "")
+        return outputs[:number].view(*shape, self.out_features)
 
 
 class PackedLstm(nn.LSTM):
