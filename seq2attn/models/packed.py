@@ -7,14 +7,12 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad
+from torch.nn.functional import linear
 
 from seq2attn.models.seq2seq import Seq2Seq
 
-
-ROW_STEP = (
-    16  # rows are padded to a multiple of it: oneDNN makes a kernel for each number of rows, which takes milliseconds
-)
+# Rows are padded to a multiple of it: oneDNN makes a kernel for each number of rows, which takes milliseconds.
+ROW_STEP = 16
 
 
 class PackedSeq2Seq(Seq2Seq):
@@ -62,7 +60,10 @@ class PackedLinear(nn.Linear):
         after, shape = "relu" if self._relu else "none", inputs.shape[:-1]
         rows = inputs.reshape(-1, self.in_features)
         number = len(rows)
-        rows = pad(rows, (0, 0, 0, -number % ROW_STEP))
+        if number % ROW_STEP:
+            padded = rows.new_empty(number + -number % ROW_STEP, self.in_features)
+            padded[:number] = rows
+            rows = padded
         outputs = torch.ops.mkldnn._linear_pointwise(rows, self._packed, bias, after, [], "")
         return outputs[:number].view(*shape, self.out_features)
 
