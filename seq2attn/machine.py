@@ -43,12 +43,11 @@ def set_up_torch(threads: int | None) -> None:
     """Choose reproducible kernels, `threads` CPU threads (None: as many as PyTorch has now), and what is kept in memory.
 
     Large buffers are kept. Of the kernels that oneDNN makes for each shape of a batch 64 are kept: by default 1,024, which take
-    100 to 500 KiB each, so that a training with its many shapes would grow to 1.5 GiB. Where the processor has AMX they stay
-    1,024: making a kernel takes so long there that every update would take a third longer. Call it before anything is
-    computed.
+    100 to 500 KiB each, so that a training with its many shapes would grow to 1.5 GiB. Where the processor has AMX it is 512:
+    making a kernel takes milliseconds there. Call it before anything is computed.
     """
-    if not torch.cpu._is_amx_tile_supported():
-        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    kernels = 512 if torch.cpu._is_amx_tile_supported() else 64
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(kernels))
     torch.set_deterministic_debug_mode(
         "warn"
     )  # use_deterministic_algorithms(True, warn_only=True) imports torch's compiler

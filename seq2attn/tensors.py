@@ -126,6 +126,11 @@ def mean(states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"]) -> Float[Ten
     return states.masked_fill(~mask[:, :, None], 0).sum(1) / mask.sum(1, keepdim=True)
 
 
+def widen(tensor: Tensor) -> Tensor:
+    """The tensor; on a CPU in fp32 if it is in bf16, as attention's own products are."""
+    return tensor.float() if tensor.dtype == torch.bfloat16 and tensor.device.type == "cpu" else tensor
+
+
 def compute_dtype(tensor: Tensor) -> torch.dtype:
     """The type that matrix products of `tensor` run in: autocast's where it is on, else its own."""
     device = tensor.device.type

@@ -25,7 +25,7 @@ from seq2attn.attention.normalizers import Normalizer, softmax
 from seq2attn.attention.scores import Score
 from seq2attn.attention.spans import Focus, Span
 from seq2attn.attention.temporal import temporal
-from seq2attn.tensors import Tree, compute_dtype, is_empty
+from seq2attn.tensors import Tree, compute_dtype, is_empty, map_tree, widen
 
 WIDEST_FUSED = 256  # of a key, for which GPUs have fast fused kernels
 
@@ -176,9 +176,13 @@ class Attention(nn.Module):
     def attend(self, queries: Float[Tensor, "B G Q D"], request: Request, memory: Memory) -> Attended:
         """Attend with the queries of every key-value head, made of `request.query`; positions, past and trace are the request's.
 
-        The fused kernel computes scaled dot + softmax where nobody wants to see the weights; not in bf16 on a CPU, nor with
-        wide keys on a GPU, where its backward takes several times as long as the composed path's (scripts/bench_kernels.py).
+        The fused kernel computes scaled dot + softmax where nobody wants to see the weights, but not with wide keys on a GPU,
+        where its backward takes several times as long as the composed path's. On a CPU the products are in fp32, also under autocast:
+        they are small, and in bf16 oneDNN makes a kernel for each of their many shapes, which takes longer than they do.
         """
+        if queries.device.type == "cpu" and compute_dtype(queries) == torch.bfloat16:
+            with torch.autocast("cpu", enabled=False):
+                return self.attend(queries.float(), request, Memory(*map_tree(widen, memory)))
         _, drawn = self._read_past(request)
         focus = self.span(queries, memory.mask, request.positions)
         if not request.trace and self._fuses(queries, focus):
@@ -247,8 +251,7 @@ class Attention(nn.Module):
 
     def _fuses(self, query: Tensor, focus: Focus) -> bool:
         plain = focus.gain is None and focus.places is None and not self.temporal and self.aggregation is expectation
-        on_cpu, narrow = query.device.type == "cpu", query.shape[-1] <= WIDEST_FUSED
-        fast = compute_dtype(query) != torch.bfloat16 if on_cpu else narrow
+        fast = query.device.type == "cpu" or query.shape[-1] <= WIDEST_FUSED
         return plain and fast and self.score.dot_scale is not None and self.normalizer is softmax
 
 

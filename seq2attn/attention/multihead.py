@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from seq2attn.attention.attention import Attention, AttentionOutput, History, Memory, Request
 from seq2attn.attention.rotary import rotate
+from seq2attn.tensors import widen
 
 
 class MultiHead(nn.Module):
@@ -58,7 +59,8 @@ class MultiHead(nn.Module):
     ) -> Memory:
         """The prepared keys and the values of every key-value head."""
         keys = self.attention.score.keys(self._split(self.key(states), self.key_value_heads))
-        return Memory(keys, self._split(self.value(states if values is None else values), self.key_value_heads), mask)
+        split = self._split(self.value(states if values is None else values), self.key_value_heads)
+        return Memory(widen(keys), widen(split), mask)
 
     def start(self, mask: Bool[Tensor, "B S"], width: int) -> History:
         """The history of every head."""
