@@ -177,8 +177,8 @@ class Attention(nn.Module):
         """Attend with the queries of every key-value head, made of `request.query`; positions, past and trace are the request's.
 
         The fused kernel computes scaled dot + softmax where nobody wants to see the weights, but not with wide keys on a GPU,
-        where its backward takes several times as long as the composed path's. On a CPU the products are in fp32, also under autocast:
-        they are small, and in bf16 oneDNN makes a kernel for each of their many shapes, which takes longer than they do.
+        where its backward takes several times as long as the composed path's. On a CPU the products are in fp32, also under
+        autocast: they are small, and in bf16 oneDNN makes a kernel for each of their many shapes, which takes longer.
         """
         if queries.device.type == "cpu" and compute_dtype(queries) == torch.bfloat16:
             with torch.autocast("cpu", enabled=False):
