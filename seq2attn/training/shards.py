@@ -48,8 +48,9 @@ class Shards:
         self._parameters = list(model.parameters())
         self._differentiate = differentiate
         self._others: list[_Other] = []
+        self._shared = False
         self._pipe = os.pipe()
-        self._end = weakref.finalize(self, _end, self._others, self._pipe)  # at the latest when Python ends
+        self._end = weakref.finalize(self, _end, self._others, *self._pipe)  # at the latest when Python ends
 
     def __call__(self, batch: Batch, tokens: int) -> Tensor:
         """The batch's negative log-likelihood, in nats. Raises Seq2attnError if the system has killed a process."""
@@ -64,14 +65,16 @@ class Shards:
                 sides = [side[shard::number].numpy() for side in (batch.source, batch.target)]
                 other.connection.send((*sides, tokens, seeds[shard]))
             nll = self._compute(batch.source[::number], batch.target[::number], tokens, seeds[0])
-            for other in others:
-                nll += self._collect(other)
+            nll += sum(map(self._collect, others))
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
             raise Seq2attnError(
                 "a training process was killed, as the system does when memory runs out",
                 "lower training.batch_tokens (and raise training.accumulation), or use fewer --threads; then run the same "
                 "command again to go on",
             ) from error
+        except BaseException:
+            _end(self._others)  # answers that were not read must not be taken for an answer to the next batch
+            raise
         return torch.tensor(nll, dtype=torch.float64)
 
     def _compute(self, source: Tensor, target: Tensor, tokens: int, seed: int) -> float:
@@ -97,7 +100,8 @@ class Shards:
         return float(answer)
 
     def _begin(self) -> None:
-        if not self._others:
+        if not self._shared:
+            self._shared = True
             for parameter, shared in zip(self._parameters, _share(self._parameters), strict=True):
                 parameter.data = shared.copy_(parameter.data)
         gradients = _share(self._parameters)
@@ -142,7 +146,7 @@ def _share(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [part.view(tensor.shape) for part, tensor in zip(whole.split(sizes), tensors, strict=True)]
 
 
-def _end(others: list[_Other], pipe: tuple[int, int]) -> None:
+def _end(others: list[_Other], *pipe: int) -> None:
     for other in others:
         with suppress(OSError):  # it may be gone
             other.connection.send(None)
@@ -152,3 +156,4 @@ def _end(others: list[_Other], pipe: tuple[int, int]) -> None:
     for other in others:
         with suppress(ChildProcessError):
             os.waitpid(other.process, 0)
+    others.clear()

@@ -110,6 +110,13 @@ def test_an_error_of_another_process_is_raised_here() -> None:
     own._shards._differentiate = fail  # type: ignore[union-attr]
     with pytest.raises(RuntimeError, match="not enough memory"):
         own.update()
+    own._shards._differentiate = differentiate  # type: ignore[union-attr]
+    own.optimizer.zero_grad()
+    alone = make("luong")
+    alone.model.train()
+    own.differentiate(BATCH, TOKENS)  # by new processes
+    alone._differentiate(SOURCE, TARGET, TOKENS)
+    torch.testing.assert_close(gradients(own), gradients(alone), rtol=0, atol=1e-10)
 
 
 def test_no_process_outlives_its_trainer() -> None:
