@@ -27,7 +27,7 @@ def attend(dtype: torch.dtype, *, trace: bool) -> tuple[Tensor, list[Tensor]]:
 def test_the_fused_kernel_equals_the_composed_path(dtype: torch.dtype) -> None:
     fused, composed = attend(dtype, trace=False), attend(dtype, trace=True)
     near = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
-    torch.testing.assert_close(fused[0], composed[0].to(dtype), **near)
+    torch.testing.assert_close(fused[0].to(dtype), composed[0].to(dtype), **near)
     for own, right in zip(fused[1], composed[1], strict=True):
         torch.testing.assert_close(own, right, **near)
 
