@@ -14,9 +14,9 @@ def fork(work: Callable[[], object], reading: int, writing: int) -> int:
     try:
         child = os.fork()
         if child == 0:
-            begin_child(reading, writing)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             try:
+                begin_child(reading, writing)
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 work()
             finally:
                 os._exit(0)

@@ -7,8 +7,8 @@ import shlex
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -48,9 +48,8 @@ def set_up_torch(threads: int | None) -> None:
     """
     kernels = 512 if torch.cpu._is_amx_tile_supported() else 64
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(kernels))
-    torch.set_deterministic_debug_mode(
-        "warn"
-    )  # use_deterministic_algorithms(True, warn_only=True) imports torch's compiler
+    # torch.use_deterministic_algorithms(True, warn_only=True) does the same, but imports PyTorch's compiler
+    torch.set_deterministic_debug_mode("warn")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing here reads what it has not written
     torch.set_flush_denormal(True)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -63,6 +62,23 @@ def set_up_torch(threads: int | None) -> None:
         m_mmap_threshold, m_trim_threshold = -3, -1
         mallopt(m_mmap_threshold, 1 << 30)
         mallopt(m_trim_threshold, (1 << 31) - 1)
+
+
+def set_up_worker() -> None:
+    """Choose one thread, and what else `set_up_torch` chooses for each thread alone, in a process or thread that works beside."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread inside the block."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def choose_precision(name: str, device: torch.device) -> Precision:

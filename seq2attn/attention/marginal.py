@@ -37,16 +37,18 @@ class Marginal(nn.Module):
     def remember(
         self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"], values: Float[Tensor, "B S V"] | None = None
     ) -> Memory:
-        """The keys and values of the attention inside; values at padding are 0, all that a query without a legal key gets."""
-        memory = self.attention.remember(states, mask, values)
-        return memory._replace(values=memory.values.masked_fill(~mask[:, None, :, None], 0))
+        """The keys and values of the attention inside."""
+        return self.attention.remember(states, mask, values)
 
     def start(self, mask: Bool[Tensor, "B S"], width: int) -> History:
         """The history of the attention inside."""
         return self.attention.start(mask, width)
 
     def forward(self, request: Request, memory: Memory) -> AttentionOutput:
-        """The values that each query may see, and their log α; illegal ones have no weight and no gradient."""
+        """The values that each query may see, and their log α; illegal ones have no weight and no gradient.
+
+        A query without a legal key gets 0.
+        """
         request.refuse_sentinel("a mixture over positions")
         attention, queries = self.attention, request.query[:, None]
         focus = attention.span(queries, memory.mask, request.positions)

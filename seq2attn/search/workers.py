@@ -7,7 +7,6 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +14,7 @@ import torch
 
 from seq2attn.errors import Seq2attnError
 from seq2attn.forking import begin_child
+from seq2attn.machine import one_thread, set_up_worker
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -42,7 +42,7 @@ class Workers(Generic[T, U]):
         """
         if torch.get_num_threads() == 1 or len(items) <= 1:
             for item in items:
-                with _one_thread():
+                with one_thread():
                     result = self._work(item)
                 yield result
             return
@@ -92,20 +92,9 @@ def _set_up(workers: "weakref.ref[Workers[Any, Any]]") -> None:
     found = workers()
     assert found is not None
     _here.work = found._work
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # a setting of each thread, as in `set_up_torch`
+    set_up_worker()
 
 
 def _set_up_process(workers: "weakref.ref[Workers[Any, Any]]", reading: int, writing: int) -> None:
     begin_child(reading, writing)
     _set_up(workers)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

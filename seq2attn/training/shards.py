@@ -17,6 +17,7 @@ from seq2attn.attention.aggregation import Annealed
 from seq2attn.data.batches import Batch
 from seq2attn.errors import Seq2attnError
 from seq2attn.forking import fork
+from seq2attn.machine import one_thread, set_up_worker
 from seq2attn.models.seq2seq import Seq2Seq
 
 SHARD_TOKENS = 200  # padded, of the longer side; a smaller shard costs more than it saves
@@ -78,14 +79,9 @@ class Shards:
         return torch.tensor(nll, dtype=torch.float64)
 
     def _compute(self, source: Tensor, target: Tensor, tokens: int, seed: int) -> float:
-        state, threads = torch.get_rng_state(), torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with one_thread(), torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             return float(self._differentiate(source, target, tokens))
-        finally:
-            torch.set_num_threads(threads)
-            torch.set_rng_state(state)
 
     def _collect(self, other: _Other) -> float:
         answer = other.connection.recv()
@@ -113,8 +109,7 @@ class Shards:
     def _serve(self, connection: Connection, parents: Connection, gradients: list[Tensor]) -> None:
         """What another process does: compute what it is asked for, until it is sent None."""
         parents.close()
-        torch.set_num_threads(1)
-        torch.set_flush_denormal(True)  # a setting of each thread, as in `set_up_torch`
+        set_up_worker()
         self._zero()
         while (asked := connection.recv()) is not None:
             source, target, tokens, seed = asked

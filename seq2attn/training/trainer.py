@@ -135,7 +135,7 @@ class Trainer:
         self._annealed = [module for module in model.modules() if isinstance(module, Annealed)]
         self._epoch: tuple[int, Epoch] | None = None
         self.captured = Captured(model, self._differentiate) if can_capture(model) else None
-        self._shards = Shards(model, self._differentiate) if can_share(model) else None
+        self.shards = Shards(model, self._differentiate) if can_share(model) else None
         self._unread: list[_Unread] = []
         self._steps: list[Step] = []
 
@@ -205,7 +205,7 @@ class Trainer:
 
     def differentiate(self, batch: Batch, tokens: int) -> Float[Tensor, ""]:
         """Add the gradient of the batch's loss, divided by `tokens`; gives its negative log-likelihood, in nats."""
-        together = self.captured or self._shards
+        together = self.captured or self.shards
         if together is not None:
             return together(batch, tokens)
         device = self.model.output.device

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from seq2attn.data.sources import TextFiles
 from seq2attn.errors import UsageError
 from seq2attn.runs import opening, session
-from seq2attn.runs.opening import OpenedRun
+from seq2attn.runs.opening import OpenedRun, open_run
 from seq2attn.runs.train import plan_training, train
 from tests.tiny import TRAINED, tiny
 
@@ -78,3 +79,15 @@ def test_a_folder_that_changed_meanwhile_is_refused(
     monkeypatch.setattr(session, "load_corpora", load_while_another_trains)
     with pytest.raises(UsageError, match="another process has trained here since this command began"):
         train(tiny(corpus, "training.max_updates=1"), out, device="cpu")
+
+
+@pytest.mark.parametrize(("updates", "able", "right"), [(4999, True, False), (5000, True, True), (5000, False, False)])
+def test_compiling_is_decided_once_by_the_length_of_the_run_and_the_machine(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, updates: int, able: bool, right: bool
+) -> None:
+    monkeypatch.setattr("seq2attn.runs.opening.can_compile", lambda device: able)
+    device = torch.device("cpu")
+    opened = open_run(tiny(corpus, f"training.max_updates={updates}"), tmp_path / "run", device)
+    assert opened.config.training.compile is right
+    asked = tiny(corpus, f"training.max_updates={updates}", "training.compile=true")
+    assert open_run(asked, tmp_path / "run", device).config.training.compile is True

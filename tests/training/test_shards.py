@@ -51,12 +51,12 @@ def test_the_sum_of_the_shards_is_the_gradient_of_the_batch(name: str) -> None:
     right = alone._differentiate(SOURCE, TARGET, TOKENS)
     assert float(found) == pytest.approx(float(right.detach()), abs=1e-9)
     torch.testing.assert_close(gradients(own), gradients(alone), rtol=0, atol=1e-10)
-    assert len(own._shards._others) == 2  # type: ignore[union-attr]
+    assert len(own.shards._others) == 2  # type: ignore[union-attr]
 
 
 def test_updates_see_the_new_weights_in_every_process() -> None:
     own, alone = make("luong"), make("luong")
-    alone._shards = None
+    alone.shards = None
     for each in (own, alone):
         for _ in range(4):
             each.update()
@@ -86,13 +86,13 @@ def test_the_random_state_of_this_process_decides_every_draw() -> None:
 def test_a_batch_of_few_rows_has_as_many_shards() -> None:
     own = make("luong", batches=[Batch(SOURCE[:2], TARGET[:2], np.arange(2))])
     own.update()
-    assert len(own._shards._others) == 1  # type: ignore[union-attr]
+    assert len(own.shards._others) == 1  # type: ignore[union-attr]
 
 
 def test_a_process_that_is_killed_is_one_clear_error() -> None:
     own = make("luong")
     own.update()
-    os.kill(own._shards._others[0].process, signal.SIGKILL)  # type: ignore[union-attr]
+    os.kill(own.shards._others[0].process, signal.SIGKILL)  # type: ignore[union-attr]
     with pytest.raises(Seq2attnError, match="a training process was killed") as caught:
         own.update()
     assert "batch_tokens" in caught.value.hint
@@ -100,17 +100,17 @@ def test_a_process_that_is_killed_is_one_clear_error() -> None:
 
 def test_an_error_of_another_process_is_raised_here() -> None:
     own = make("luong")
-    first, differentiate = os.getpid(), own._shards._differentiate  # type: ignore[union-attr]
+    first, differentiate = os.getpid(), own.shards._differentiate  # type: ignore[union-attr]
 
     def fail(source: torch.Tensor, target: torch.Tensor, tokens: int) -> torch.Tensor:
         if os.getpid() != first:
             raise RuntimeError("not enough memory")
         return differentiate(source, target, tokens)
 
-    own._shards._differentiate = fail  # type: ignore[union-attr]
+    own.shards._differentiate = fail  # type: ignore[union-attr]
     with pytest.raises(RuntimeError, match="not enough memory"):
         own.update()
-    own._shards._differentiate = differentiate  # type: ignore[union-attr]
+    own.shards._differentiate = differentiate  # type: ignore[union-attr]
     own.optimizer.zero_grad()
     alone = make("luong")
     alone.model.train()
@@ -122,8 +122,8 @@ def test_an_error_of_another_process_is_raised_here() -> None:
 def test_no_process_outlives_its_trainer() -> None:
     own = make("luong")
     own.update()
-    processes = [other.process for other in own._shards._others]  # type: ignore[union-attr]
-    own._shards._end()  # type: ignore[union-attr]
+    processes = [other.process for other in own.shards._others]  # type: ignore[union-attr]
+    own.shards._end()  # type: ignore[union-attr]
     assert not any(Path(f"/proc/{process}").exists() for process in processes)
 
 
