@@ -219,7 +219,6 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", choices=["fp32", "bf16"], help="default: fp32, and bf16 if native")
     parser.add_argument("--updates", type=int, default=20, metavar="N", help="updates that count, for each system")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's choice)")
-    parser.add_argument("--threads-too", action="store_true", help="and with threads that share every product")
     parser.add_argument("--peer", action="store_true", help="train Hugging Face's MarianMT too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
@@ -232,10 +231,6 @@ def main() -> None:
     rows = []
     for precision in precisions:
         competitors = [make_ours(name, config, vocabulary, precision) for name, config in systems.items()]
-        if arguments.threads_too:
-            for name, config in systems.items():
-                competitors.append(make_ours(f"{name}, threads", config, vocabulary, precision))
-                competitors[-1].trainer.shards = None  # type: ignore[union-attr]
         if arguments.peer:
             competitors.append(make_peer(choose_peer_size(systems), vocabulary, precision))
         rows += measure_speeds(competitors, batches, precision)

@@ -7,8 +7,8 @@ import shlex
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -62,23 +62,6 @@ def set_up_torch(threads: int | None) -> None:
         m_mmap_threshold, m_trim_threshold = -3, -1
         mallopt(m_mmap_threshold, 1 << 30)
         mallopt(m_trim_threshold, (1 << 31) - 1)
-
-
-def set_up_worker() -> None:
-    """Choose one thread, and what else `set_up_torch` chooses for each thread alone, in a process or thread that works beside."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute with one thread inside the block."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def choose_precision(name: str, device: torch.device) -> Precision:

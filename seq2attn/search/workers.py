@@ -1,20 +1,21 @@
 """Work shared out among processes of one thread each."""
 
 import os
+import signal
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, Generic, TypeVar
 
 import torch
 
+from seq2attn.ending import SIGNALS
 from seq2attn.errors import Seq2attnError
-from seq2attn.forking import begin_child
-from seq2attn.machine import one_thread, set_up_worker
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -42,7 +43,7 @@ class Workers(Generic[T, U]):
         """
         if torch.get_num_threads() == 1 or len(items) <= 1:
             for item in items:
-                with one_thread():
+                with _one_thread():
                     result = self._work(item)
                 yield result
             return
@@ -92,9 +93,24 @@ def _set_up(workers: "weakref.ref[Workers[Any, Any]]") -> None:
     found = workers()
     assert found is not None
     _here.work = found._work
-    set_up_worker()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # a setting of each thread, as in `set_up_torch`
 
 
 def _set_up_process(workers: "weakref.ref[Workers[Any, Any]]", reading: int, writing: int) -> None:
-    begin_child(reading, writing)
+    """Leave signals to the parent, which says when to stop; and end with it, however it ends."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    os.close(writing)  # then only the parent holds it, and reading comes to an end when the parent does
+    threading.Thread(target=lambda: os.read(reading, 1) or os._exit(1), daemon=True).start()
     _set_up(workers)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

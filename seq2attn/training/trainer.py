@@ -21,7 +21,6 @@ from seq2attn.tokens import PAD
 from seq2attn.training.captured import Captured, can_capture
 from seq2attn.training.loss import sequence_loss
 from seq2attn.training.schedule import Plateau, Schedule
-from seq2attn.training.shards import Shards, can_share
 from seq2attn.training.stop import Stop
 
 MAX_SKIPPED = 10  # updates in a row without a finite gradient, after which a run ends
@@ -135,7 +134,6 @@ class Trainer:
         self._annealed = [module for module in model.modules() if isinstance(module, Annealed)]
         self._epoch: tuple[int, Epoch] | None = None
         self.captured = Captured(model, self._differentiate) if can_capture(model) else None
-        self.shards = Shards(model, self._differentiate) if can_share(model) else None
         self._unread: list[_Unread] = []
         self._steps: list[Step] = []
 
@@ -205,9 +203,8 @@ class Trainer:
 
     def differentiate(self, batch: Batch, tokens: int) -> Float[Tensor, ""]:
         """Add the gradient of the batch's loss, divided by `tokens`; gives its negative log-likelihood, in nats."""
-        together = self.captured or self.shards
-        if together is not None:
-            return together(batch, tokens)
+        if self.captured is not None:
+            return self.captured(batch, tokens)
         device = self.model.output.device
         return self._differentiate(send(batch.source, device), send(batch.target, device), tokens)
 
