@@ -25,7 +25,7 @@ from seq2attn import machine
 from seq2attn.build.model import build_seq2seq
 from seq2attn.build.training import build_optimizer, build_schedule
 from seq2attn.config.config import Config
-from seq2attn.data.batches import Batch, plan
+from seq2attn.data.batches import Batch, plan, round_length
 from seq2attn.errors import Seq2attnError
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tensors import send
@@ -88,7 +88,9 @@ def draw_batches(config: Config, vocabulary: int, lengths: Lengths = MULTI30K, p
         words = [torch.from_numpy(random.integers(EOS + 1, vocabulary, length)) for length in lengths]
         for sentence in words:
             sentence[-1] = EOS
-        return pad_sequence(words, batch_first=True, padding_value=PAD)
+        padded = pad_sequence(words, batch_first=True, padding_value=PAD)
+        longest = padded.shape[1]
+        return nn.functional.pad(padded, (0, round_length(longest, len(words)) - longest), value=PAD)
 
     planned = plan(
         source, target, batch_tokens=config.training.batch_tokens, seed=config.seed, epoch=0, fingerprint="random"

@@ -43,11 +43,12 @@ def set_up_torch(threads: int | None) -> None:
     """Choose reproducible kernels, `threads` CPU threads (None: as many as PyTorch has now), and what is kept in memory.
 
     Large buffers are kept. Of the kernels that oneDNN makes for each shape of a batch 64 are kept: by default 1,024, which take
-    100 to 500 KiB each, so that a training with its many shapes would grow to 1.5 GiB. Where the processor has AMX it is 512:
-    making a kernel takes milliseconds there. Call it before anything is computed.
+    100 to 500 KiB each. Where the processor has AMX it is 512: making a kernel takes milliseconds there. PyTorch keeps them in a
+    cache of its own besides, also of 1,024: 64 do. Call it before anything is computed.
     """
     kernels = 512 if torch.cpu._is_amx_tile_supported() else 64
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(kernels))
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
     # torch.use_deterministic_algorithms(True, warn_only=True) does the same, but imports PyTorch's compiler
     torch.set_deterministic_debug_mode("warn")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing here reads what it has not written

@@ -10,6 +10,9 @@ from torch import Tensor
 from seq2attn.errors import DataError
 
 _JITTER = 3.0  # subwords: how far apart two pairs' length differences may be and still trade places from epoch to epoch
+_SHARE = 8  # a batch may lose one pair in so many, to have a number of pairs that comes back
+_STEP = 16  # what the padded size of most batches is a multiple of
+_SMALL = 512  # subwords of a batch, below which it is neither cut nor padded for that
 
 
 class Batch(NamedTuple):
@@ -33,7 +36,7 @@ def plan(
 
     A batch b obeys len(b) · max(longest source, longest target) ≤ batch_tokens, padding included. Pairs are sorted by
     the longer side, then by how much longer it is (up and down in turns, so that neighbors stay alike), with jitter;
-    then cut as late as the bound allows. Lengths are in subwords, EOS included.
+    then cut as late as the bound allows, down to a round number of pairs. Lengths are in subwords, EOS included.
     Raises DataError if one pair alone is longer than `batch_tokens`.
     """
     longest = np.maximum(source_lengths, target_lengths)
@@ -46,14 +49,32 @@ def plan(
     return [batches[position] for position in random.permutation(len(batches))]
 
 
+def round_length(length: int, pairs: int) -> int:
+    """To how many subwords a side of a batch is padded, whose longest sentence has `length`.
+
+    Where products are made by kernels for one shape (oneDNN in bf16), few shapes of batches mean few kernels: the padded size is
+    a multiple of 16 where at most 3 subwords a sentence need to be added for that, as with a round number of pairs.
+    """
+    unit = pairs & -pairs  # the largest power of 2 that divides it
+    if length * pairs < _SMALL or unit < 4:
+        return length
+    step = max(1, _STEP // unit)
+    return -(-length // step) * step
+
+
 def _cut(order: np.ndarray, longest: np.ndarray, batch_tokens: int) -> list[np.ndarray]:
-    """Consecutive pieces of `order`, as large as the bound allows; `longest` is ascending."""
+    """Consecutive pieces of `order`, as large as the bound allows, in round numbers; `longest` is ascending."""
     batches = []
     start = 0
     while start < len(order):
         window = longest[start : start + batch_tokens // int(longest[start])]
         sizes = window * np.arange(1, len(window) + 1)  # ascending, as both factors are
         count = int(np.searchsorted(sizes, batch_tokens, side="right"))
+        if sizes[count - 1] >= _SMALL:
+            unit = 1 << max(0, (count // _SHARE).bit_length() - 1)
+            count -= count % unit
+            while count * round_length(int(window[count - 1]), count) > batch_tokens:
+                count -= unit
         batches.append(order[start : start + count])
         start += count
     return batches

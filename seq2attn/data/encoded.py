@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from seq2attn.data.batches import Batch
+from seq2attn.data.batches import Batch, round_length
 from seq2attn.data.cache import build_once, cache_folder
 from seq2attn.data.corpus import Corpus
 from seq2attn.data.tokenizer import Tokenizer
@@ -35,9 +35,10 @@ class Sentences:
         return self.ids[self.offsets[index] : self.offsets[index + 1]]
 
     def pad(self, indices: np.ndarray) -> Int[torch.Tensor, "B longest"]:
-        """The sentences of these indices (shape "B"), int64, with PAD on the right."""
+        """The sentences of these indices (shape "B"), int64, with PAD on the right; as long as `round_length` says."""
         starts, ends = self.offsets[indices], self.offsets[indices + 1]
-        rows = np.full((len(indices), int((ends - starts).max())), PAD, dtype=np.int64)
+        length = round_length(int((ends - starts).max()), len(indices))
+        rows = np.full((len(indices), length), PAD, dtype=np.int64)
         for row, start, end in zip(rows, starts.tolist(), ends.tolist(), strict=True):
             row[: end - start] = self.ids[start:end]
         return torch.from_numpy(rows)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import Function, FunctionCtx
 
 from seq2attn.attention.aggregation import Elbo, Mixture
@@ -16,6 +16,7 @@ from seq2attn.training.policy import policy_loss
 
 LOGITS_AT_ONCE = 1 << 21  # numbers; 8 MiB in fp32, which stays in a CPU's cache
 LOGITS_AT_ONCE_ON_GPU = 1 << 26  # 128 MiB in bf16, so that the products fill it
+_ROUND = 16  # what the number of rows of a piece is a multiple of
 
 
 class Loss(NamedTuple):
@@ -128,6 +129,21 @@ def _differentiate_on_gpu(
     return nll.squeeze(1), uniform.squeeze(1), error.to(product.dtype)
 
 
+def _choose_step(rows: int, most: int) -> int:
+    """How many rows a piece has: the pieces are as large as each other, and their sizes are few (kernels are made for each)."""
+    pieces = max(1, -(-rows // most))
+    rounded = -(-rows // (pieces * _ROUND)) * _ROUND
+    return max(1, min(most, rounded))
+
+
+def _pad(
+    rows: Float[Tensor, "N D"], golds: Int[Tensor, "N 1"], size: int
+) -> tuple[Float[Tensor, "size D"], Int[Tensor, "size 1"]]:
+    """Zeros, and padding, behind the real ones."""
+    missing = (0, 0, 0, size - len(rows))
+    return nn.functional.pad(rows, missing), nn.functional.pad(golds, missing, value=PAD)
+
+
 class _CrossEntropy(Function):
     @staticmethod
     def forward(
@@ -140,34 +156,36 @@ class _CrossEntropy(Function):
         with_gradient: bool,
     ) -> tuple[Tensor, Tensor]:
         dtype, exact = compute_dtype(weight), weight.dtype
+        on_gpu, count, vocabulary = weight.device.type == "cuda", len(features), len(weight)
+        most = max(1, (LOGITS_AT_ONCE_ON_GPU if on_gpu else LOGITS_AT_ONCE) // vocabulary)
+        step = most if on_gpu else _choose_step(count, most)
         with torch.autocast(features.device.type, enabled=False):
-            rows, matrix = features.to(dtype), weight.to(dtype)
-            vocabulary = weight.shape[0]
+            matrix = weight.to(dtype)
+            rows, golds = _pad(features.to(dtype), target[:, None], count if on_gpu else -(-count // step) * step)
             smoothed = torch.zeros((), dtype=exact, device=features.device)
-            nll = torch.empty(len(rows), dtype=exact, device=features.device)
+            nll = torch.empty(count, dtype=exact, device=features.device)
             d_rows = torch.empty_like(rows) if with_gradient else None
             d_weight, d_bias = torch.zeros_like(weight), torch.zeros_like(bias)
-            on_gpu = weight.device.type == "cuda"
-            step = max(1, (LOGITS_AT_ONCE_ON_GPU if on_gpu else LOGITS_AT_ONCE) // vocabulary)
             products = torch.empty(min(step, len(rows)), vocabulary, dtype=dtype, device=features.device)
             exacts = products if dtype == exact or on_gpu else torch.empty_like(products, dtype=exact)
             for begin in range(0, len(rows), step):  # the two serve every piece
-                piece, gold = rows[begin : begin + step], target[begin : begin + step, None]
+                piece, gold, real = rows[begin : begin + step], golds[begin : begin + step], min(step, count - begin)
                 product = torch.mm(piece, matrix.T, out=products[: len(piece)])
                 if on_gpu:
                     piece_nll, uniform, error = _differentiate_on_gpu(product, bias, gold, smoothing)
                 else:
-                    scores = product if dtype == exact else exacts[: len(piece)].copy_(product)
+                    scores = product if dtype == exact else exacts.copy_(product)
                     piece_nll, uniform, error = _differentiate(scores, bias, gold, smoothing)
-                nll[begin : begin + step] = piece_nll
-                smoothed += (1 - smoothing) * piece_nll.sum() + smoothing * uniform.sum()
+                    error[real:] = 0
+                nll[begin : begin + real] = piece_nll[:real]
+                smoothed += (1 - smoothing) * piece_nll[:real].sum() + smoothing * uniform[:real].sum()
                 if d_rows is not None:
                     d_bias += error.sum(0, dtype=exact)
                     error = error if error.dtype == dtype else product.copy_(error)
                     torch.mm(error, matrix, out=d_rows[begin : begin + step])
                     d_weight += error.T @ piece
         if d_rows is not None:
-            ctx.save_for_backward(d_rows, d_weight, d_bias)
+            ctx.save_for_backward(d_rows[:count], d_weight, d_bias)
             ctx.features_dtype = features.dtype  # type: ignore[attr-defined]
         ctx.mark_non_differentiable(nll)
         return smoothed, nll

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seq2attn.data.batches import plan
+from seq2attn.data.batches import plan, round_length
 from seq2attn.errors import DataError
 
 lengths = st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=300)
@@ -26,7 +26,28 @@ def test_every_pair_is_in_exactly_one_batch(pairs: list[tuple[int, int]], seed: 
 @settings(deadline=None)
 def test_the_padded_size_never_exceeds_the_bound(pairs: list[tuple[int, int]], batch_tokens: int, seed: int) -> None:
     for batch in planned(pairs, batch_tokens=batch_tokens, seed=seed):
-        assert len(batch) * max(max(pairs[index]) for index in batch) <= batch_tokens
+        longest = max(max(pairs[index]) for index in batch)
+        assert len(batch) * round_length(longest, len(batch)) <= batch_tokens
+
+
+def test_batches_come_in_few_padded_sizes() -> None:
+    source, target = corpus_lengths(29_000)
+    batches = plan(source, target, batch_tokens=2000, seed=1, epoch=0, fingerprint="corpus")
+    sides = [
+        len(batch) * round_length(int(lengths[batch].max()), len(batch))
+        for lengths in (source, target)
+        for batch in batches
+    ]
+    assert len(set(sides)) < len(sides) / 10
+    assert len({size for size in sides if size % 16}) <= 2  # of the last batches, which hold what is left
+
+
+@pytest.mark.parametrize(
+    ("length", "pairs", "padded"),
+    [(13, 128, 13), (13, 104, 14), (13, 100, 16), (13, 99, 13), (13, 36, 13), (50, 36, 52)],
+)
+def test_a_side_is_padded_a_little_where_that_makes_its_size_round(length: int, pairs: int, padded: int) -> None:
+    assert round_length(length, pairs) == padded
 
 
 @given(pairs=lengths, seed=st.integers(0, 100), epoch=st.integers(0, 100))

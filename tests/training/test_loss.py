@@ -203,3 +203,10 @@ def test_padding_has_no_part_in_a_sequences_loss(kind: str) -> None:
         found = sequence_loss(Mixture(spread(values), spread(log_weights)), weight, bias, padded, smoothing=0.1)
         expected = mixture_cross_entropy(values, log_weights, weight, bias, target, smoothing=0.1)
     torch.testing.assert_close(tuple(found), tuple(expected), rtol=0, atol=1e-12)
+
+
+def test_pieces_have_few_sizes_and_little_padding() -> None:
+    steps = {rows: module._choose_step(rows, 262) for rows in range(1000, 2001)}
+    assert len(set(steps.values())) <= 5
+    assert all(-(-rows // step) == -(-rows // 262) for rows, step in steps.items())
+    assert all(-(-rows // step) * step - rows < rows / 8 for rows, step in steps.items())
