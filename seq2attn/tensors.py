@@ -7,7 +7,7 @@ and False is padding. Axis 0 is always the batch.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,14 +16,30 @@ from torch.autograd.function import Function, FunctionCtx
 
 Tree: TypeAlias = Tensor | tuple[Any, ...]  # a tensor, or a tuple of trees
 
+
+@runtime_checkable
+class Branch(Protocol):
+    """A named tuple in a state tree that selects hypotheses and sentences in a way of its own; `map_tree` leaves it as it is."""
+
+    def select(self, parents: Int[Tensor, "B W"]) -> Any:
+        """What the function `select` does with leaves."""
+
+    def take(self, rows: Int[Tensor, " R"]) -> Any:
+        """What the function `take` does with leaves."""
+
+
 _BLOCK = 64  # numbers of a row whose maximum `find_largest` takes first
 
 
-def map_tree(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
-    """Apply `function` to every leaf; named tuples keep their type."""
+def map_tree(
+    function: Callable[[Tensor], Tensor], tree: Tree, on_branch: Callable[[Any], Any] = lambda branch: branch
+) -> Tree:
+    """Apply `function` to every leaf, and `on_branch` to every Branch; named tuples keep their type."""
     if isinstance(tree, Tensor):
         return function(tree)
-    leaves = [map_tree(function, branch) for branch in tree]
+    if isinstance(tree, Branch):
+        return on_branch(tree)
+    leaves = [map_tree(function, part, on_branch) for part in tree]
     return type(tree)(*leaves) if hasattr(tree, "_fields") else tuple(leaves)
 
 
@@ -44,12 +60,12 @@ def select(tree: Tree, parents: Int[Tensor, "B W"]) -> Tree:
         rows = (sentences * leaf.shape[1] + parents).flatten()
         return leaf.flatten(0, 1).index_select(0, rows).unflatten(0, parents.shape)
 
-    return map_tree(copy_rows, tree)
+    return map_tree(copy_rows, tree, lambda branch: branch.select(parents))
 
 
 def take(tree: Tree, rows: Int[Tensor, " R"]) -> Tree:
     """Keep the sentences `rows`. The leaves of `tree` begin "B"."""
-    return map_tree(lambda leaf: leaf.index_select(0, rows), tree)
+    return map_tree(lambda leaf: leaf.index_select(0, rows), tree, lambda branch: branch.take(rows))
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

@@ -11,7 +11,15 @@ from seq2attn.attention.aggregation import (
     Reinforce,
     expectation,
 )
-from seq2attn.attention.attention import Attention, AttentionModule, AttentionOutput, History, Memory, Request
+from seq2attn.attention.attention import (
+    Attention,
+    AttentionModule,
+    AttentionOutput,
+    History,
+    Memory,
+    Request,
+    SelfAttention,
+)
 from seq2attn.attention.hops import Hops
 from seq2attn.attention.latent import Latent
 from seq2attn.attention.local import LocalMonotonic, LocalPredictive
@@ -55,6 +63,7 @@ __all__ = [
     "Request",
     "Score",
     "Segments",
+    "SelfAttention",
     "Sentinel",
     "Softmax",
     "Span",

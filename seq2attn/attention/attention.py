@@ -23,7 +23,7 @@ from torch.nn.functional import dropout, scaled_dot_product_attention
 from seq2attn.attention.aggregation import Aggregation, Choice, expectation
 from seq2attn.attention.normalizers import Normalizer, softmax
 from seq2attn.attention.scores import Score
-from seq2attn.attention.spans import Focus, Span
+from seq2attn.attention.spans import Causal, Focus, Span
 from seq2attn.attention.temporal import temporal
 from seq2attn.tensors import Tree, compute_dtype, is_empty, map_tree, widen
 
@@ -49,6 +49,8 @@ class Request(NamedTuple):
     past: the history of each hypothesis, as `start` began it and the last step's output returned it; the queries are then
         hypotheses. None: the queries are the steps of one target.
     sentinel: what the decoder offers beside the source; adaptive attention needs it, and no other takes it.
+    own: which keys are the query's own, where search asks several hypotheses' keys at once; it takes the place of a span that
+        sees all earlier positions.
     trace: whether to return the weights, which a fused kernel never makes.
     """
 
@@ -57,6 +59,13 @@ class Request(NamedTuple):
     past: Tree | None = None
     sentinel: Float[Tensor, "B Q X"] | None = None
     trace: bool = False
+    own: Bool[Tensor, "B Q S"] | None = None
+
+    def repeat(self, times: int) -> "Request":
+        """The same for that many blocks of Q queries; the query itself stays as it is."""
+        positions = None if self.positions is None else self.positions.repeat(times)
+        own = None if self.own is None else self.own.repeat(1, times, 1)
+        return self._replace(positions=positions, own=own)
 
     def refuse_past(self, name: str) -> None:
         """Raise ValueError if there is a history: attention called `name` keeps none."""
@@ -104,6 +113,24 @@ class AttentionModule(Protocol):
 
     def __call__(self, request: Request, memory: Any) -> AttentionOutput:
         """The context of each query. Raises ValueError for a past or a sentinel that this attention cannot use."""
+
+
+@runtime_checkable
+class SelfAttention(AttentionModule, Protocol):
+    """What a decoder needs of the attention to what it has written."""
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether a query sees every earlier position, wherever it is: then `Request.own` can say which keys those are."""
+
+    def remember(
+        self,
+        states: Float[Tensor, "B S D"],
+        mask: Bool[Tensor, "B S"],
+        values: Float[Tensor, "B S V"] | None = None,
+        start: int = 0,
+    ) -> Memory:
+        """The memory of states that stand at the positions from `start` on."""
 
 
 class History(NamedTuple):
@@ -155,10 +182,19 @@ class Attention(nn.Module):
         self.temporal = temporal
         self.dropout = dropout
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether a query sees every earlier position of its own sequence, and weighs it whatever its distance."""
+        return self.span == Causal() and not self.temporal
+
     def remember(
-        self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"], values: Float[Tensor, "B S V"] | None = None
+        self,
+        states: Float[Tensor, "B S D"],
+        mask: Bool[Tensor, "B S"],
+        values: Float[Tensor, "B S V"] | None = None,
+        start: int = 0,
     ) -> Memory:
-        """The prepared keys and the values, as one key-value head."""
+        """The prepared keys and the values, as one key-value head; wherever they stand."""
         return Memory(self.score.keys(states[:, None]), (states if values is None else values)[:, None], mask)
 
     def start(self, mask: Bool[Tensor, "B S"], width: int, heads: int = 1) -> History:
@@ -184,7 +220,8 @@ class Attention(nn.Module):
             with torch.autocast("cpu", enabled=False):
                 return self.attend(queries.float(), request, Memory(*map_tree(widen, memory)))
         _, drawn = self._read_past(request)
-        focus = self.span(queries, memory.mask, request.positions)
+        own = request.own
+        focus = self.span(queries, memory.mask, request.positions) if own is None else Focus(own[:, None])
         if not request.trace and self._fuses(queries, focus):
             keys, values = memory.keys.to(queries.dtype), memory.values.to(queries.dtype)
             rate = self.dropout if self.training else 0.0

@@ -1,7 +1,7 @@
 """Multi-head latent attention: every head's keys and values come from one short vector, and only that is kept."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from seq2attn.attention.aggregation import expectation
@@ -61,16 +61,28 @@ class Latent(nn.Module):
         self.value = _linear(latent_width, heads * attention.context_width)
         self.output = _linear(heads * attention.context_width, query_width)
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether a query sees every earlier position."""
+        return self.attention.sees_all
+
     def remember(
-        self, states: Float[Tensor, "B S D"], mask: Bool[Tensor, "B S"], values: Float[Tensor, "B S V"] | None = None
+        self,
+        states: Float[Tensor, "B S D"],
+        mask: Bool[Tensor, "B S"],
+        values: Float[Tensor, "B S V"] | None = None,
+        start: int = 0,
     ) -> Memory:
-        """[c; W^KR x] as the keys of one group, not rotated yet, and values of width 0: c is stored once.
+        """[c; RoPE(W^KR x)] as the keys of one group, and values of width 0: c is stored once.
 
         Raises ValueError if there are `values`: keys and values come from the same c.
         """
         if values is not None:
             raise ValueError("latent attention makes keys and values of the same states")
         latent, shared = self.down(states).split([self.latent_width, self.rotary_width], -1)
+        if self.rotary_width:
+            end = start + shared.shape[1]
+            shared = rotate(shared[:, None], torch.arange(start, end, device=shared.device), end)[:, 0]
         keys = torch.cat([self.norm(latent), shared], -1)[:, None]
         return Memory(keys, keys[..., :0], mask)
 
@@ -82,15 +94,14 @@ class Latent(nn.Module):
         """Attend with every head; `weights` are by head. Rotary keys and queries need `positions`."""
         request.refuse_past("latent attention")
         request.refuse_sentinel("latent attention")
-        queries, keys = self._split(self.query(request.query)), memory.keys
+        queries = self._split(self.query(request.query))
         if self.rotary_width:
             if request.positions is None:
                 raise ValueError("rotary positions need the queries' positions")
-            length = keys.shape[2]
-            queries = self._rotate_last(queries, request.positions, length)
-            keys = self._rotate_last(keys, torch.arange(length, device=keys.device), length)
-        memory = memory._replace(keys=keys)
-        attend = self._attend_absorbed if self._absorbs(queries.shape[2], keys.shape[2]) else self._attend_expanded
+            content, turning = queries.split([self.head_width, self.rotary_width], -1)
+            queries = torch.cat([content, rotate(turning, request.positions, memory.mask.shape[1])], -1)
+        absorbs = self._absorbs(queries.shape[2], memory.keys.shape[2])
+        attend = self._attend_absorbed if absorbs else self._attend_expanded
         attended = attend(queries, request._replace(past=None), memory)
         return AttentionOutput(self.output(attended.context.transpose(1, 2).flatten(2)), attended.weights)
 
@@ -108,9 +119,7 @@ class Latent(nn.Module):
         content = torch.einsum("bhqn,hnc->bhqc", content, key_up)
         folded = torch.cat([content, rotary], -1).flatten(1, 2)[:, None]
         memory = memory._replace(values=memory.keys[..., : self.latent_width])
-        if request.positions is not None:
-            request = request._replace(positions=request.positions.repeat(self.heads))
-        attended = self.attention.attend(folded, request, memory)
+        attended = self.attention.attend(folded, request.repeat(self.heads), memory)
         context, weights = self._split_heads(attended.context), attended.weights
         weights = None if weights is None else self._split_heads(weights)
         return attended._replace(context=torch.einsum("bhqc,hvc->bhqv", context, value_up), weights=weights)
@@ -120,13 +129,6 @@ class Latent(nn.Module):
         both = self.head_width + self.attention.context_width
         latent = self.latent_width
         return queries * latent * both + queries * keys * 2 * latent < keys * latent * both + queries * keys * both
-
-    def _rotate_last(
-        self, states: Float[Tensor, "B G T K"], positions: Int[Tensor, " T"], length: int
-    ) -> Float[Tensor, "B G T K"]:
-        """Rotate the last `rotary_width` features by their positions."""
-        fixed, turning = states.split([states.shape[-1] - self.rotary_width, self.rotary_width], -1)
-        return torch.cat([fixed, rotate(turning, positions, length)], -1)
 
     def _split(self, states: Float[Tensor, "B Q D"]) -> Float[Tensor, "B H Q K"]:
         return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)

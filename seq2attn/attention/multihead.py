@@ -56,11 +56,20 @@ class MultiHead(nn.Module):
         states: Float[Tensor, "B S D"],
         mask: Bool[Tensor, "B S"],
         values: Float[Tensor, "B S V"] | None = None,
+        start: int = 0,
     ) -> Memory:
-        """The prepared keys and the values of every key-value head."""
-        keys = self.attention.score.keys(self._split(self.key(states), self.key_value_heads))
+        """The prepared keys and the values of every key-value head; rotary keys are turned by their positions."""
+        keys = widen(self.attention.score.keys(self._split(self.key(states), self.key_value_heads)))
         split = self._split(self.value(states if values is None else values), self.key_value_heads)
-        return Memory(widen(keys), widen(split), mask)
+        if self.rotary:
+            end = start + keys.shape[2]
+            keys = rotate(keys, torch.arange(start, end, device=keys.device), end)
+        return Memory(keys, widen(split), mask)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether a query sees every earlier position."""
+        return self.attention.sees_all
 
     def start(self, mask: Bool[Tensor, "B S"], width: int) -> History:
         """The history of every head."""
@@ -76,15 +85,11 @@ class MultiHead(nn.Module):
         if self.rotary:
             if request.positions is None:
                 raise ValueError("rotary positions need the queries' positions")
-            length = memory.mask.shape[1]
-            queries = rotate(queries, request.positions, length)
-            places = torch.arange(length, device=queries.device)
-            memory = memory._replace(keys=rotate(memory.keys, places, length))
+            queries = rotate(queries, request.positions, memory.mask.shape[1])
         sharing = self.heads // self.key_value_heads
         if sharing > 1:
             queries = queries.unflatten(1, (self.key_value_heads, sharing)).flatten(2, 3)
-            if request.positions is not None:
-                request = request._replace(positions=request.positions.repeat(sharing))
+            request = request.repeat(sharing)
         attended = self.attention.attend(queries, request, memory)
         context, weights = self._split_heads(attended.context), attended.weights
         weights = None if weights is None else self._split_heads(weights)

@@ -4,7 +4,7 @@ from typing import Literal, assert_never
 
 from torch import nn
 
-from seq2attn.attention import AttentionModule
+from seq2attn.attention import AttentionModule, SelfAttention
 from seq2attn.build.attention import build_attention
 from seq2attn.config import model as cm
 from seq2attn.config.config import Config
@@ -144,9 +144,11 @@ def _decoder(
             )
         case cm.TransformerDecoderConfig():
             positions = _positions(section.positions, width, max_length)
+            over_target = _self_attentions(section, "decoder", width)
+            assert all(isinstance(attention, SelfAttention) for attention in over_target)  # the rules refuse all others
             return TransformerDecoder(
                 Embedding(table, dropout=dropout, positions=positions),
-                self_attentions=_self_attentions(section, "decoder", width),
+                self_attentions=over_target,  # type: ignore[arg-type]
                 attentions=[
                     build_attention(section.attention, over="source", query_width=width, key_width=source_width)
                     for _ in range(section.layers)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
 from seq2attn.models.seq2seq import Seq2Seq
 
@@ -16,7 +16,7 @@ ROW_STEP = 16
 
 
 class PackedSeq2Seq(Seq2Seq):
-    """What `model` computes, with the products of its linear layers and of its LSTMs' steps in bf16; logits are in fp32.
+    """What `model` computes, with the products of its linear layers and of its LSTMs' steps in bf16, logits among them.
 
     It shares the model's parameters, and holds a bf16 copy of those that it multiplies with: it is for a model whose weights
     stay as they are meanwhile.
@@ -32,8 +32,8 @@ class PackedSeq2Seq(Seq2Seq):
         self.train(model.training)
 
     def project(self, features: Float[Tensor, "*N D"]) -> Float[Tensor, "*N V"]:
-        """Scores of every target token, in fp32."""
-        return self._projection(features).float()
+        """Scores of every target token."""
+        return self._projection(features)
 
 
 class PackedLinear(nn.Linear):
@@ -61,9 +61,7 @@ class PackedLinear(nn.Linear):
         rows = inputs.reshape(-1, self.in_features)
         number = len(rows)
         if number % ROW_STEP:
-            padded = rows.new_empty(number + -number % ROW_STEP, self.in_features)
-            padded[:number] = rows
-            rows = padded
+            rows = pad(rows, (0, 0, 0, -number % ROW_STEP))
         outputs = torch.ops.mkldnn._linear_pointwise(rows, self._packed, bias, after, [], "")
         return outputs[:number].view(*shape, self.out_features)
 

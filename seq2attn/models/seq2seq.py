@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from seq2attn.attention.aggregation import Choice, Mixture, join_choices
-from seq2attn.tensors import Tree
+from seq2attn.tensors import Tree, widen
 from seq2attn.tokens import BOS
 
 
@@ -117,7 +117,7 @@ class Seq2Seq(nn.Module):
             log_weights = features.log_weights[..., None].unbind(-2)
             components = zip(log_weights, features.values.unbind(-2), strict=True)
             return reduce(
-                torch.logaddexp, (log_w + self.logits(values).log_softmax(-1) for log_w, values in components)
+                torch.logaddexp, (log_w + widen(self.project(values)).log_softmax(-1) for log_w, values in components)
             )
         return self.project(features)
 

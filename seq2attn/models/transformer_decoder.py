@@ -1,30 +1,41 @@
 """A stack of causal self-attention, cross-attention and feed-forward layers."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from seq2attn.attention import AttentionModule, Memory, Request
+from seq2attn.attention import AttentionModule, Memory, Request, SelfAttention
 from seq2attn.compiling import compiled
 from seq2attn.models.embedding import Embedding
+from seq2attn.models.past import Past, Slots
 from seq2attn.models.seq2seq import Encoded
 from seq2attn.models.transformer_layer import Residual, make_feed_forward
-from seq2attn.tensors import compute_dtype, fold, map_tree, unfold
+from seq2attn.tensors import compute_dtype, map_tree
 
-State = tuple[Memory, ...]  # for each layer, the target's keys and values so far; leaves "B W …"
+
+class Steps(NamedTuple):
+    """Whose slots are whose, at a step of search.
+
+    own: the slots of a hypothesis, this step's last. mask: the same, as True among all N slots. position: that of this step.
+    """
+
+    own: Int[Tensor, "B W T"]
+    mask: Bool[Tensor, "B W N"]
+    position: int
 
 
 class TransformerDecoderLayer(nn.Module):
     """Self-attention over the target so far, attention to the source, a feed-forward block."""
 
-    self_attention: AttentionModule
+    self_attention: SelfAttention
     attention: AttentionModule
 
     def __init__(
         self,
-        self_attention: AttentionModule,
+        self_attention: SelfAttention,
         attention: AttentionModule,
         *,
         width: int,
@@ -41,29 +52,46 @@ class TransformerDecoderLayer(nn.Module):
         self.around_feedforward = Residual(width, pre=pre, dropout=dropout)
 
     @compiled
-    def forward(
-        self, states: Float[Tensor, "B T D"], source: Memory, past: Memory | None = None
-    ) -> tuple[Float[Tensor, "B T D"], Memory]:
-        """All T steps at once, or with `past` (leaves "B W …") the next step of W = T hypotheses.
-
-        Returns the states and the target's keys and values, with those of this step.
-        """
+    def forward(self, states: Float[Tensor, "B T D"], source: Memory) -> Float[Tensor, "B T D"]:
+        """All T steps of a target at once."""
         inputs = self.around_self_attention.prepare(states)
         positions = torch.arange(states.shape[1], device=states.device)
-        if past is None:
-            target = self.self_attention.remember(inputs, inputs.new_ones(inputs.shape[:2], dtype=torch.bool))
-            context = self.self_attention(Request(inputs, positions), target).context
-        else:
-            positions = torch.full_like(positions, past.mask.shape[2])
-            rows = inputs.reshape(-1, 1, inputs.shape[2])  # every hypothesis attends to a target of its own
-            step = self.self_attention.remember(rows, rows.new_ones(rows.shape[:2], dtype=torch.bool))
-            extended = _append(Memory(*fold(past)), step)
-            context = self.self_attention(Request(rows, positions[:1]), extended).context.reshape(inputs.shape)
-            target = Memory(*unfold(extended, inputs.shape[1]))
+        target = self.self_attention.remember(inputs, inputs.new_ones(inputs.shape[:2], dtype=torch.bool))
+        context = self.self_attention(Request(inputs, positions), target).context
+        return self._finish(states, context, positions, source)
+
+    def step(
+        self, states: Float[Tensor, "B W D"], source: Memory, before: Slots, steps: Steps
+    ) -> tuple[Float[Tensor, "B W D"], Slots]:
+        """The next step of W hypotheses, and the slots with those of this step."""
+        inputs = self.around_self_attention.prepare(states)
+        rows = inputs.reshape(-1, 1, inputs.shape[2])
+        new = self.self_attention.remember(rows, rows.new_ones(rows.shape[:2], dtype=torch.bool), start=steps.position)
+        keys, values = (
+            part.unflatten(0, inputs.shape[:2])[:, :, :, 0].transpose(1, 2) for part in (new.keys, new.values)
+        )
+        slots = before.append(keys, values)
+        positions = torch.full((inputs.shape[1],), steps.position, device=states.device)
+        if self.self_attention.sees_all:  # all hypotheses ask the sentence's keys together
+            request = Request(inputs, positions, own=steps.mask)
+            mask = torch.ones(steps.mask[:, 0].shape, dtype=torch.bool, device=states.device)
+            context = self.self_attention(request, Memory(slots.keys, slots.values, mask)).context
+        else:  # each asks a sequence of its own, as its span must know the distances
+            context = self.self_attention(Request(rows, positions[:1]), slots.gather(steps.own)).context
+        return self._finish(states, context.view(inputs.shape), positions, source), slots
+
+    def _finish(
+        self,
+        states: Float[Tensor, "B T D"],
+        context: Float[Tensor, "B T D"],
+        positions: Int[Tensor, " T"],
+        source: Memory,
+    ) -> Float[Tensor, "B T D"]:
+        """What follows self-attention."""
         states = self.around_self_attention.add(states, context)
         inputs = self.around_attention.prepare(states)
         states = self.around_attention.add(states, self.attention(Request(inputs, positions), source).context)
-        return self.around_feedforward.add(states, self.feedforward(self.around_feedforward.prepare(states))), target
+        return self.around_feedforward.add(states, self.feedforward(self.around_feedforward.prepare(states)))
 
 
 class TransformerDecoder(nn.Module):
@@ -73,7 +101,7 @@ class TransformerDecoder(nn.Module):
         self,
         embedding: Embedding,
         *,
-        self_attentions: Sequence[AttentionModule],
+        self_attentions: Sequence[SelfAttention],
         attentions: Sequence[AttentionModule],
         feedforward: int,
         pre: bool,
@@ -104,36 +132,33 @@ class TransformerDecoder(nn.Module):
         memories = (layer.attention.remember(states, encoded.mask, encoded.values) for layer in self._layers())
         return tuple(Memory(*map_tree(Tensor.contiguous, memory)) for memory in memories)
 
-    def start(self, encoded: Encoded, width: int) -> State:
-        """An empty past for each layer."""
-        tokens = torch.zeros(len(encoded.mask) * width, 0, dtype=torch.long, device=encoded.mask.device)
+    def start(self, encoded: Encoded, width: int) -> Past:
+        """No steps yet."""
+        tokens = torch.zeros(len(encoded.mask), 0, dtype=torch.long, device=encoded.mask.device)
         empty, mask = self.embedding(tokens), tokens.bool()
-        return tuple(Memory(*unfold(layer.self_attention.remember(empty, mask), width)) for layer in self._layers())
+        memories = [layer.self_attention.remember(empty, mask) for layer in self._layers()]
+        own = tokens[:, None].expand(-1, width, -1)
+        return Past(own, tuple(Slots(memory.keys, memory.values, 0) for memory in memories))
 
     def step(
-        self, token: Int[Tensor, "B W"], state: State, memory: tuple[Memory, ...]
-    ) -> tuple[Float[Tensor, "B W D"], State]:
+        self, token: Int[Tensor, "B W"], state: Past, memory: tuple[Memory, ...]
+    ) -> tuple[Float[Tensor, "B W D"], Past]:
         """One step of every hypothesis."""
-        length = state[0].mask.shape[2]
-        states = self.embedding(token.reshape(-1, 1), start=length).reshape(*token.shape, -1)
-        pasts = []
-        for layer, past, source in zip(self._layers(), state, memory, strict=True):
-            states, past = layer(states, source, past)
-            pasts.append(past)
-        return self.norm(states), tuple(pasts)
+        width, position = token.shape[1], state.own.shape[2]
+        number = state.layers[0].number
+        new = torch.arange(number, number + width, device=token.device)
+        own = torch.cat([state.own, new[None, :, None].expand(len(token), -1, -1)], 2)
+        mask = torch.zeros(*token.shape, number + width, dtype=torch.bool, device=token.device).scatter_(2, own, True)
+        states = self.embedding(token.reshape(-1, 1), start=position).reshape(*token.shape, -1)
+        layers = []
+        for layer, source, before in zip(self._layers(), memory, state.layers, strict=True):
+            states, slots = layer.step(states, source, before, Steps(own, mask, position))
+            layers.append(slots)
+        return self.norm(states), Past(own, tuple(layers))
 
     def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
         """Teacher forcing, all steps in parallel. Padding comes last in `previous`, so the causal span already hides it."""
         states = self.embedding(previous)
         for layer, source in zip(self._layers(), self.remember(encoded), strict=True):
-            states, _ = layer(states, source)
+            states = layer(states, source)
         return self.norm(states)
-
-
-def _append(past: Memory, step: Memory) -> Memory:
-    """The past with the keys and values of one more step."""
-    return Memory(
-        torch.cat([past.keys, step.keys], 2),
-        torch.cat([past.values, step.values], 2),
-        torch.cat([past.mask, step.mask], 1),
-    )

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search.arguments import MOST_PENALTY, WIDEST_BEAM, check_number, check_whole
-from seq2attn.search.hypothesis import Hypothesis, Sentences, length_penalty, next_logits, refuse_nan
-from seq2attn.tensors import find_largest, select, take
+from seq2attn.search.hypothesis import Hypothesis, Likeliest, Sentences, find_likeliest, length_penalty, refuse_nan
+from seq2attn.tensors import select, take
 from seq2attn.tokens import BOS, EOS
 
 
@@ -58,7 +58,7 @@ class Beam:
         pools = list(finished)  # those of the sentences that are still in the batch
         for length in range(1, int(limits.max()) + 1):
             features, state = model.decoder.step(token, state, memory)
-            extensions = extend(score, next_logits(model, features, banned).log_softmax(-1), 2 * width)
+            extensions = extend(score, find_likeliest(model, features, banned, 2 * width), 2 * width)
             living = prune(extensions, width)
             norm = length_penalty(length, self.length_penalty)
             at_limit = limits <= length
@@ -82,15 +82,15 @@ class Beam:
         return finished
 
 
-def extend(score: Float[Tensor, "B W"], log_p: Float[Tensor, "B W V"], count: int) -> Extensions:
-    """The `count` best of all extensions by one token; all of them, if they are fewer.
+def extend(score: Float[Tensor, "B W"], likeliest: Likeliest, count: int) -> Extensions:
+    """The `count` best extensions by one of each hypothesis' `likeliest` tokens; all of them, if they are fewer.
 
-    score: log p of each hypothesis so far. log_p: that of each next token.
+    score: log p of each hypothesis so far.
     """
-    values, tokens = find_largest(log_p.flatten(0, 1), min(count, log_p.shape[-1]))
-    scores = (score.reshape(-1, 1) + values).reshape(len(score), -1)
+    choices = likeliest.token.shape[2]
+    scores = (score[:, :, None] + likeliest.log_p).flatten(1)
     scores, rank = scores.topk(min(count, scores.shape[1]))
-    return Extensions(scores, rank // values.shape[1], tokens.reshape(len(score), -1).gather(1, rank))
+    return Extensions(scores, rank // choices, likeliest.token.flatten(1).gather(1, rank))
 
 
 def prune(extensions: Extensions, width: int) -> Extensions:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from seq2attn.attention.aggregation import Mixture
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search.hypothesis import Hypothesis, Sentences
-from seq2attn.search.stepwise import write_stepwise
-from seq2attn.tensors import find_largest
+from seq2attn.search.hypothesis import Hypothesis, Sentences, find_likeliest
+from seq2attn.search.stepwise import Chosen, write_stepwise
 
 
 @dataclass(frozen=True)
@@ -17,4 +17,9 @@ class Greedy:
 
     def __call__(self, model: Seq2Seq, sentences: Sentences, banned: Int[Tensor, " N"]) -> list[list[Hypothesis]]:
         """One hypothesis for each sentence."""
-        return write_stepwise(model, sentences, banned, lambda log_p, _: find_largest(log_p, 1)[1][:, 0])
+
+        def choose(features: Float[Tensor, "B 1 D"] | Mixture, _: list[int]) -> Chosen:
+            likeliest = find_likeliest(model, features, banned, 1)
+            return Chosen(likeliest.token[:, :, 0], likeliest.log_p[:, :, 0])
+
+        return write_stepwise(model, sentences, choose)

@@ -12,6 +12,9 @@ from torch import Tensor
 from seq2attn.attention.aggregation import Mixture
 from seq2attn.errors import NotFiniteError
 from seq2attn.models.seq2seq import Seq2Seq
+from seq2attn.tensors import find_largest
+
+LOGITS_IN_CACHE = 1 << 18  # numbers; 1 MiB in fp32
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,38 @@ class Search(Protocol):
 def next_logits(
     model: Seq2Seq, features: Float[Tensor, "B W D"] | Mixture, banned: Int[Tensor, " N"]
 ) -> Float[Tensor, "B W V"]:
-    """Logits of the next token; those of `banned` tokens are −∞."""
+    """Logits of the next token, in the model's precision; those of `banned` tokens are −∞."""
     return model.logits(features).index_fill_(-1, banned, -torch.inf)
+
+
+class Likeliest(NamedTuple):
+    """The C likeliest next tokens of each hypothesis, best first, and log p of each; computed in fp32 or better."""
+
+    log_p: Float[Tensor, "B W C"]
+    token: Int[Tensor, "B W C"]
+
+
+def find_likeliest(
+    model: Seq2Seq, features: Float[Tensor, "B W D"] | Mixture, banned: Int[Tensor, " N"], count: int
+) -> Likeliest:
+    """The `count` likeliest; all tokens, if they are fewer.
+
+    log p of all the others is never written: on a CPU a few rows of logits at a time are searched and summed up in its cache.
+    """
+    logits = next_logits(model, features, banned)
+    rows = logits.flatten(0, 1)
+    at_once = max(1, LOGITS_IN_CACHE // rows.shape[1]) if rows.device.type == "cpu" else len(rows)
+    log_p, token = (
+        torch.cat(parts) for parts in zip(*(_find(piece, count) for piece in rows.split(at_once)), strict=True)
+    )
+    return Likeliest(log_p.unflatten(0, logits.shape[:2]), token.unflatten(0, logits.shape[:2]))
+
+
+def _find(logits: Float[Tensor, "N V"], count: int) -> tuple[Float[Tensor, "N C"], Int[Tensor, "N C"]]:
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    values, tokens = find_largest(logits, min(count, logits.shape[1]))
+    largest = values[:, :1]
+    return values - largest - logits.sub_(largest).exp_().sum(1, keepdim=True).log(), tokens
 
 
 def length_penalty(length: int, alpha: float) -> float:

@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seq2attn.attention.aggregation import Mixture
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search.arguments import check_number, check_whole
-from seq2attn.search.hypothesis import Hypothesis, Sentences
-from seq2attn.search.stepwise import write_stepwise
+from seq2attn.search.hypothesis import Hypothesis, Sentences, next_logits
+from seq2attn.search.stepwise import Chosen, write_stepwise
 
 _TEMPERATURES = (1e-6, 1e6)  # beyond them, quotients are no numbers
 
@@ -40,10 +41,13 @@ class Sampling:
         """One hypothesis for each sentence."""
         generators = [make_generator(self.seed, sentence) for sentence in sentences.ids]
 
-        def choose(log_p: Float[Tensor, "B V"], places: list[int]) -> Int[Tensor, " B"]:
-            return self.draw(log_p, [generators[place] for place in places])
+        def choose(features: Float[Tensor, "B 1 D"] | Mixture, places: list[int]) -> Chosen:
+            logits = next_logits(model, features, banned)[:, 0]
+            log_p = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
+            token = self.draw(log_p, [generators[place] for place in places])[:, None]
+            return Chosen(token, log_p.gather(1, token))
 
-        return write_stepwise(model, sentences, banned, choose)
+        return write_stepwise(model, sentences, choose)
 
     def draw(self, log_p: Float[Tensor, "B V"], generators: Sequence[np.random.Generator]) -> Int[Tensor, " B"]:
         """Draw a token for each sentence by the Gumbel-max trick: argmax(log p / temperature + Gumbel noise)."""

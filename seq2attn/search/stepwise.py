@@ -1,26 +1,33 @@
 """One hypothesis for each sentence, token by token: the loop of greedy search and of sampling."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from seq2attn.attention.aggregation import Mixture
 from seq2attn.models.seq2seq import Seq2Seq
-from seq2attn.search.hypothesis import Hypothesis, Sentences, next_logits, refuse_nan
+from seq2attn.search.hypothesis import Hypothesis, Sentences, refuse_nan
 from seq2attn.tensors import take
 from seq2attn.tokens import BOS, EOS
 
-Choose = Callable[[Float[Tensor, "B V"], list[int]], Int[Tensor, " B"]]
+
+class Chosen(NamedTuple):
+    """The next token of each sentence, and its log p."""
+
+    token: Int[Tensor, "B 1"]
+    log_p: Float[Tensor, "B 1"]
 
 
 @torch.inference_mode()
 def write_stepwise(
-    model: Seq2Seq, sentences: Sentences, banned: Int[Tensor, " N"], choose: Choose
+    model: Seq2Seq, sentences: Sentences, choose: Callable[[Float[Tensor, "B 1 D"] | Mixture, list[int]], Chosen]
 ) -> list[list[Hypothesis]]:
     """Write the tokens that `choose` picks; the score is log p(y | x). Finished sentences leave the batch.
 
-    choose: from log p "B V" of the next token, and the places in the batch of the B sentences that are still being written, to
+    choose: from the features of the next token, and the places in the batch of the B sentences that are still being written, to
         a token for each of them.
     """
     source, limits = sentences.source, sentences.limits
@@ -33,9 +40,8 @@ def write_stepwise(
     results: list[list[Hypothesis]] = [[] for _ in places]
     for length in range(1, int(limits.max()) + 1):
         features, state = model.decoder.step(token, state, memory)
-        log_p = next_logits(model, features, banned)[:, 0].log_softmax(-1)
-        token = choose(log_p, places)[:, None]
-        score = score + log_p.gather(1, token)[:, 0]
+        token, log_p = choose(features, places)
+        score = score + log_p[:, 0]
         written = torch.cat([written, token], 1)
         ended = token[:, 0] == EOS
         finished = ended | (limits <= length)

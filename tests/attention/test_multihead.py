@@ -217,7 +217,7 @@ def test_a_growing_memory_equals_all_words_at_once(span: Span, gathered: bool, r
     memory = heads.remember(source[:, :0], everything[:, :0])
     for step in range(S):
         now = slice(step, step + 1)
-        word = heads.remember(source[:, now], everything[:, now])
+        word = heads.remember(source[:, now], everything[:, now], start=step)
         memory = Memory(
             torch.cat([memory.keys, word.keys], 2),
             torch.cat([memory.values, word.values], 2),

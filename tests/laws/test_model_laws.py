@@ -88,6 +88,9 @@ def test_select_commutes_with_step(name: str) -> None:
     torch.testing.assert_close(model.logits(chosen), model.logits(select(features, parents)), **EXACT)
     for a, b in zip(leaves(chosen_after), leaves(select(after, parents)), strict=True):
         torch.testing.assert_close(a, b, **EXACT)
+    later, _ = model.decoder.step(tokens, chosen_after, memory)
+    expected, _ = model.decoder.step(tokens, select(after, parents), memory)
+    torch.testing.assert_close(model.logits(later), model.logits(expected), **EXACT)
 
 
 @every_model

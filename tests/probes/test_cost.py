@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seq2attn.attention import Memory
+from seq2attn.models.past import Slots
 from seq2attn.probes.cost import cache, meter, pairs, self_attention, training
 from seq2attn.probes.cost.cost import Cost, measure_cost
 from seq2attn.probes.cost.curves import LengthCurve, format_curves
@@ -181,11 +181,9 @@ def test_every_cache_is_as_large_as_its_formula_says(measured: Cost) -> None:
     assert "28.1%" in measured.cache.to_text()
 
 
-def test_storage_counts_in_full_and_once() -> None:
-    keys = torch.zeros(1, 2, 3, 4)
-    mask = torch.ones(1, 3, dtype=torch.bool)
-    assert cache.count_bytes((Memory(keys[..., :1], keys[..., :0], mask),)) == keys.nbytes
-    assert cache.count_bytes((Memory(keys, keys.clone(), mask), Memory(keys, keys, mask))) == 2 * keys.nbytes
+def test_what_is_kept_counts_without_the_room_for_more() -> None:
+    slots = Slots(torch.zeros(1, 2, 9, 4), torch.zeros(1, 2, 9, 0), 3)
+    assert cache.count_bytes((slots, slots)) == 2 * (2 * 3 * 4) * 4
 
 
 # ---- time and memory of self-attention

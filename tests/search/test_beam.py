@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from seq2attn.search.beam import Extensions, add, extend, finish, is_settled, prune
-from seq2attn.search.hypothesis import Hypothesis
+from seq2attn.search.hypothesis import Hypothesis, Likeliest
 from seq2attn.tensors import find_largest
 from seq2attn.tokens import EOS
 
@@ -24,11 +24,16 @@ def lists(found: Extensions) -> list[list[list[float]]]:
 def test_the_best_extensions_come_from_any_hypothesis() -> None:
     score = torch.tensor([[-1.0, -2.0]])
     log_p = torch.tensor([[[-4.0, -0.5, -3.0], [-0.25, -INF, -1.0]]])
-    assert lists(extend(score, log_p, 3)) == [[[-1.5, -2.25, -3.0]], [[0, 1, 1]], [[1, 0, 2]]]
+    assert lists(extend(score, Likeliest(*log_p.sort(descending=True)), 3)) == [
+        [[-1.5, -2.25, -3.0]],
+        [[0, 1, 1]],
+        [[1, 0, 2]],
+    ]
 
 
 def test_there_are_no_more_extensions_than_tokens_to_extend_with() -> None:
-    found = extend(torch.zeros(2, 1), torch.tensor([[[-1.0, -2.0]], [[-2.0, -1.0]]]), 10)
+    log_p = torch.tensor([[[-1.0, -2.0]], [[-2.0, -1.0]]])
+    found = extend(torch.zeros(2, 1), Likeliest(*log_p.sort(descending=True)), 10)
     assert found.token.tolist() == [[0, 1], [1, 0]]
 
 

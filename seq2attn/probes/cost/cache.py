@@ -1,13 +1,14 @@
 """What a Transformer's decoder keeps in search of every token that it has written: measured, and by the formula."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
-from seq2attn.attention import Memory
 from seq2attn.build.model import build_seq2seq
 from seq2attn.config.model import ModelConfig
+from seq2attn.models.past import Slots
 from seq2attn.models.transformer_decoder import TransformerDecoder
 from seq2attn.tables import Table, text_table
 
@@ -91,10 +92,9 @@ def _measure_variant(name: str, seed: int) -> TokenBytes:
     memory, state = decoder.remember(encoded), decoder.start(encoded, _HYPOTHESES)
     for _ in range(_STEPS):
         _, state = decoder.step(torch.full((1, _HYPOTHESES), 4), state, memory)
-    return TokenBytes(name, count_bytes(state) / (_HYPOTHESES * _STEPS), 4 * LAYERS * numbers)
+    return TokenBytes(name, count_bytes(state.layers) / (_HYPOTHESES * _STEPS), 4 * LAYERS * numbers)
 
 
-def count_bytes(layers: tuple[Memory, ...]) -> int:
-    """Bytes of the storage behind the layers' keys and values; storage that several share counts once."""
-    storages = [part.untyped_storage() for memory in layers for part in (memory.keys, memory.values)]
-    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+def count_bytes(layers: Sequence[Slots]) -> int:
+    """Bytes of the layers' keys and values; not of the room that is kept free for later steps."""
+    return sum(part.nbytes for slots in layers for part in (slots.keys, slots.values))
