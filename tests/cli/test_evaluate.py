@@ -57,6 +57,15 @@ def test_settings_of_the_command_line_come_before_the_configs(
     assert ["tok:char" in figures["signature"] for figures in (plain, other)] == [True, False]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_text_and_json_say_in_which_precision_was_translated(
+    command: Command, trained: Path, corpus: Path, precision: str
+) -> None:
+    arguments = ["evaluate", trained, "--test", corpus / "test", "--precision", precision]
+    assert json.loads(command(*arguments, "--json").out)["precision"] == precision
+    assert f"translated in {precision}" in command(*arguments).out
+
+
 def test_a_header_that_became_a_pair_is_said(command: Command, trained: Path, tmp_path: Path) -> None:
     table = tmp_path / "test.tsv"
     remark = f"{table}:1: looks like a header, but is a test pair; if it is one, --test '{{type: tsv"

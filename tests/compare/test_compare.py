@@ -95,6 +95,21 @@ def test_beam_and_length_penalty_are_the_configs(laboratory: Laboratory) -> None
     assert laboratory.translated == [("lstm 1", 3, 0.6)]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_page_and_table_say_in_which_precision_was_translated(laboratory: Laboratory, precision: str) -> None:
+    laboratory.compare(laboratory.config("plain", extra=f"evaluation: {{precision: {precision}}}\n"))
+    for name in ("report.html", "report.md"):
+        text = (laboratory.folder / "out" / name).read_text(encoding="utf-8")
+        assert f"beam 5, length penalty 1, in {precision}" in text
+
+
+def test_systems_of_two_precisions_are_told_apart(laboratory: Laboratory) -> None:
+    systems = [laboratory.config(name, extra=f"evaluation: {{precision: {name}}}\n") for name in ("fp32", "bf16")]
+    laboratory.compare(*systems)
+    text = (laboratory.folder / "out/report.md").read_text(encoding="utf-8")
+    assert "fp32: beam 5, length penalty 1, in fp32; bf16: beam 5, length penalty 1, in bf16" in text
+
+
 def test_given_runs_are_never_trained(laboratory: Laboratory) -> None:
     laboratory.compare(laboratory.config("plain"), laboratory.config("other", "luong"))
     laboratory.trained.clear()
