@@ -22,7 +22,7 @@ from seq2attn.data.headers import describe_header
 from seq2attn.data.languages import guess_code
 from seq2attn.data.overlap import count_repeated, count_shared
 from seq2attn.data.tokenizer import Normalization, Tokenizer
-from seq2attn.data.vocabulary import count_least
+from seq2attn.data.vocabulary import MOST_SENTENCES, count_least
 from seq2attn.errors import DataError
 from seq2attn.evaluation.references import describe_unsplit
 
@@ -277,6 +277,7 @@ def _learn_tokenizer(config: Config, train: Corpus, normalization: Normalization
     unsampled = section.model_copy(update={"sampling": None})
     key = f"{learner} {train.fingerprint} {config.data.vocab_size} {config.data.max_length} {unsampled}"
     key += f" {normalization}" if train.is_changed_by(normalization) else ""
+    key += f" of {MOST_SENTENCES}" if len(train.source) * (1 + section.joint) > MOST_SENTENCES else ""
     learn = partial(
         Tokenizer.train,
         train.source,

@@ -17,6 +17,8 @@ from seq2attn.tokens import BOS, EOS, PAD, UNK
 
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
 
+_MANY = 1000  # lines that are worth a thread for each processor
+
 Normalization = Literal["none", "nfc", "nfkc"]
 
 
@@ -190,7 +192,7 @@ def _encode(
     encoded: list[list[int]] = model.encode(
         [_unicode(line) for line in lines],
         out_type=int,
-        num_threads=1,
+        num_threads=-1 if alpha is None and len(lines) >= _MANY else 1,  # all processors; samples are drawn in turn
         enable_sampling=alpha is not None,
         alpha=alpha or 0.0,
         nbest_size=-1,

@@ -12,7 +12,7 @@ import sentencepiece
 from seq2attn.errors import DataError
 from seq2attn.tokens import BOS, EOS, PAD, UNK
 
-_SENTENCES = 2_000_000  # SentencePiece learns from this many sentences at most, drawn at random from a larger corpus
+MOST_SENTENCES = 500_000  # SentencePiece draws so many at random from a larger corpus: each takes 2 KiB of memory
 _BYTES = 2**30  # of one sentence, SentencePiece's own maximum: its default, 4192, silently leaves longer ones out
 _PIECE = 16  # characters of a piece at most, SentencePiece's default
 _WORD = 65_000  # characters of a word without a space: from 65,536 on, SentencePiece's BPE ends the process
@@ -69,7 +69,7 @@ class Learner:
                 normalization_rule_name="identity",
                 remove_extra_whitespaces=True,
                 max_sentence_length=_BYTES,
-                input_sentence_size=_SENTENCES,
+                input_sentence_size=MOST_SENTENCES,
                 shuffle_input_sentence=True,
                 num_threads=_THREADS,
                 minloglevel=_SILENT,

@@ -11,6 +11,7 @@ import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seq2attn.data import vocabulary
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.tokens import BOS, EOS, PAD, UNK
@@ -182,6 +183,21 @@ def test_the_same_text_trains_the_same_model_and_prints_nothing(
     fingerprints = {train(tmp_path / name, algorithm=algorithm).fingerprint for name in ("one", "two")}
     assert len(fingerprints) == 1
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_part_of_a_large_corpus_is_learned_from_and_always_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = [f"{word} {word[::-1]} {number}" for number, word in enumerate(" ".join(ENGLISH).split() * 20)]
+    whole = train(tmp_path / "whole", source, source)
+    monkeypatch.setattr(vocabulary, "MOST_SENTENCES", 120)
+    one, two = (train(tmp_path / name, source, source) for name in ("one", "two"))
+    assert one.fingerprint == two.fingerprint != whole.fingerprint
+
+
+def test_many_lines_are_encoded_as_each_line_is(tokenizer: Tokenizer) -> None:
+    lines = [f"{line} {number}" for number, line in enumerate(ENGLISH * (3000 // len(ENGLISH)))]
+    assert tokenizer.encode_source(lines) == [tokenizer.encode_source([line])[0] for line in lines]
 
 
 @pytest.mark.parametrize("algorithm", ["unigram", "bpe"])
