@@ -48,3 +48,20 @@ def named(script: str, options: list[str]) -> list[str]:
     assert done.returncode == 0, done.stderr
     rows: list[dict[str, Any]] = json.loads(done.stdout)["rows"]
     return list(dict.fromkeys(row["system"] for row in rows))
+
+
+def test_a_trained_model_is_timed_lines_to_lines_beside_ctranslate2(tmp_path: Path) -> None:
+    pytest.importorskip("ctranslate2")
+    text = tmp_path / "text"
+    text.write_text("the old dog sleeps .\na cat runs .\n", encoding="utf-8")
+    model = ROOT / "tests/released/0.1.0/models/transformer"
+    command = [sys.executable, str(ROOT / "scripts/bench_lines.py"), str(model), str(text), "--repeats", "1", "--json"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert {(row["system"], row["beam"], row["alone"]) for row in rows if row["system"] == "seq2attn"} == {
+        ("seq2attn", beam, alone) for beam in (1, 5) for alone in (False, True)
+    }
+    assert all(row["lines_per_second"] > 0 for row in rows)
