@@ -148,7 +148,7 @@ def _fill_norm(theirs: Any, ours: Any) -> None:
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().float().numpy()
+    return tensor.detach().float().numpy().copy()  # quantization overwrites it
 
 
 def name_pieces(number: int) -> list[str]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from seq2attn.inference.model import load
 from tests.tiny import config_file
 
 ROOT = Path(__file__).parent.parent
@@ -65,3 +67,14 @@ def test_a_trained_model_is_timed_lines_to_lines_beside_ctranslate2(tmp_path: Pa
         ("seq2attn", beam, alone) for beam in (1, 5) for alone in (False, True)
     }
     assert all(row["lines_per_second"] > 0 for row in rows)
+
+
+def test_converting_leaves_the_model_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("ctranslate2")
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import ctranslate
+
+    model = load(ROOT / "tests/released/0.1.0/models/transformer")
+    before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+    ctranslate.convert(model.network, ctranslate.name_pieces(model.tokenizer.source_size), tmp_path, "int8")
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.network.state_dict().items())
