@@ -10,7 +10,15 @@ from torch import Tensor
 
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search.arguments import MOST_PENALTY, WIDEST_BEAM, check_number, check_whole
-from seq2attn.search.hypothesis import Hypothesis, Likeliest, Sentences, find_likeliest, length_penalty, refuse_nan
+from seq2attn.search.hypothesis import (
+    Hypothesis,
+    Likeliest,
+    Sentences,
+    are_few,
+    find_likeliest,
+    length_penalty,
+    refuse_nan,
+)
 from seq2attn.tensors import select, take
 from seq2attn.tokens import BOS, EOS
 
@@ -56,25 +64,27 @@ class Beam:
         written = torch.empty(len(source), 1, 0, dtype=torch.long, device=source.device)
         finished: list[list[Hypothesis]] = [[] for _ in source]
         pools = list(finished)  # those of the sentences that are still in the batch
+        unfinished = [True for _ in source]
         for length in range(1, int(limits.max()) + 1):
             features, state = model.decoder.step(token, state, memory)
             extensions = extend(score, find_likeliest(model, features, banned, 2 * width), 2 * width)
             living = prune(extensions, width)
             norm = length_penalty(length, self.length_penalty)
-            at_limit = limits <= length
+            at_limit = (limits <= length) & torch.tensor(unfinished, device=source.device)
             finish(pools, written, extensions, living, at_limit, width=width, norm=norm)
             ceilings = (living.score.amax(1) / norm).tolist()
-            refuse_nan(ceilings)
-            keep = [
-                row
-                for row, (ceiling, cut) in enumerate(zip(ceilings, at_limit.tolist(), strict=True))
-                if not cut and not is_settled(pools[row], width, ceiling)
+            refuse_nan(ceiling for ceiling, is_open in zip(ceilings, unfinished, strict=True) if is_open)
+            unfinished = [
+                is_open and not cut and not is_settled(pool, width, ceiling)
+                for is_open, cut, pool, ceiling in zip(unfinished, at_limit.tolist(), pools, ceilings, strict=True)
             ]
+            pools = [pool if is_open else [] for pool, is_open in zip(pools, unfinished, strict=True)]  # full ones stay
+            keep = [row for row, is_open in enumerate(unfinished) if is_open]
             if not keep:
                 break
-            if len(keep) < len(pools):
+            if are_few(len(keep), len(pools)):
                 rows = torch.tensor(keep, device=source.device)
-                pools = [pools[row] for row in keep]
+                pools, unfinished = [pools[row] for row in keep], [True for _ in keep]
                 living, written, limits, state, memory = take((living, written, limits, state, memory), rows)
             score, parent, token = living
             written, state = select((written, state), parent)

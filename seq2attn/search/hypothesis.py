@@ -15,6 +15,7 @@ from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tensors import find_largest
 
 LOGITS_IN_CACHE = 1 << 18  # numbers; 1 MiB in fp32
+_FEW = 0.75  # of the sentences of a batch
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,14 @@ def _find(logits: Float[Tensor, "N V"], count: int) -> tuple[Float[Tensor, "N C"
     values, tokens = find_largest(logits, min(count, logits.shape[1]))
     largest = values[:, :1]
     return values - largest - logits.sub_(largest).exp_().sum(1, keepdim=True).log(), tokens
+
+
+def are_few(unfinished: int, sentences: int) -> bool:
+    """Whether so few sentences of a batch are unfinished that leaving the others out is worth a copy of the state.
+
+    Until then those are written on for nothing, which costs less than a copy at every step at which one ends.
+    """
+    return unfinished <= _FEW * sentences
 
 
 def length_penalty(length: int, alpha: float) -> float:

@@ -9,6 +9,7 @@ from typing import Literal
 from seq2attn.data.files import is_blank
 from seq2attn.data.long_lines import split
 from seq2attn.errors import DataError
+from seq2attn.search.beam import Beam
 from seq2attn.search.engine import Batch, Engine, Translation
 from seq2attn.search.hypothesis import Search
 from seq2attn.search.limits import OutputLimit
@@ -17,14 +18,17 @@ from seq2attn.tokens import EOS
 OnLong = Literal["split", "truncate", "error"]
 
 CPU_BATCH, GPU_BATCH = 1000, 8000  # source subwords
+_BATCHES = (
+    8  # of a window, which may be twice as large where one hypothesis is kept: as many workers still have one each
+)
 _PARTS = 2**40  # part p of line n has the sentence id n + p · 2⁴⁰, which no other part has
 
 
 class Translator:
     """Sorts a window of lines by length, searches in batches of similar lengths, and gives the results back in order.
 
-    batch_tokens: the most padded source subwords of a batch; None: `CPU_BATCH` on a CPU, whose workers share the batches, else
-        `GPU_BATCH`.
+    batch_tokens: the most padded source subwords of a batch; None: `CPU_BATCH` on a CPU, whose workers share the batches (up to
+        twice that for many lines and searches other than beam search), else `GPU_BATCH`.
     window: how many lines are read before they are translated.
     longest: the most subwords of a line, end of sentence included; None: any number. `overlong` counts the lines above it.
     on_long: what happens to such a line. "split": its parts are translated and joined by `space`; the k-th best translation of
@@ -55,7 +59,7 @@ class Translator:
         self.cut = 0
         self.engine = engine
         self._search = search
-        self._batch_tokens = batch_tokens or (CPU_BATCH if engine.device.type == "cpu" else GPU_BATCH)
+        self._batch_tokens = batch_tokens
         self._window = window
         self._on_long = on_long
         self._longest_part = self.longest if longest_part is None else longest_part
@@ -137,14 +141,22 @@ class Translator:
             for ranked in zip(*(part for part in parts if part != _EMPTY), strict=False)
         ] or list(_EMPTY)
 
+    def _choose_batch_tokens(self, subwords: int) -> int:
+        """For a window of so many subwords."""
+        if self._batch_tokens is not None:
+            return self._batch_tokens
+        if self.engine.device.type != "cpu":
+            return GPU_BATCH
+        return CPU_BATCH if isinstance(self._search, Beam) else min(max(CPU_BATCH, subwords // _BATCHES), 2 * CPU_BATCH)
+
     def _translate_window(self, window: list[tuple[int, list[int]]]) -> list[list[Translation]]:
         results = [list(_EMPTY) for _ in window]
         lengths = [len(ids) for _, ids in window]
         waiting = sorted((i for i, length in enumerate(lengths) if length > 1), key=lambda i: (lengths[i], i))
-        batches = []
+        batches, batch_tokens = [], self._choose_batch_tokens(sum(lengths))
         while waiting:
             # the longest first, so that running out of memory happens at once or not at all
-            most = max(1, self._batch_tokens // lengths[waiting[-1]])
+            most = max(1, batch_tokens // lengths[waiting[-1]])
             size = -(-len(waiting) // -(-len(waiting) // most))  # the last batches are as large as each other
             batches.append(waiting[-size:])
             del waiting[-size:]
