@@ -7,7 +7,7 @@ and False is padding. Axis 0 is always the batch.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,15 +17,18 @@ from torch.autograd.function import Function, FunctionCtx
 Tree: TypeAlias = Tensor | tuple[Any, ...]  # a tensor, or a tuple of trees
 
 
-@runtime_checkable
-class Branch(Protocol):
-    """A named tuple in a state tree that selects hypotheses and sentences in a way of its own; `map_tree` leaves it as it is."""
+class Branch:
+    """A tuple in a state tree that selects hypotheses and sentences in a way of its own; `map_tree` leaves it as it is."""
+
+    __slots__ = ()
 
     def select(self, parents: Int[Tensor, "B W"]) -> Any:
         """What the function `select` does with leaves."""
+        raise NotImplementedError
 
     def take(self, rows: Int[Tensor, " R"]) -> Any:
         """What the function `take` does with leaves."""
+        raise NotImplementedError
 
 
 _BLOCK = 64  # numbers of a row whose maximum `find_largest` takes first

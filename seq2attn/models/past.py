@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seq2attn.attention import Memory
+from seq2attn.tensors import Branch
 
 _STEPS_AHEAD = 8  # for how many more steps there is room at first
 
@@ -67,15 +68,18 @@ def _extend(part: Float[Tensor, "B G N K"], room: int) -> Float[Tensor, "B G roo
     return longer
 
 
-class Past(NamedTuple):
-    """The steps before, of W hypotheses of each sentence: the slots of every layer, and which of them are whose.
-
-    A `Branch` of the state tree. own: the slot of each of a hypothesis' T steps: beam search reorders these numbers alone, and
-    copies no keys.
-    """
-
+class _Past(NamedTuple):
     own: Int[Tensor, "B W T"]
     layers: tuple[Slots, ...]
+
+
+class Past(_Past, Branch):
+    """The steps before, of W hypotheses of each sentence: the slots of every layer, and which of them are whose.
+
+    own: the slot of each of a hypothesis' T steps: beam search reorders these numbers alone, and copies no keys.
+    """
+
+    __slots__ = ()
 
     def select(self, parents: Int[Tensor, "B W"]) -> "Past":
         """Hypothesis w has the past of hypothesis parents[b, w]."""
