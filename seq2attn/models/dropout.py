@@ -28,7 +28,7 @@ class Dropout(nn.Module):
         if states.device.type != "cpu":
             return nn.functional.dropout(states, self.rate)
         seed = int(torch.randint(1 << 62, ()))
-        draws = np.random.SFC64(seed).random_raw(-(-states.numel() // 4))
-        sixteen_bits = torch.from_numpy(draws.view(np.int16))[: states.numel()].view(states.shape)
-        kept = sixteen_bits >= self._dropped - _LEVELS // 2
-        return states * kept.to(states.dtype).mul_(_LEVELS / (_LEVELS - self._dropped))
+        draws = np.random.SFC64(seed).random_raw(-(-states.numel() // 4)).view(np.int16)
+        kept = (draws >= self._dropped - _LEVELS // 2).view(np.uint8)  # PyTorch compares and converts truth values slowly
+        ones = torch.from_numpy(kept)[: states.numel()].view(states.shape).to(states.dtype)
+        return states * ones.mul_(_LEVELS / (_LEVELS - self._dropped))
