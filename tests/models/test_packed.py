@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from seq2attn.data.tokenizer import Tokenizer
-from seq2attn.models.packed import PackedLinear, PackedLstm, PackedSeq2Seq, round_rows
+from seq2attn.models.packed import PackedLinear, PackedLstm, PackedSeq2Seq
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import Beam, Engine, Greedy, OutputLimit, Sentences
 from seq2attn.search.engine import Batch
@@ -98,9 +98,3 @@ def test_an_engine_sees_that_weights_have_changed() -> None:
     after = translate(engine)
     assert after != before
     assert after == translate(Engine(model, _Numbers(), "bf16"))
-
-
-def test_rows_are_rounded_to_few_numbers_and_by_little() -> None:
-    rounded = {rows: round_rows(rows) for rows in range(1, 4001)}
-    assert all(rows <= more < rows + max(16, rows / 8) for rows, more in rounded.items())
-    assert len(set(rounded.values())) <= 16 + 5 * 8
