@@ -78,7 +78,7 @@ class Decoder(Protocol):
         """What depends on the source alone, leaves "B …": made once, never reordered in search."""
 
     def start(self, encoded: Encoded, width: int) -> Tree:
-        """The state of `width` equal hypotheses before the first token: a tree whose leaves begin "B W"."""
+        """The state of `width` equal hypotheses before the first token: a tree whose leaves begin "B W", or with branches."""
 
     def step(self, token: Int[Tensor, "B W"], state: Any, memory: Any) -> tuple[Float[Tensor, "B W D"] | Mixture, Any]:
         """Features for the token after `token`, and the state that has read it; state and memory are this decoder's own."""
