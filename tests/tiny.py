@@ -11,13 +11,12 @@ from seq2attn.runs.manifest import Manifest
 
 WORDS = ["ka", "mi", "lo", "tu", "se", "po", "ra", "ni", "do", "ve", "fa", "gu"]
 TRAINED = (
-    "seed=4",  # whose translations all end
     "model.embedding.width=16",
     "model.encoder.width=8",
     "model.decoder.width=16",
     "training.max_updates=60",
     "training.batch_tokens=300",
-    "training.optimizer.learning_rate=0.03",
+    "training.optimizer.learning_rate=0.035",  # with which all translations end
     "training.validate_every=20",
     "training.log_every=25",
     "training.keep_last=3",
