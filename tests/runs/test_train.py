@@ -295,7 +295,7 @@ def test_metrics_are_those_of_the_contract(trained: Path) -> None:
         "end": {"seconds"},
     }
     rates = {event["update"]: event["learning_rate"] for event in events if event["event"] == "train"}
-    assert rates == pytest.approx({update: 0.035 * (2 / update) ** 0.5 for update in (25, 50, 60)})
+    assert rates == pytest.approx({update: 0.04 * (2 / update) ** 0.5 for update in (25, 50, 60)})
 
 
 def test_the_first_loss_is_that_of_knowing_nothing(trained: Path) -> None:
