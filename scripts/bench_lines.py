@@ -121,11 +121,8 @@ def main() -> None:
         rows = measure(ours | peers, lines, arguments.repeats, alone=False)
         rows += measure(ours | {f"{ctranslate.NAME} 1 × {threads}": single}, lines, arguments.repeats, alone=True)
     if arguments.json:
-        print(
-            json.dumps(
-                {"machine": machine.describe_hardware(torch.device("cpu")), "rows": list(map(asdict, rows))}, indent=1
-            )
-        )
+        hardware = machine.describe_hardware(torch.device("cpu"))
+        print(json.dumps({"machine": hardware, "rows": [asdict(row) for row in rows]}, indent=1))
         return
     width = max(len(row.system) for row in rows)
     for row in rows:

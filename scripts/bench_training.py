@@ -35,10 +35,8 @@ from seq2attn.tokens import EOS, PAD
 from seq2attn.training.trainer import Trainer
 
 CPU = torch.device("cpu")
-KERNELS = {
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "4096",
-    "LRU_CACHE_CAPACITY": "512",
-}  # room for those of all systems together
+# Room for the kernels of all systems together.
+KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "4096", "LRU_CACHE_CAPACITY": "512"}
 PAIRS = 4000  # drawn for an epoch
 
 
@@ -190,6 +188,16 @@ def measure_speeds(
     return rows
 
 
+def profile(competitor: Competitor, batches: Sequence[Batch]) -> str:
+    """PyTorch's table of where the time of an update goes, operation by operation; every batch was seen once before."""
+    for batch in batches:
+        competitor.update(batch)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as record:
+        for batch in batches:
+            competitor.update(batch)
+    return str(record.key_averages().table(sort_by="self_cpu_time_total", row_limit=25))
+
+
 def measure_spread(values: Sequence[float]) -> float:
     """The range of the middle half, as a share of the median; 0 for a single value."""
     if len(values) < 2:
@@ -227,6 +235,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=20, metavar="N", help="updates that count, for each system")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: PyTorch's choice)")
     parser.add_argument("--peer", action="store_true", help="train Hugging Face's MarianMT too")
+    parser.add_argument("--profile", action="store_true", help="print where the time goes instead, for each system")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     os.environ.update(KERNELS)
@@ -239,9 +248,15 @@ def main() -> None:
     rows = []
     for precision in precisions:
         competitors = [make_ours(name, config, vocabulary, precision) for name, config in systems.items()]
+        if arguments.profile:
+            for competitor in competitors:
+                print(f"{competitor.name}, {precision}\n{profile(competitor, batches)}")
+            continue
         if arguments.peer:
             competitors.append(make_peer(choose_peer_size(systems), vocabulary, precision))
         rows += measure_speeds(competitors, batches, precision)
+    if arguments.profile:
+        return
     if arguments.json:
         print(json.dumps({"machine": machine.describe_hardware(CPU), "rows": [asdict(row) for row in rows]}, indent=1))
     else:

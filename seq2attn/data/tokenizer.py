@@ -16,7 +16,6 @@ from seq2attn.errors import DataError
 from seq2attn.tokens import BOS, EOS, PAD, UNK
 
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
-
 _MANY = 1000  # lines that are worth a thread for each processor
 
 Normalization = Literal["none", "nfc", "nfkc"]

@@ -29,7 +29,7 @@ class Dropout(nn.Module):
             return nn.functional.dropout(states, self.rate)
         seed = int(torch.randint(1 << 62, ()))
         draws = np.random.SFC64(seed).random_raw(-(-states.numel() // 4)).view(np.int16)
-        # NumPy compares, and bytes are converted: PyTorch takes five times as long for either with truth values.
+        # NumPy compares, and bytes are converted: PyTorch is several times slower at either with truth values.
         kept = (draws >= self._dropped - _LEVELS // 2).view(np.uint8)
         ones = torch.from_numpy(kept)[: states.numel()].view(states.shape).to(states.dtype)
         return states * ones.mul_(_LEVELS / (_LEVELS - self._dropped))

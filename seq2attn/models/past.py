@@ -54,11 +54,11 @@ class Slots:
         keys, values = (room.index_select(0, rows) for room in self._rooms)
         return Slots(keys, values, self.number)
 
-    def gather(self, own: Int[Tensor, "B W T"]) -> Memory:
+    def gather(self, places: Int[Tensor, "B W T"]) -> Memory:
         """The keys and values of each hypothesis' own steps, as B·W sequences of T."""
-        sentences = torch.arange(len(own), device=own.device)[:, None, None]
-        keys, values = (part.transpose(1, 2)[sentences, own] for part in (self.keys, self.values))
-        mask = torch.ones(own.shape, dtype=torch.bool, device=own.device).flatten(0, 1)
+        sentences = torch.arange(len(places), device=places.device)[:, None, None]
+        keys, values = (part.transpose(1, 2)[sentences, places] for part in (self.keys, self.values))
+        mask = torch.ones(places.shape, dtype=torch.bool, device=places.device).flatten(0, 1)
         return Memory(keys.flatten(0, 1).transpose(1, 2), values.flatten(0, 1).transpose(1, 2), mask)
 
 
@@ -69,23 +69,23 @@ def _extend(part: Float[Tensor, "B G N K"], room: int) -> Float[Tensor, "B G roo
 
 
 class _Past(NamedTuple):
-    own: Int[Tensor, "B W T"]
+    places: Int[Tensor, "B W T"]
     layers: tuple[Slots, ...]
 
 
 class Past(_Past, Branch):
     """The steps before, of W hypotheses of each sentence: the slots of every layer, and which of them are whose.
 
-    own: the slot of each of a hypothesis' T steps: beam search reorders these numbers alone, and copies no keys.
+    places: the slot of each of a hypothesis' T steps: beam search reorders these numbers alone, and copies no keys.
     """
 
     __slots__ = ()
 
     def select(self, parents: Int[Tensor, "B W"]) -> "Past":
         """Hypothesis w has the past of hypothesis parents[b, w]."""
-        steps = self.own.shape[2]
-        return Past(self.own.gather(1, parents[:, :, None].expand(-1, -1, steps)), self.layers)
+        steps = self.places.shape[2]
+        return Past(self.places.gather(1, parents[:, :, None].expand(-1, -1, steps)), self.layers)
 
     def take(self, rows: Int[Tensor, " R"]) -> "Past":
         """The past of the sentences `rows`."""
-        return Past(self.own.index_select(0, rows), tuple(slots.take(rows) for slots in self.layers))
+        return Past(self.places.index_select(0, rows), tuple(slots.take(rows) for slots in self.layers))

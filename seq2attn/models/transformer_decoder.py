@@ -17,13 +17,13 @@ from seq2attn.tensors import compute_dtype, map_tree
 
 
 class Steps(NamedTuple):
-    """Whose slots are whose, at a step of search.
+    """Which of a sentence's N slots are whose, at a step of search.
 
-    own: the slots of a hypothesis, this step's last. mask: the same, as True among all N slots. position: that of this step.
+    places: the slots of a hypothesis, this step's last. own: the same, as True among all slots. position: that of this step.
     """
 
-    own: Int[Tensor, "B W T"]
-    mask: Bool[Tensor, "B W N"]
+    places: Int[Tensor, "B W T"]
+    own: Bool[Tensor, "B W N"]
     position: int
 
 
@@ -73,11 +73,11 @@ class TransformerDecoderLayer(nn.Module):
         slots = before.append(keys, values)
         positions = torch.full((inputs.shape[1],), steps.position, device=states.device)
         if self.self_attention.sees_all:  # all hypotheses ask the sentence's keys together
-            request = Request(inputs, positions, own=steps.mask)
-            mask = torch.ones(steps.mask[:, 0].shape, dtype=torch.bool, device=states.device)
+            request = Request(inputs, positions, own=steps.own)
+            mask = torch.ones(steps.own[:, 0].shape, dtype=torch.bool, device=states.device)
             context = self.self_attention(request, Memory(slots.keys, slots.values, mask)).context
         else:  # each asks a sequence of its own, as its span must know the distances
-            context = self.self_attention(Request(rows, positions[:1]), slots.gather(steps.own)).context
+            context = self.self_attention(Request(rows, positions[:1]), slots.gather(steps.places)).context
         return self._finish(states, context.view(inputs.shape), positions, source), slots
 
     def _finish(
@@ -137,24 +137,25 @@ class TransformerDecoder(nn.Module):
         tokens = torch.zeros(len(encoded.mask), 0, dtype=torch.long, device=encoded.mask.device)
         empty, mask = self.embedding(tokens), tokens.bool()
         memories = [layer.self_attention.remember(empty, mask) for layer in self._layers()]
-        own = tokens[:, None].expand(-1, width, -1)
-        return Past(own, tuple(Slots(memory.keys, memory.values, 0) for memory in memories))
+        places = tokens[:, None].expand(-1, width, -1)
+        return Past(places, tuple(Slots(memory.keys, memory.values, 0) for memory in memories))
 
     def step(
         self, token: Int[Tensor, "B W"], state: Past, memory: tuple[Memory, ...]
     ) -> tuple[Float[Tensor, "B W D"], Past]:
         """One step of every hypothesis."""
-        width, position = token.shape[1], state.own.shape[2]
+        width, position = token.shape[1], state.places.shape[2]
         number = state.layers[0].number
         new = torch.arange(number, number + width, device=token.device)
-        own = torch.cat([state.own, new[None, :, None].expand(len(token), -1, -1)], 2)
-        mask = torch.zeros(*token.shape, number + width, dtype=torch.bool, device=token.device).scatter_(2, own, True)
+        places = torch.cat([state.places, new[None, :, None].expand(len(token), -1, -1)], 2)
+        own = torch.zeros(*token.shape, number + width, dtype=torch.bool, device=token.device).scatter_(2, places, True)
+        steps = Steps(places, own, position)
         states = self.embedding(token.reshape(-1, 1), start=position).reshape(*token.shape, -1)
         layers = []
         for layer, source, before in zip(self._layers(), memory, state.layers, strict=True):
-            states, slots = layer.step(states, source, before, Steps(own, mask, position))
+            states, slots = layer.step(states, source, before, steps)
             layers.append(slots)
-        return self.norm(states), Past(own, tuple(layers))
+        return self.norm(states), Past(places, tuple(layers))
 
     def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
         """Teacher forcing, all steps in parallel. Padding comes last in `previous`, so the causal span already hides it."""

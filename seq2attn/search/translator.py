@@ -18,9 +18,7 @@ from seq2attn.tokens import EOS
 OnLong = Literal["split", "truncate", "error"]
 
 CPU_BATCH, GPU_BATCH = 1000, 8000  # source subwords
-_BATCHES = (
-    8  # of a window, which may be twice as large where one hypothesis is kept: as many workers still have one each
-)
+_BATCHES = 8  # of a window at least, where greedy search takes larger ones: so many workers still have one each
 _PARTS = 2**40  # part p of line n has the sentence id n + p · 2⁴⁰, which no other part has
 
 

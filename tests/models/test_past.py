@@ -58,10 +58,10 @@ def test_hypotheses_keep_their_own_steps_through_reordering() -> None:
     past = Past(torch.tensor([[[0, 2], [1, 3]]] * B), (slots,))
     reordered = select(past, torch.tensor([[1, 1, 0], [0, 1, 1]]))
     assert isinstance(reordered, Past)
-    assert reordered.own.tolist() == [[[1, 3], [1, 3], [0, 2]], [[0, 2], [1, 3], [1, 3]]]
+    assert reordered.places.tolist() == [[[1, 3], [1, 3], [0, 2]], [[0, 2], [1, 3], [1, 3]]]
     assert reordered.layers[0] is slots
-    memory = slots.gather(reordered.own)
+    memory = slots.gather(reordered.places)
     torch.testing.assert_close(memory.keys[0], torch.stack([rows(2, 1)[0, :, 1], rows(2, 2)[0, :, 1]], 1))
     kept = take(reordered, torch.tensor([1]))
-    assert kept.own.tolist() == [[[0, 2], [1, 3], [1, 3]]]
+    assert kept.places.tolist() == [[[0, 2], [1, 3], [1, 3]]]
     torch.testing.assert_close(kept.layers[0].keys, slots.keys[1:])

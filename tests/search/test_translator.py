@@ -13,6 +13,7 @@ from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import Beam, Engine, Greedy, Hypothesis, OutputLimit, Sampling, Search, Sentences, Translator
+from seq2attn.search.engine import Batch, Found, Translation
 from seq2attn.tokens import EOS
 from tests.tiny import sentences as draw_lines
 from tests.tiny import tiny, translation, write_corpus
@@ -56,6 +57,25 @@ def test_progress_adds_up_to_the_lines(model: Seq2Seq, tokenizer: Tokenizer, lin
     assert len(list(translator.translate(lines))) == len(lines)
     assert sum(done) == pytest.approx(len(lines))
     assert all(more > 0 for more in done)
+
+
+@pytest.mark.parametrize(
+    ("search", "lines", "batches"),
+    [(Greedy(), 40, 1), (Greedy(), 1200, 8), (Beam(2), 1200, 12), (Sampling(), 4000, 20)],
+)
+def test_greedy_search_takes_larger_batches_of_many_lines(
+    model: Seq2Seq, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, search: Search, lines: int, batches: int
+) -> None:
+    engine, found = Engine(model, tokenizer), []
+
+    def note(search: Search, limit: OutputLimit, asked: Sequence[Batch]) -> Iterator[list[Found]]:
+        found.append(len(asked))
+        return iter([[Found([Translation("", 0.0)], False) for _ in batch.ids] for batch in asked])
+
+    monkeypatch.setattr(engine, "search", note)
+    sources = [[[5] * 9 + [EOS]]] * lines  # of ten subwords each
+    list(Translator(engine, search, window=4000).translate_encoded(sources))
+    assert found == [batches]
 
 
 def test_the_parts_of_a_long_line_have_a_length_of_their_own(model: Seq2Seq, tokenizer: Tokenizer) -> None:
