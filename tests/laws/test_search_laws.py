@@ -73,6 +73,22 @@ def test_a_sentence_translates_the_same_alone_and_in_any_batch(name: str) -> Non
 
 
 @every_model
+@pytest.mark.parametrize("search", [Greedy(), Beam(3, 0.0), Beam(3, 3.0), Sampling(seed=5)])
+def test_sentences_that_are_finished_stay_as_they_are_until_they_leave_the_batch(
+    name: str, search: Greedy | Beam | Sampling
+) -> None:
+    """Of sixteen sentences four have to be finished before any leaves."""
+    model, lengths, limits = system(name), LENGTHS * 4, torch.tensor([1, 9, 2, 4, *[9] * 12], device=DEVICE)
+    with torch.no_grad():
+        model.bias[EOS] += 1.0  # so that many end, and would end again
+    source = sentences(lengths)
+    together = search(model, Sentences(source, limits, range(16)), BANNED)
+    for row, length in enumerate(lengths):
+        [alone] = search(model, Sentences(source[row : row + 1, :length], limits[row : row + 1], [row]), BANNED)
+        assert [h.tokens for h in alone] == [h.tokens for h in together[row]]
+
+
+@every_model
 def test_scores_are_the_log_probabilities_of_teacher_forcing(name: str) -> None:
     model = system(name)
     source, limit = sentences([5]), 6
