@@ -57,12 +57,22 @@ def set_up_torch(threads: int | None) -> None:
     warnings.filterwarnings("ignore", ".*non-deterministic")  # on a GPU, as a run says itself
     if threads is not None:
         torch.set_num_threads(threads)
-    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+    if _has_glibc():
         # By default glibc gives each buffer over 128 KiB back to the kernel and gets it back page by page.
         mallopt = ctypes.CDLL(None).mallopt
         m_mmap_threshold, m_trim_threshold = -3, -1
         mallopt(m_mmap_threshold, 1 << 30)
         mallopt(m_trim_threshold, (1 << 31) - 1)
+
+
+def release_memory() -> None:
+    """Give back to the system what is free but kept: where one kind of work ends and another begins."""
+    if _has_glibc():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _has_glibc() -> bool:
+    return sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
 
 
 def choose_precision(name: str, device: torch.device) -> Precision:

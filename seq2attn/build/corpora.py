@@ -78,7 +78,9 @@ class Corpora:
                 seed=config.seed,
                 epoch=number,
             )
-        return PlannedEpoch(encoded, _plan(encoded, config.training.batch_tokens, config.seed, number))
+        curriculum = config.training.curriculum
+        share = 1.0 if curriculum is None else curriculum.share(number)
+        return PlannedEpoch(encoded, _plan(encoded, config.training.batch_tokens, config.seed, number, share))
 
     def locate(self, index: int) -> str:
         """How a message names the pair `index` of `encoded`: file and line."""
@@ -299,7 +301,7 @@ def _learn_tokenizer(config: Config, train: Corpus, normalization: Normalization
     return Tokenizer.load(folder, normalization)
 
 
-def _plan(encoded: EncodedCorpus, batch_tokens: int, seed: int, epoch: int) -> list[np.ndarray]:
+def _plan(encoded: EncodedCorpus, batch_tokens: int, seed: int, epoch: int, share: float = 1.0) -> list[np.ndarray]:
     return plan(
         encoded.source_lengths,
         encoded.target_lengths,
@@ -307,4 +309,5 @@ def _plan(encoded: EncodedCorpus, batch_tokens: int, seed: int, epoch: int) -> l
         seed=seed,
         epoch=epoch,
         fingerprint=encoded.fingerprint,
+        share=share,
     )

@@ -76,6 +76,22 @@ ScheduleConfig = InverseSqrtConfig | CosineConfig | PlateauConfig | ConstantConf
 ScheduleSection = Annotated[ScheduleConfig, Field(discriminator="type"), Variant(default="inverse_sqrt")]
 
 
+class CurriculumConfig(Section):
+    """Short sentences first: epoch e, counted from 0, has the shortest pairs alone, a share of start + (1 − start) · e / epochs.
+
+    Linear, as one of the curricula of Platanios et al. (2019, eq. 6). All pairs come in from epoch `epochs` on.
+    """
+
+    start: float = Field(
+        default=0.1, gt=0, le=1, description="Share of the pairs, the shortest ones, in the first epoch"
+    )
+    epochs: Count = Field(default=5, description="Epochs until all pairs come in")
+
+    def share(self, epoch: int) -> float:
+        """The share of the pairs that come in."""
+        return min(1.0, self.start + (1 - self.start) * epoch / self.epochs)
+
+
 class EarlyStoppingConfig(Section):
     """End training when validation no longer improves."""
 
@@ -96,6 +112,9 @@ class TrainingConfig(Section):
     max_updates: Count = Field(description="Steps of the optimizer, in all", examples=[10_000])
     batch_tokens: Count = Field(
         default=2000, description="Most subwords of a batch: sentences × longest sentence, padding included"
+    )
+    curriculum: CurriculumConfig | None = Field(
+        default=None, description="Short sentences first; null: all from the start"
     )
     accumulation: Count = Field(default=1, description="Batches whose gradients make one update")
     precision: Literal["auto", "fp32", "bf16"] = Field(

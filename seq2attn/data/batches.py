@@ -1,6 +1,7 @@
 """Which pairs make up each batch: at most so many subwords, little padding, the same after a restart."""
 
 import hashlib
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -31,8 +32,11 @@ def plan(
     seed: int,
     epoch: int,
     fingerprint: str,
+    share: float = 1.0,
 ) -> list[np.ndarray]:
     """Cut an epoch into batches of indices, every pair once, in random order: a pure function of the arguments.
+
+    `share`: of the pairs that come in, the shortest ones by their longer side; at least one pair.
 
     A batch b obeys len(b) · max(longest source, longest target) ≤ batch_tokens, padding included. Pairs are sorted by
     the longer side, then by how much longer it is (up and down in turns, so that neighbors stay alike), with jitter;
@@ -45,6 +49,7 @@ def plan(
     random = np.random.default_rng(_derive_seed(seed, epoch, fingerprint))
     slope = (source_lengths - target_lengths) * np.where(longest % 2, 1, -1)
     order = np.lexsort((slope + random.uniform(0.0, _JITTER, len(longest)), longest))
+    order = order[: math.ceil(share * len(order))]
     batches = _cut(order, longest[order], batch_tokens)
     return [batches[position] for position in random.permutation(len(batches))]
 

@@ -102,11 +102,17 @@ class Session:
     def try_largest_batches(self) -> None:
         """Run the batches that take most memory forward and backward. Raises OutOfMemoryError if they do not fit."""
         training = self.opened.config.training
+        largest = self.plan_whole_epoch().largest()
+        check_memory(self.trainer, largest, batch_tokens=training.batch_tokens, accumulation=training.accumulation)
+
+    def plan_whole_epoch(self) -> PlannedEpoch:
+        """The epoch at hand, or under a curriculum the first one of all pairs."""
+        config = self.opened.config
+        if config.training.curriculum is not None:
+            return self.corpora.plan_epoch(config, config.training.curriculum.epochs)
         epoch = self.trainer.epoch
         assert isinstance(epoch, PlannedEpoch)  # as planned in __init__
-        check_memory(
-            self.trainer, epoch.largest(), batch_tokens=training.batch_tokens, accumulation=training.accumulation
-        )
+        return epoch
 
     def run(self) -> None:
         """Train, validate, export, from the start or the newest whole checkpoint. The run's lock must be held.

@@ -83,7 +83,8 @@ def plan_training(
         session = Session(_open(config, out, chosen, overwrite, start_from))
         session.try_largest_batches()
         accumulation = session.opened.config.training.accumulation
-        return "\n".join([*_describe(session), estimate_training(session.trainer, accumulation=accumulation)])
+        estimate = estimate_training(session.trainer, session.plan_whole_epoch(), accumulation=accumulation)
+        return "\n".join([*_describe(session), estimate])
 
 
 def _open(config: Config, out: Path, device: torch.device, overwrite: bool, start_from: Path | None) -> OpenedRun:

@@ -7,6 +7,7 @@ import torch
 from seq2attn.build.corpora import Corpora
 from seq2attn.build.evaluation import build_bleu
 from seq2attn.config.config import Config
+from seq2attn.machine import release_memory
 from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.search import Translator
 from seq2attn.tokens import PAD
@@ -33,6 +34,7 @@ def make_validator(
             features = model(batch.source.to(target.device), target)
             nll += float(sequence_loss(features, model.output, model.bias, target).nll)
             tokens += int((target != PAD).sum())
+        release_memory()  # the activations' of training, before others translate
         translator.cut = 0
         hypotheses = [best[0].text for best in translator.translate(corpora.validation.source)]
         translator.engine.rest()

@@ -18,6 +18,7 @@ from seq2attn.tokens import EOS
 OnLong = Literal["split", "truncate", "error"]
 
 CPU_BATCH, GPU_BATCH = 1000, 8000  # source subwords
+CPU_BEAM_BATCH = 600  # which has several hypotheses of each
 _BATCHES = 8  # of a window at least, where greedy search takes larger ones: so many workers still have one each
 _PARTS = 2**40  # part p of line n has the sentence id n + p · 2⁴⁰, which no other part has
 
@@ -26,7 +27,7 @@ class Translator:
     """Sorts a window of lines by length, searches in batches of similar lengths, and gives the results back in order.
 
     batch_tokens: the most padded source subwords of a batch; None: `CPU_BATCH` on a CPU, whose workers share the batches (up to
-        twice that for many lines and searches other than beam search), else `GPU_BATCH`.
+        twice that for many lines, and `CPU_BEAM_BATCH` in beam search), else `GPU_BATCH`.
     window: how many lines are read before they are translated.
     longest: the most subwords of a line, end of sentence included; None: any number. `overlong` counts the lines above it.
     on_long: what happens to such a line. "split": its parts are translated and joined by `space`; the k-th best translation of
@@ -145,7 +146,9 @@ class Translator:
             return self._batch_tokens
         if self.engine.device.type != "cpu":
             return GPU_BATCH
-        return CPU_BATCH if isinstance(self._search, Beam) else min(max(CPU_BATCH, subwords // _BATCHES), 2 * CPU_BATCH)
+        if isinstance(self._search, Beam):
+            return CPU_BEAM_BATCH
+        return min(max(CPU_BATCH, subwords // _BATCHES), 2 * CPU_BATCH)
 
     def _translate_window(self, window: list[tuple[int, list[int]]]) -> list[list[Translation]]:
         results = [list(_EMPTY) for _ in window]

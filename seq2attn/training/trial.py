@@ -7,20 +7,21 @@ import torch
 
 from seq2attn.tables import format_duration
 from seq2attn.training.memory import leave_no_trace
-from seq2attn.training.trainer import Trainer
+from seq2attn.training.trainer import Epoch, Trainer
 
 TRIAL_BATCHES, TRIAL_SECONDS = 8, 20.0
 
 
-def estimate_training(trainer: Trainer, *, accumulation: int) -> str:
+def estimate_training(trainer: Trainer, epoch: Epoch, *, accumulation: int) -> str:
     """Say how many epochs, how much time and how much memory training takes, as estimated by a short trial.
 
-    Batches spread over the epoch run forward and backward; weights, buffers and random state stay as they are, bit for bit.
+    epoch: one of all pairs. Batches spread over it run forward and backward; weights, buffers and random state stay as they
+    are, bit for bit.
     Run the largest batches before, so that the memory that they take is counted.
     """
-    batches = len(trainer.epoch)
+    batches = len(epoch)
     epochs = trainer.max_updates * accumulation / batches
-    tried, seconds = _time_batches(trainer)
+    tried, seconds = _time_batches(trainer, epoch)
     duration = format_duration(seconds * accumulation * trainer.max_updates)
     memory = "" if (size := _measure_memory(trainer)) is None else f"; about {_format_bytes(size)} of memory"
     return (
@@ -29,9 +30,9 @@ def estimate_training(trainer: Trainer, *, accumulation: int) -> str:
     )
 
 
-def _time_batches(trainer: Trainer) -> tuple[int, float]:
+def _time_batches(trainer: Trainer, epoch: Epoch) -> tuple[int, float]:
     """How many batches were run, and the seconds that each of them took."""
-    epoch, started, tried = trainer.epoch, time.perf_counter(), 0
+    started, tried = time.perf_counter(), 0
     with leave_no_trace(trainer.model):
         for index in range(0, len(epoch), max(1, len(epoch) // TRIAL_BATCHES)):
             trainer.differentiate(epoch[index], 1)

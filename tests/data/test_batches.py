@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,6 +22,15 @@ def planned(pairs: list[tuple[int, int]], **changes: object) -> list[np.ndarray]
 def test_every_pair_is_in_exactly_one_batch(pairs: list[tuple[int, int]], seed: int, epoch: int) -> None:
     batches = planned(pairs, seed=seed, epoch=epoch)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(pairs)))
+
+
+@given(pairs=lengths, share=st.floats(0.001, 1), epoch=st.integers(0, 100))
+@settings(deadline=None)
+def test_a_share_of_the_pairs_are_the_shortest_ones(pairs: list[tuple[int, int]], share: float, epoch: int) -> None:
+    come_in = np.concatenate(planned(pairs, share=share, epoch=epoch)).tolist()
+    longest = np.max(pairs, axis=1)
+    assert len(come_in) == len(set(come_in)) == math.ceil(share * len(pairs))
+    assert sorted(longest[come_in]) == sorted(longest)[: len(come_in)]
 
 
 @given(pairs=lengths, batch_tokens=st.integers(50, 1000), seed=st.integers(0, 100))

@@ -27,6 +27,7 @@ EVERYTHING = (
     "model.dropout=0.2",
     "data.tokenizer.sampling=0.3",
     "training.accumulation=2",
+    "training.curriculum={start: 0.3, epochs: 3}",
     "training.max_updates=22",
     "training.schedule={type: plateau, warmup: 2, factor: 0.5, patience: 1, metric: bleu}",
     "training.early_stopping={metric: bleu, patience: 9}",
@@ -147,6 +148,22 @@ def test_stateful_and_random_mechanisms_resume_exactly(
     train(config, tmp_path / "parts", device="cpu")
     assert weights_of(tmp_path / "parts") == weights_of(tmp_path / "whole")
     assert events(tmp_path / "parts") == events(tmp_path / "whole")
+
+
+def test_a_curriculum_begins_with_short_pairs_and_tries_the_largest_batches_of_all_before(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    differentiate = Trainer.differentiate
+
+    def watched(self: Trainer, batch: Batch, tokens: int) -> torch.Tensor:
+        seen.append(max(batch.source.shape[1], batch.target.shape[1]))
+        return differentiate(self, batch, tokens)
+
+    monkeypatch.setattr(Trainer, "differentiate", watched)
+    train(tiny(corpus, "training.curriculum={start: 0.05, epochs: 50}"), tmp_path, device="cpu")
+    tried, trained = seen[:-12], seen[-12:]
+    assert max(trained) < min(tried)
 
 
 def test_the_seed_decides_the_weights(everything: Path, corpus: Path, tmp_path: Path) -> None:
