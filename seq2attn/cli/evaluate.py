@@ -1,6 +1,7 @@
 """`seq2attn evaluate`: a model's scores on a test set."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ from seq2attn.cli.output import check_output, open_output
 from seq2attn.errors import UsageError
 
 if TYPE_CHECKING:
+    from seq2attn.evaluation.alignment import GoldLinks
     from seq2attn.evaluation.noise import Replace
 
 
@@ -46,6 +48,13 @@ def evaluate(
         str, typer.Option(help="With --noise: the share of subwords it hits, or several: 0,0.05,0.15,0.30.")
     ] = "0.15",
     noise_seeds: Annotated[int, typer.Option(help="With --noise: how many times it is drawn.")] = 5,
+    gold_alignments: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Score the attention's word alignment too: a line of gold links (i-j, ipj) for each pair.",
+        ),
+    ] = None,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
     precision: Precision = None,
@@ -58,6 +67,7 @@ def evaluate(
     from seq2attn.build.evaluation import build_bleu
     from seq2attn.data.headers import describe_header
     from seq2attn.evaluation.references import describe_references
+    from seq2attn.inference.align import measure_alignment
     from seq2attn.inference.evaluate import evaluate as run_evaluation
     from seq2attn.inference.model import load
     from seq2attn.machine import set_up_torch
@@ -85,6 +95,7 @@ def evaluate(
     ):
         if note:
             typer.echo(note, err=True)
+    gold, remarks = _read_gold(gold_alignments, texts)
     passes = 1 if replacing is None else 1 + replacing.passes
     with count_progress(str(model), passes * len(pairs), unit="sentences") as progress:
         evaluation = run_evaluation(
@@ -98,12 +109,24 @@ def evaluate(
             noise=replacing,
             progress=progress,
         )
+        if gold is not None:
+            evaluation = replace(evaluation, alignment=measure_alignment(loaded, texts, gold))
     if output is not None:
         with open_output(output) as file:
             file.writelines(f"{line}\n" for line in evaluation.hypotheses)
-    for remark in evaluation.remarks:
+    for remark in (*remarks, *evaluation.remarks):
         typer.echo(remark, err=True)
     typer.echo(json.dumps(evaluation.to_json(), indent=2) if as_json else evaluation.to_text())
+
+
+def _read_gold(
+    path: Path | None, texts: Sequence[tuple[str, str]]
+) -> tuple["Sequence[GoldLinks] | None", Sequence[str]]:
+    from seq2attn.evaluation.alignment import read_gold_links
+
+    if path is None:
+        return None, ()
+    return read_gold_links(path, [(len(source.split()), len(target.split())) for source, target in texts])
 
 
 def _parse_noise(kind: str, rates: str, seeds: int) -> "Replace":

@@ -8,6 +8,7 @@ from seq2attn.build.evaluation import build_bleu
 from seq2attn.evaluation.bleu import Bleu, Scores, explain_no_ter
 from seq2attn.evaluation.by_length import Bucket, Unit, choose_unit, score_by_length
 from seq2attn.evaluation.noise import NoiseResult, Replace, measure_noise
+from seq2attn.inference.align import Alignment
 from seq2attn.inference.model import Model
 
 
@@ -22,6 +23,7 @@ class Evaluation:
     noise: NoiseResult | None = None
     remarks: Sequence[str] = ()
     precision: str = "fp32"
+    alignment: Alignment | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `seq2attn evaluate --json`."""
@@ -40,6 +42,8 @@ class Evaluation:
             figures["length_unit"] = self.unit
         if self.noise is not None:
             figures["noise"] = self.noise.to_json()
+        if self.alignment is not None:
+            figures["alignment"] = self.alignment.to_json()
         return figures
 
     def to_text(self) -> str:
@@ -58,6 +62,8 @@ class Evaluation:
             lines.append(f"{bucket.label:>{len(f'source {self.unit}')}}  {bucket.sentences:9,}  {bleu}")
         if self.noise is not None:
             lines += ["", self.noise.to_text()]
+        if self.alignment is not None:
+            lines += ["", self.alignment.to_text()]
         return "\n".join(lines)
 
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from seq2attn.attention import Normalizer
 from seq2attn.inference.model import Model
+from seq2attn.models.sites import AttentionSite, find_attentions
 from seq2attn.probes.sentences import Quality, encode_pair, measure_quality
-from seq2attn.probes.sites import AttentionSite, find_attentions
 from seq2attn.tables import Table, text_table
 
 SMALL = 1e-3  # a weight below this counts as small

@@ -13,8 +13,9 @@ from torch import Tensor
 from seq2attn.attention import AttentionOutput, Latent, MultiHead
 from seq2attn.errors import UsageError
 from seq2attn.inference.model import Model
+from seq2attn.models.maps import watch_outputs
+from seq2attn.models.sites import AttentionSite, find_attentions
 from seq2attn.probes.sentences import Quality, encode_pair, measure_quality
-from seq2attn.probes.sites import AttentionSite, find_attentions
 from seq2attn.tables import Table, format_signed, text_table
 
 LITTLE = 0.5  # BLEU; a head that costs less does little alone
@@ -158,27 +159,14 @@ def trace_patterns(
 ) -> dict[AttentionSite, list[AttentionPattern]]:
     """Where each head of `sites` looks: teacher forcing over each pair alone, with a trace of every attention."""
     device = model.network.output.device
+    totals = {site: WeightTotals(site) for site in sites}
     with ExitStack() as stack:
-        totals = {site: stack.enter_context(_collect_weights(site)) for site in sites}
+        for site, total in totals.items():
+            stack.enter_context(watch_outputs(site, total.add))
         for pair in pairs:
             source, target = encode_pair(model.tokenizer, pair)
             model.network(source.to(device), target.to(device))
     return {site: total.summarize() for site, total in totals.items()}
-
-
-@contextmanager
-def _collect_weights(site: AttentionSite) -> Iterator["WeightTotals"]:
-    """For so long, every call of the site's attention is asked for a trace, and its weights are added up."""
-    totals = WeightTotals(site)
-    hooks = (
-        site.holder.register_forward_pre_hook(lambda _, call: (call[0]._replace(trace=True), *call[1:])),
-        site.holder.register_forward_hook(lambda _, arguments, output: totals.add(output)),
-    )
-    try:
-        yield totals
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 class WeightTotals:

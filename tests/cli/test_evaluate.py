@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from seq2attn.inference import model
+from seq2attn.inference.align import WordPair, link_words
+from seq2attn.models.maps import trace_maps
 from seq2attn.search import Beam, Search
 
 Command = Callable[..., Any]
@@ -197,3 +199,35 @@ def test_what_makes_a_test_set_doubtful_is_told(command: Command, trained: Path,
     option = header.removeprefix("--test ").strip("'")
     done = command("evaluate", trained, "--test", option, "--beam", 1, "--tokenize", "zh")
     assert (done.code, done.err) == (0, "")
+
+
+def test_evaluate_scores_the_alignment(
+    command: Callable[..., Any], trained: Path, corpus: Path, tmp_path: Path
+) -> None:
+    sources, targets = ((corpus / f"test.{side}").read_text().splitlines() for side in ("en", "de"))
+    pairs = list(zip(sources, targets, strict=True))
+    loaded = model.load(trained)
+    # the model's own links as gold: no error
+    links = []
+    for source, target in pairs:
+        pair = WordPair.encode(loaded.tokenizer, source.split(), target.split())
+        links.append(link_words(trace_maps(loaded.network, pair.source, pair.target)[0].weights, pair))
+    gold = tmp_path / "gold"
+    gold.write_text("".join(" ".join(f"{i}-{j}" for i, j in sorted(found)) + "\n" for found in links))
+    done = command("evaluate", trained, "--test", corpus / "test", "--gold-alignments", gold, "--json")
+    figures = json.loads(done.out)["alignment"]
+    assert figures["sentences"] == len(pairs)
+    assert figures["rows"][0]["aer"] == pytest.approx(0)
+    assert figures["random"]["aer"] > 0.2
+    printed = command("evaluate", trained, "--test", corpus / "test", "--gold-alignments", gold).out
+    assert "AER" in printed
+    assert "diagonal" in printed
+
+
+def test_gold_links_of_another_test_set_are_refused(
+    command: Callable[..., Any], trained: Path, corpus: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "gold").write_text("0-0\n")
+    done = command("evaluate", trained, "--test", corpus / "test", "--gold-alignments", tmp_path / "gold")
+    assert done.code != 0
+    assert "1 lines, but the test set has" in done.err

@@ -315,3 +315,19 @@ def test_sampled_segmentations_vary_but_keep_the_text(tokenizer: Tokenizer) -> N
 def test_bpe_without_dropout_samples_the_best_segmentation(tmp_path: Path) -> None:
     tokenizer = train(tmp_path, algorithm="bpe")
     assert tokenizer.sample(ENGLISH, GERMAN, seed=1, alpha=0.0)[0] == tokenizer.encode_source(ENGLISH)
+
+
+@given(words=st.lists(st.text(min_size=1, max_size=8).filter(lambda word: word.split() == [word]), max_size=8))
+@settings(deadline=None)
+def test_the_words_of_the_pieces_are_those_of_their_text(
+    tmp_path_factory: pytest.TempPathFactory, words: list[str]
+) -> None:
+    tokenizer = _shared(tmp_path_factory)
+    ids, owners = tokenizer.encode_target_words(words)
+    assert ids == tokenizer.encode_target([" ".join(words)])[0]
+    assert len(owners) == len(ids)
+    assert owners[-1] == -1
+    assert owners[:-1] == sorted(owners[:-1])
+    for number, word in enumerate(words):
+        own = [token for token, owner in zip(ids, owners, strict=True) if owner == number]
+        assert tokenizer.decode_target([own])[0] == tokenizer.decode_target(tokenizer.encode_target([word]))[0]

@@ -12,10 +12,10 @@ from seq2attn.build.model import build_seq2seq
 from seq2attn.config.model import ModelConfig
 from seq2attn.errors import UsageError
 from seq2attn.inference.model import Model, load
+from seq2attn.models.sites import AttentionSite, find_attentions
 from seq2attn.probes.attention import describe_rows, measure_attention, watch_normalizers
 from seq2attn.probes.heads import AttentionPattern, HeadImportance, MaskedHead, WeightTotals, mask_head, measure_heads
 from seq2attn.probes.sentences import Quality, choose_pairs, encode_pair, has_learned
-from seq2attn.probes.sites import AttentionSite, find_attentions
 from tests.laws.systems import MODELS
 from tests.tiny import tiny
 

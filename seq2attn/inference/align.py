@@ -1,0 +1,198 @@
+"""Does a model's attention find which words belong together? Its links against gold links."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seq2attn.data.tokenizer import Tokenizer
+from seq2attn.evaluation.alignment import AlignmentScore, GoldLinks, Link, find_diagonal, score_links
+from seq2attn.inference.model import Model
+from seq2attn.models.maps import AttentionMap, trace_maps
+from seq2attn.tables import Table, text_table
+
+_DRAWS = 20  # random alignments of the whole test set, whose mean stands in the table
+
+
+class Sharpness(NamedTuple):
+    """Means over target subwords: the entropy of the weights in nats, and the share that is exactly 0."""
+
+    entropy: float
+    zeros: float
+
+
+@dataclass(frozen=True)
+class AlignmentRow:
+    """One head or hop, or the mean of all heads of a layer."""
+
+    place: str
+    layer: int
+    part: str
+    score: AlignmentScore
+    sharpness: Sharpness
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """What the attention of a model to the source says of the alignment of `sentences` sentences, beside what needs no model.
+
+    `rows` is empty for a model without such attention.
+    """
+
+    sentences: int
+    rows: tuple[AlignmentRow, ...]
+    diagonal: AlignmentScore
+    random: AlignmentScore
+
+    def to_json(self) -> dict[str, Any]:
+        """`alignment` in `seq2attn evaluate --json`: scores from 0 to 1, `entropy` in nats."""
+        rows = [
+            {"place": row.place, "layer": row.layer, "part": row.part, **asdict(row.score), **row.sharpness._asdict()}
+            for row in self.rows
+        ]
+        return {
+            "sentences": self.sentences,
+            "rows": rows,
+            "diagonal": asdict(self.diagonal),
+            "random": asdict(self.random),
+        }
+
+    def to_text(self) -> str:
+        """A table with a row for each head or hop, and what its columns mean above it."""
+        header = ("attention", "layer", "part", "AER", "precision", "recall", "entropy", "zeros")
+        rows = [
+            (
+                row.place,
+                str(row.layer),
+                row.part,
+                *_cells(row.score),
+                f"{row.sharpness.entropy:.2f}",
+                f"{row.sharpness.zeros:.1%}",
+            )
+            for row in self.rows
+        ]
+        rows += [
+            (name, "", "", *_cells(score), "", "")
+            for name, score in (("diagonal", self.diagonal), ("random", self.random))
+        ]
+        none = "" if self.rows else "\nThis model has no attention to the source."
+        return f"""\
+Alignment of {self.sentences:,} sentences with gold links, while the model reads the reference translations: each target word is
+linked to the source word with the largest weight. AER: lower is better. entropy in nats; zeros: weights of exactly 0.
+
+{text_table(Table(header, tuple(rows)))}{none}"""
+
+
+def _cells(score: AlignmentScore) -> tuple[str, str, str]:
+    return f"{score.aer:.1%}", f"{score.precision:.1%}", f"{score.recall:.1%}"
+
+
+class WordPair(NamedTuple):
+    """A sentence and its translation: subword ids as a batch of one, and the number of the word of each; −1 for EOS."""
+
+    source: Tensor
+    target: Tensor
+    source_owners: list[int]
+    target_owners: list[int]
+
+    @classmethod
+    def encode(cls, tokenizer: Tokenizer, source: Sequence[str], target: Sequence[str]) -> "WordPair":
+        """The subwords of two sentences of those words."""
+        source_ids, source_owners = tokenizer.encode_source_words(source)
+        target_ids, target_owners = tokenizer.encode_target_words(target)
+        return cls(torch.tensor([source_ids]), torch.tensor([target_ids]), source_owners, target_owners)
+
+
+def measure_alignment(
+    model: Model,
+    pairs: Sequence[tuple[str, str]],
+    gold: Sequence[GoldLinks],
+    progress: Callable[[float], None] | None = None,
+) -> Alignment:
+    """Trace the attention to the source over each pair, and compare the links that it gives with the gold ones.
+
+    Pairs are raw lines whose words stand between spaces. Those without words on a side, and those that are longer than the
+    model can read, are left out.
+    """
+    network = model.network.eval()
+    used: list[GoldLinks] = []
+    diagonal: list[frozenset[Link]] = []
+    lengths: list[tuple[int, int]] = []
+    found: dict[tuple[str, int, str], list[frozenset[Link]]] = {}
+    sharp: dict[tuple[str, int, str], list[tuple[float, float, int]]] = {}
+    longest = model.config.longest_tested
+    longest_target = min(longest, network.longest_target or longest)
+    for (source, target), links in zip(pairs, gold, strict=True):
+        words = source.split(), target.split()
+        pair = WordPair.encode(model.tokenizer, *words)
+        if progress is not None:
+            progress(1)
+        if not all(words) or pair.source.shape[1] > longest or pair.target.shape[1] > longest_target:
+            continue
+        for each in _with_means(trace_maps(network, pair.source, pair.target)):
+            key = (each.place, each.layer, each.part)
+            found.setdefault(key, []).append(link_words(each.weights, pair))
+            sharp.setdefault(key, []).append(_measure_sharpness(each.weights))
+        used.append(links)
+        lengths.append((len(words[0]), len(words[1])))
+        diagonal.append(find_diagonal(*lengths[-1]))
+    rows = [AlignmentRow(*key, score_links(found[key], used), _average_sharpness(sharp[key])) for key in found]
+    return Alignment(len(used), tuple(rows), score_links(diagonal, used), _score_random(lengths, used))
+
+
+def merge_subwords(weights: Float[Tensor, "T S"], pair: WordPair) -> Float[Tensor, "J I"]:
+    """The weight between words: over the subwords of a source word the sum, over those of a target word the mean; no EOS."""
+    sources = _membership(pair.source_owners)
+    targets = _membership(pair.target_owners)
+    return (targets / targets.sum(1, keepdim=True).clamp_min(1)) @ weights.double() @ sources.T
+
+
+def link_words(weights: Float[Tensor, "T S"], pair: WordPair) -> frozenset[Link]:
+    """Each target word with the source word that has its largest weight; with none, where all is on the end of the source."""
+    largest, places = merge_subwords(weights, pair).max(1)
+    return frozenset((i, j) for j, (i, w) in enumerate(zip(places.tolist(), largest.tolist(), strict=True)) if w > 0)
+
+
+def _membership(owners: Sequence[int]) -> Float[Tensor, "words subwords"]:
+    """1 where a subword is of the word, else 0. A word without a subword of its own, as one of no character, has none."""
+    numbers = torch.tensor(owners)
+    return (numbers == torch.arange(max(owners) + 1)[:, None]).double()
+
+
+def _with_means(maps: Sequence[AttentionMap]) -> Iterator[AttentionMap]:
+    """The maps, and after the heads of a layer their mean."""
+    for place, layer in dict.fromkeys((each.place, each.layer) for each in maps):
+        layers = [each for each in maps if (each.place, each.layer) == (place, layer)]
+        yield from layers
+        if len(layers) > 1 and layers[0].part.startswith("head"):
+            yield AttentionMap(place, layer, "all heads", torch.stack([each.weights for each in layers]).mean(0))
+
+
+def _measure_sharpness(weights: Float[Tensor, "T S"]) -> tuple[float, float, int]:
+    """Sums over the queries, and their number."""
+    weights = weights.double()
+    entropy = torch.special.entr(weights).sum()
+    return float(entropy), float((weights == 0).double().mean(1).sum()), len(weights)
+
+
+def _average_sharpness(sums: Sequence[tuple[float, float, int]]) -> Sharpness:
+    entropy, zeros, queries = map(sum, zip(*sums, strict=True))
+    return Sharpness(entropy / queries, zeros / queries)
+
+
+def _score_random(lengths: Sequence[tuple[int, int]], gold: Sequence[GoldLinks]) -> AlignmentScore:
+    """Each target word linked to a random source word: the mean of `_DRAWS` drawings."""
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(source: int, target: int) -> frozenset[Link]:
+        return frozenset(
+            zip(torch.randint(source, (target,), generator=generator).tolist(), range(target), strict=True)
+        )
+
+    scores = [score_links([draw(*words) for words in lengths], gold) for _ in range(_DRAWS)]
+    return AlignmentScore(
+        *(sum(values) / _DRAWS for values in zip(*((s.aer, s.precision, s.recall) for s in scores), strict=True))
+    )
