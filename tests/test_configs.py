@@ -61,6 +61,7 @@ def test_every_mechanism_of_the_introductions_has_a_short_file() -> None:
     assert set(MECHANISMS) == {
         *("soft", "hard", "self", "cross", "multihead", "latent", "memory", "adaptive", "scaled_dot", "additive"),
         *("global", "local", "sparse", "hierarchical", "temporal"),
+        *("gumbel", "marginal", "elbo"),  # other ways to learn hard attention
     }
     for name in MECHANISMS:
         lines = (CONFIGS / "attention" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()

@@ -121,27 +121,43 @@ class Reinforce(nn.Module):
 
     What `training.policy` minimizes beside the likelihood: −weight · (R − b) · log α_z − entropy · H(α), summed over the
     draws; `entropy` falls to 0 in the course of training. With probability `soft_mix` a whole sentence uses the soft weights,
-    and the policy learns nothing from it. The baseline b is a running mean of R. Raises ValueError for more than one head.
+    and the policy learns nothing from it; over the share `warm` of the training that probability falls to `soft_mix` from 1.
+    Each query draws `samples` positions, one block of Q queries after the other. The baseline b of a draw is the mean R of the
+    query's other draws, which knows how hard the token is (Kool et al. 2019, §2.1); of a single draw, a running mean of R.
+    Raises ValueError for more than one head.
     """
 
     baseline: Float[Tensor, ""]
 
-    def __init__(self, *, weight: float = 1.0, entropy: float = 0.01, soft_mix: float = 0.5) -> None:
+    def __init__(
+        self,
+        *,
+        weight: float = 1.0,
+        entropy: float = 0.01,
+        soft_mix: float = 0.5,
+        warm: float = 0.0,
+        samples: int = 1,
+    ) -> None:
         super().__init__()
         self.weight = weight
         self.entropy = self._first = entropy
-        self.soft_mix = soft_mix
+        self.soft_mix = self._last = soft_mix
+        self._warm = warm
+        self._samples = samples
         self.register_buffer("baseline", torch.zeros(()))
 
     def forward(self, weights: Float[Tensor, "B G Q M"], training: bool, past: Tree = ()) -> Aggregated:
         """One-hot weights; in training the soft sentences keep their weights, and the choice says what was drawn.
 
-        The history "B W" says which sentences are soft: it is drawn at a target's first step and holds for all of its steps.
+        With several draws the weights are those of so many blocks of queries; with all sentences soft there is one. The history
+        "B W" says which sentences are soft: it is drawn at a target's first step and holds for all of its steps.
         """
         if not training:
             return Aggregated(one_hot(weights, weights.argmax(-1, keepdim=True)))
         if weights.shape[1] != 1:
             raise ValueError(f"a policy draws one position, not one for each of {weights.shape[1]} heads")
+        if self.soft_mix < 1:
+            weights = weights.repeat(1, 1, self._samples, 1)
         sentences, _, queries, _ = weights.shape
         if isinstance(past, Tensor):
             soft = past
@@ -155,8 +171,9 @@ class Reinforce(nn.Module):
         return Aggregated(used, choice, soft)
 
     def anneal(self, progress: float) -> None:
-        """entropy = its first value · (1 − progress)."""
+        """entropy = its first value · (1 − progress); soft_mix = 1 − (1 − its last value) · progress / warm, then its last."""
         self.entropy = self._first * (1 - progress)
+        self.soft_mix = self._last if progress >= self._warm else 1 - (1 - self._last) * progress / self._warm
 
     @torch.no_grad()
     def observe(self, rewards: Float[Tensor, " N"]) -> None:

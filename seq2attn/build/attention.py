@@ -161,7 +161,13 @@ def _build_aggregation(section: ca.AggregationConfig) -> Aggregation:
         case ca.MarginalConfig() | ca.ElboConfig():  # `Marginal` stands around the whole attention
             return expectation
         case ca.ReinforceConfig():
-            return Reinforce(weight=section.weight, entropy=section.entropy, soft_mix=section.soft_mix)
+            return Reinforce(
+                weight=section.weight,
+                entropy=section.entropy,
+                soft_mix=section.soft_mix,
+                warm=section.warm,
+                samples=section.samples,
+            )
         case ca.GumbelConfig():
             return Gumbel(section.temperature, section.final)
         case _:

@@ -194,6 +194,14 @@ class ReinforceConfig(Section):
         default=0.01, ge=0, description="Reward for the draw's entropy at first; 0 at the last update"
     )
     soft_mix: Probability = Field(default=0.5, description="Share of the sentences trained with soft attention")
+    warm: Probability = Field(
+        default=0.0,
+        description="Share of the training over which soft_mix falls to its value, from 1: soft attention first",
+    )
+    samples: Count = Field(
+        default=1,
+        description="Positions drawn at each step; of several, each is judged by the others (Kool et al. 2019)",
+    )
 
 
 class GumbelConfig(Section):

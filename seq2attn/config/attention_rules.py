@@ -10,6 +10,7 @@ from seq2attn.config.attention import (
     GlobalConfig,
     LocalMonotonicConfig,
     LocalPredictiveConfig,
+    ReinforceConfig,
     ScaledDotConfig,
     SoftmaxConfig,
     StridedConfig,
@@ -167,6 +168,17 @@ def _check_aggregation(site: AttentionSite) -> Iterator[Problem]:
     elif kind in ("marginal", "elbo") and (site.decoder != "luong" or site.input_feeding):
         reason = "needs a decoder whose state does not depend on the position that was read"
         yield Problem(key, kind, reason, "use the luong decoder with input_feeding: false")
+    elif isinstance(section.aggregation, ReinforceConfig) and section.aggregation.samples > 1:
+        if site.decoder != "luong" or site.input_feeding:
+            reason = "needs a decoder whose state does not depend on the position that was read"
+            yield Problem(
+                f"{key}.samples", section.aggregation.samples, reason, "use 1; or luong with input_feeding: false"
+            )
+        elif getattr(section.span, "gathered", False):
+            reason = "draws several positions of all, but the span gathers a few for each step"
+            yield Problem(
+                f"{key}.samples", section.aggregation.samples, reason, f"use 1, or {site.key}.span.gathered: false"
+            )
     elif kind in ("marginal", "elbo") and section.dropout:
         reason = f"would drop positions, but {kind} mixes the predictions of all"
         yield Problem(f"{site.key}.dropout", section.dropout, reason, "use 0")

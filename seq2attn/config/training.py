@@ -77,19 +77,19 @@ ScheduleSection = Annotated[ScheduleConfig, Field(discriminator="type"), Variant
 
 
 class CurriculumConfig(Section):
-    """Short sentences first: epoch e, counted from 0, has the shortest pairs alone, a share of start + (1 − start) · e / epochs.
+    """Short sentences first: epoch e, from 0, has the shortest pairs alone, a share of start + (1 − start) · e / all_from.
 
-    Linear, as one of the curricula of Platanios et al. (2019, eq. 6). All pairs come in from epoch `epochs` on.
+    The linear one of Platanios et al.'s curricula (2019, eq. 6), a pair's difficulty being its length.
     """
 
     start: float = Field(
         default=0.1, gt=0, le=1, description="Share of the pairs, the shortest ones, in the first epoch"
     )
-    epochs: Count = Field(default=5, description="Epochs until all pairs come in")
+    all_from: Count = Field(default=5, description="Epoch, counted from 0, from which all pairs come in")
 
     def share(self, epoch: int) -> float:
         """The share of the pairs that come in."""
-        return min(1.0, self.start + (1 - self.start) * epoch / self.epochs)
+        return min(1.0, self.start + (1 - self.start) * epoch / self.all_from)
 
 
 class EarlyStoppingConfig(Section):

@@ -74,7 +74,7 @@ class Model:
             length_penalty: exponent α ≥ 0 of the length that scores are divided by, see `Beam`; greater values favour
                 longer translations; None: `evaluation.length_penalty` of the model's config.
             batch_tokens: source subwords of a batch, padding included; None: 1,000 on a CPU, whose threads take a batch each
-                (up to 2,000 in greedy search of many lines), else 8,000.
+                (600 in beam search, up to 2,000 in greedy search of many lines), else 8,000.
             on_long: for a line of more than `max_length` subwords, "split" translates its sentences one by one and joins
                 the translations, "truncate" translates its beginning; both warn once, when all lines are translated.
                 "error" raises DataError.

@@ -109,7 +109,10 @@ class LuongDecoder(nn.Module):
         if not self.input_feeding and self.sentinel is None:
             hidden, _ = run_lstm(self.lstm, embedded, state)
             features, _, choice = self._attend(hidden, memory, positions)
-            return features if isinstance(features, Mixture) else attach_choices(features, [choice], recurrent=False)
+            if isinstance(features, Mixture):
+                return features
+            draws = features.shape[1] // previous.shape[1]
+            return attach_choices(features, [choice], recurrent=False, draws=draws)
         stepper = Stepper(self.lstm, embedded)
         history = self.attention.start(encoded.mask, 1)
         fed = state.hidden.new_zeros(len(previous), 1, self.embedding.width if self.input_feeding else 0)
@@ -134,8 +137,11 @@ class LuongDecoder(nn.Module):
         positions: Int[Tensor, " Q"],
         past: Tree | None = None,
         sentinel: Float[Tensor, "B Q H"] | None = None,
-    ) -> tuple[Float[Tensor, "B Q D"] | Mixture, Tree, Choice | None]:
-        """The features of each state, the attention's history after it, and what it drew."""
+    ) -> tuple[Float[Tensor, "B N D"] | Mixture, Tree, Choice | None]:
+        """The features of each state, the attention's history after it, and what it drew.
+
+        N is Q; where an attention draws several positions for each query, there is a block of Q features for each of them.
+        """
         hidden = self.dropout(hidden)
         attended = self.attention(Request(hidden, positions, past, sentinel), memory)
         query = hidden if attended.query is None else attended.query.to(hidden.dtype)
@@ -143,6 +149,7 @@ class LuongDecoder(nn.Module):
         if isinstance(context, Mixture):
             queries = query[:, :, None].expand(-1, -1, context.values.shape[2], -1)
             return context._replace(values=self._features(context.values, queries)), attended.history, None
+        query = query.repeat(1, context.shape[1] // query.shape[1], 1)  # once for each draw
         return self._features(context, query), attended.history, attended.choice
 
     def _features(self, context: Float[Tensor, "*N V"], query: Float[Tensor, "*N H"]) -> Float[Tensor, "*N D"]:

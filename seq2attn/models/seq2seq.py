@@ -35,20 +35,22 @@ class Encoded(NamedTuple):
 class Drawn(NamedTuple):
     """Features of a decoder in training whose attention drew positions, and what it drew.
 
-    `recurrent`: whether the position of one step enters the state of the next, so that it has a part in all later tokens.
+    recurrent: whether the position of one step enters the state of the next, so that it has a part in all later tokens.
+    draws: how many positions each step drew; features and choice have a block of T steps for each.
     """
 
     features: Float[Tensor, "B T D"]
     choice: Choice
     recurrent: bool
+    draws: int = 1
 
 
 def attach_choices(
-    features: Float[Tensor, "B T D"], choices: Sequence[Choice | None], *, recurrent: bool
+    features: Float[Tensor, "B T D"], choices: Sequence[Choice | None], *, recurrent: bool, draws: int = 1
 ) -> Float[Tensor, "B T D"] | Drawn:
     """The features with the choices of all steps, in order; the features alone where nothing was drawn."""
     drawn = [choice for choice in choices if choice is not None]
-    return Drawn(features, join_choices(drawn), recurrent) if drawn else features
+    return Drawn(features, join_choices(drawn), recurrent, draws) if drawn else features
 
 
 @runtime_checkable

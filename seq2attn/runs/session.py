@@ -109,7 +109,7 @@ class Session:
         """The epoch at hand, or under a curriculum the first one of all pairs."""
         config = self.opened.config
         if config.training.curriculum is not None:
-            return self.corpora.plan_epoch(config, config.training.curriculum.epochs)
+            return self.corpora.plan_epoch(config, config.training.curriculum.all_from)
         epoch = self.trainer.epoch
         assert isinstance(epoch, PlannedEpoch)  # as planned in __init__
         return epoch

@@ -39,17 +39,27 @@ def sequence_loss(
     if isinstance(features, Tensor) and weight.device.type == "cuda":  # which need not wait to learn how many are real
         smoothed, nll = _cross_entropies(features.flatten(0, 1), weight, bias, target.flatten(), smoothing)
         return Loss(smoothed, nll.sum())
+    if isinstance(features, Drawn):
+        return _drawn_loss(features, weight, bias, target.repeat(1, features.draws), smoothing)
     places = real.flatten().nonzero().squeeze(1)
     gold = target.flatten().index_select(0, places)
     if isinstance(features, Mixture):
         values, log_weights = (pick_rows(part, places) for part in features)
         elbo = isinstance(features, Elbo)
         return mixture_cross_entropy(values, log_weights, weight, bias, gold, smoothing=smoothing, elbo=elbo)
-    if isinstance(features, Drawn):
-        smoothed, nll = _cross_entropies(pick_rows(features.features, places), weight, bias, gold, smoothing)
-        log_p = nll.new_zeros(target.numel()).index_copy(0, places, -nll).view(target.shape)
-        return Loss(smoothed + policy_loss(features, log_p, real), nll.sum())
     return cross_entropy(pick_rows(features, places), weight, bias, gold, smoothing=smoothing)
+
+
+def _drawn_loss(
+    drawn: Drawn, weight: Float[Tensor, "V D"], bias: Float[Tensor, " V"], target: Int[Tensor, "B T"], smoothing: float
+) -> Loss:
+    """The loss with the policy's, means over the draws of a step; `target` has a block of steps for each draw."""
+    real = target != PAD
+    places = real.flatten().nonzero().squeeze(1)
+    gold = target.flatten().index_select(0, places)
+    smoothed, nll = _cross_entropies(pick_rows(drawn.features, places), weight, bias, gold, smoothing)
+    log_p = nll.new_zeros(target.numel()).index_copy(0, places, -nll).view(target.shape)
+    return Loss((smoothed + policy_loss(drawn, log_p, real)) / drawn.draws, nll.sum() / drawn.draws)
 
 
 def cross_entropy(

@@ -134,6 +134,32 @@ def test_the_weight_of_the_entropy_falls_to_zero() -> None:
     assert found == pytest.approx([0.04, 0.03, 0], abs=1e-12)
 
 
+def test_soft_attention_goes_over_into_hard() -> None:
+    policy = Reinforce(soft_mix=0.2, warm=0.5)
+    found = []
+    for progress in (0.0, 0.25, 0.5, 1.0):
+        policy.anneal(progress)
+        found.append(policy.soft_mix)
+    assert found == pytest.approx([1, 0.6, 0.2, 0.2], abs=1e-12)
+
+
+def test_each_query_draws_as_many_positions_as_wanted_once_any_is_drawn() -> None:
+    torch.manual_seed(4)
+    policy, weights = Reinforce(soft_mix=0.0, warm=0.5, samples=3), states(5, 1, 7, S).softmax(-1)
+    policy.anneal(0.0)
+    assert torch.equal(policy(weights, True).weights, weights)  # all is soft: one block
+    policy.anneal(1.0)
+    used, choice, _ = policy(weights, True)
+    assert used.shape == (5, 1, 21, S)
+    assert ((used == 0) | (used == 1)).all()
+    assert choice is not None
+    assert choice.log_probability.shape == (5, 21)
+    first, second, third = used.chunk(3, 2)
+    assert not torch.equal(first, second)
+    assert not torch.equal(second, third)
+    assert policy(weights, False).weights.shape == weights.shape
+
+
 def test_a_choice_has_its_log_probability_and_entropy() -> None:
     torch.manual_seed(2)
     scores = two_scores()

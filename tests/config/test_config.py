@@ -83,6 +83,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
         "training": {
             "max_updates": 100,
             "batch_tokens": 2000,
+            "curriculum": None,
             "accumulation": 1,
             "precision": "auto",
             "compile": "auto",

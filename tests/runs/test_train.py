@@ -27,7 +27,7 @@ EVERYTHING = (
     "model.dropout=0.2",
     "data.tokenizer.sampling=0.3",
     "training.accumulation=2",
-    "training.curriculum={start: 0.3, epochs: 3}",
+    "training.curriculum={start: 0.3, all_from: 3}",
     "training.max_updates=22",
     "training.schedule={type: plateau, warmup: 2, factor: 0.5, patience: 1, metric: bleu}",
     "training.early_stopping={metric: bleu, patience: 9}",
@@ -161,7 +161,7 @@ def test_a_curriculum_begins_with_short_pairs_and_tries_the_largest_batches_of_a
         return differentiate(self, batch, tokens)
 
     monkeypatch.setattr(Trainer, "differentiate", watched)
-    train(tiny(corpus, "training.curriculum={start: 0.05, epochs: 50}"), tmp_path, device="cpu")
+    train(tiny(corpus, "training.curriculum={start: 0.05, all_from: 50}"), tmp_path, device="cpu")
     tried, trained = seen[:-12], seen[-12:]
     assert max(trained) < min(tried)
 

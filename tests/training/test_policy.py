@@ -159,6 +159,43 @@ def test_over_all_draws_the_policy_follows_the_expected_likelihood(decoder: str,
         torch.testing.assert_close(own, right, **EXACT)
 
 
+class ScriptedTwice(Scripted):
+    """Draws two positions at each step, first those of one block, then those of the other."""
+
+    def __call__(self, weights: Tensor, training: bool, past: Tree = ()) -> Aggregated:
+        return super().__call__(weights.repeat(1, 1, 2, 1), training, past)
+
+
+def test_over_all_pairs_of_draws_the_policy_follows_the_expected_likelihood() -> None:
+    source, target = torch.tensor([[4, 5]]), torch.tensor([[6, 7, 3]])
+    objective, truth = fp64(0.0), fp64(0.0)
+    whole = model(expectation)
+    for places in itertools.product(range(2), repeat=6):
+        policy = Reinforce(entropy=0.0).double()
+        policy.baseline.fill_(100.0)  # not used
+        whole.decoder.attention.aggregation = ScriptedTwice(policy, torch.tensor(places))  # type: ignore[attr-defined]
+        drawn = whole(source, target)
+        assert drawn.draws == 2
+        probability = drawn.choice.log_probability.sum().exp()
+        objective = objective + probability.detach() * sequence_loss(drawn, whole.output, whole.bias, target).smoothed
+        log_p = whole.logits(drawn.features).log_softmax(-1).gather(2, target.repeat(1, 2)[..., None]).sum()
+        truth = truth - probability * log_p / 2
+        assert policy.baseline == 100
+    parameters = list(whole.parameters())
+    gradients = torch.autograd.grad(objective, parameters, retain_graph=True)
+    for own, right in zip(gradients, torch.autograd.grad(truth, parameters), strict=True):
+        torch.testing.assert_close(own, right, **EXACT)
+
+
+def test_of_two_draws_each_is_judged_by_the_other() -> None:
+    policy = Reinforce(entropy=0.0).double()
+    log_alpha = fp64([[-0.5, -0.1, -0.7, -0.2]]).requires_grad_()  # two steps of the first draw, two of the second
+    choice = Choice(log_alpha, torch.zeros(1, 4), torch.ones(1, 4, dtype=torch.bool), policy)
+    log_p, real = fp64([[-1.0, -3.0, -4.0, 0.0]]), torch.tensor([[True, True, True, False]])
+    found = policy_loss(Drawn(torch.zeros(1, 4, 1), choice, False, 2), log_p, real)
+    assert found.item() == pytest.approx(-((-1 + 4) * -0.5 + (-3 - 0) * -0.1 + (-4 + 1) * -0.7))
+
+
 def test_the_bound_is_what_the_policy_expects_over_all_draws() -> None:
     source, target = torch.tensor([[4, 5]]), torch.tensor([[6, 7, 3]])
     drawing, bound, truth = model(expectation), model("elbo"), fp64(0.0)
