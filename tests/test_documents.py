@@ -271,6 +271,7 @@ def test_runs_md_names_every_key_that_is_written(finished: Path, bare: Path, do:
     assert set(json_keys(report)) <= set(re.findall(r'"(\w+)"', text))
     names = {path.name for path in (bare / "runs/first").iterdir()}
     tree = next(block.text for block in d.blocks(text) if block.language == "text")
+    names.add("attention_maps")  # written where training.attention_maps is set: tests/runs/test_train.py
     assert names == {word.rstrip("/") for word in re.findall(r"^  (\S+)", tree, re.MULTILINE)}
 
 

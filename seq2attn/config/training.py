@@ -99,6 +99,13 @@ class EarlyStoppingConfig(Section):
     patience: Count = Field(default=5, description="Validations without improvement before training ends")
 
 
+class AttentionMapsConfig(Section):
+    """Keep what the attention to the source looks like at updates 0, first, 2 · first, 4 · first, … and at the end."""
+
+    sentences: Count = Field(default=5, description="Validation pairs whose maps are kept, spread over their lengths")
+    first: Count = Field(default=50, description="Update of the first maps after those of update 0")
+
+
 class AverageConfig(Section):
     """Which checkpoints `select: average` averages."""
 
@@ -137,6 +144,9 @@ class TrainingConfig(Section):
         gt=0,
         allow_inf_nan=True,
         description="Most minutes between checkpoints, so that little is lost; .inf: only after validations",
+    )
+    attention_maps: AttentionMapsConfig | None = Field(
+        default=None, description="Keep the attention maps of a few validation pairs; null: do not"
     )
     early_stopping: EarlyStoppingConfig | None = Field(default=None, description="When to end early; null: never")
     select: Literal["bleu", "loss", "chrf", "average"] = Field(

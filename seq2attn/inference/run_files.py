@@ -7,7 +7,7 @@ from seq2attn.errors import UsageError
 from seq2attn.inference.files import CONFIG
 
 MANIFEST, TOKENIZER, CHECKPOINTS = "manifest.json", "tokenizer", "checkpoints"
-METRICS, MODEL = "metrics.jsonl", "model"
+METRICS, MODEL, MAPS = "metrics.jsonl", "model", "attention_maps"
 
 
 def is_run(path: Path) -> bool:

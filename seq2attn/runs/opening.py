@@ -22,7 +22,7 @@ from seq2attn.runs.origin import Origin
 
 # keys of `training` that may change while a run goes on
 COMPILE_FROM = 5000  # updates, in which a minute of compiling is won back
-FREE = ("compile", "log_every", "checkpoint_every_minutes", "keep_last", "keep_best")
+FREE = ("compile", "attention_maps", "log_every", "checkpoint_every_minutes", "keep_last", "keep_best")
 
 
 @dataclass(frozen=True)

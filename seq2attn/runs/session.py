@@ -16,7 +16,8 @@ from seq2attn.inference.export import export
 from seq2attn.inference.files import CONFIG
 from seq2attn.inference.limits import LIMITS, format_limit
 from seq2attn.inference.model import describe_cut_lines
-from seq2attn.inference.run_files import CHECKPOINTS, MANIFEST, METRICS, MODEL, TOKENIZER
+from seq2attn.inference.run_files import CHECKPOINTS, MANIFEST, MAPS, METRICS, MODEL, TOKENIZER
+from seq2attn.runs.attention_maps import AttentionMaps, choose_rows
 from seq2attn.runs.directory import clear
 from seq2attn.runs.manifest import Manifest, begin_manifest, end_manifest, pause_manifest
 from seq2attn.runs.opening import OpenedRun
@@ -97,7 +98,27 @@ class Session:
         )
         early = training.early_stopping
         self.early = None if early is None else EarlyStopping(self.validation, early.metric, early.patience)
-        self.after_log = [self.validation, *([] if self.early is None else [self.early]), self.saving]
+        self.maps = self._make_maps()
+        self.after_log = [
+            self.validation,
+            *([] if self.early is None else [self.early]),
+            *([] if self.maps is None else [self.maps]),
+            self.saving,
+        ]
+
+    def _make_maps(self) -> AttentionMaps | None:
+        wanted = self.opened.config.training.attention_maps
+        if wanted is None:
+            return None
+        text, encoded = self.corpora.validation, self.corpora.encoded_validation
+        rows = choose_rows(
+            encoded.source_lengths,
+            encoded.target_lengths,
+            longest=self.opened.config.data.max_length,
+            count=wanted.sentences,
+        )
+        pairs = [(row, text.source[row], text.target[row]) for row in rows]
+        return AttentionMaps(self.opened.path / MAPS, self.corpora.tokenizer, pairs, first=wanted.first)
 
     def try_largest_batches(self) -> None:
         """Run the batches that take most memory forward and backward. Raises OutOfMemoryError if they do not fit."""
@@ -124,6 +145,8 @@ class Session:
         trainer = self.trainer
         if trainer.position.update < trainer.max_updates and not trainer.stop:
             self.try_largest_batches()
+        if self.maps is not None:
+            self.maps.begin(trainer)
         self.progress.start(trainer.position.update)
         with stop_on_signals(self.stop):
             self._train()

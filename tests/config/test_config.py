@@ -93,6 +93,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
             "clip_norm": 1.0,
             "validate_every": 500,
             "log_every": 10,
+            "attention_maps": None,
             "early_stopping": None,
             "select": "bleu",
             "checkpoint_every_minutes": 10.0,

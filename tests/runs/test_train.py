@@ -1,5 +1,6 @@
 """Runs: exact resuming (law 9), and what a run directory holds."""
 
+import json
 import math
 import re
 import shutil
@@ -28,6 +29,7 @@ EVERYTHING = (
     "data.tokenizer.sampling=0.3",
     "training.accumulation=2",
     "training.curriculum={start: 0.3, all_from: 3}",
+    "training.attention_maps={sentences: 3, first: 3}",
     "training.max_updates=22",
     "training.schedule={type: plateau, warmup: 2, factor: 0.5, patience: 1, metric: bleu}",
     "training.early_stopping={metric: bleu, patience: 9}",
@@ -35,6 +37,10 @@ EVERYTHING = (
     "training.select=average",
     "training.average={count: 3, of: last}",
 )
+
+
+def maps_of(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (out / "attention_maps").iterdir()}
 
 
 def weights_of(out: Path) -> bytes:
@@ -114,6 +120,7 @@ def test_a_stopped_and_resumed_run_ends_the_same(
     assert weights_of(out) == weights_of(everything)
     assert events(out) == events(everything)
     assert Checkpoints(out / "checkpoints").updates() == Checkpoints(everything / "checkpoints").updates()
+    assert maps_of(out) == maps_of(everything)
 
 
 def test_a_stopped_run_keeps_the_same_checkpoints(
@@ -164,6 +171,25 @@ def test_a_curriculum_begins_with_short_pairs_and_tries_the_largest_batches_of_a
     train(tiny(corpus, "training.curriculum={start: 0.05, all_from: 50}"), tmp_path, device="cpu")
     tried, trained = seen[:-12], seen[-12:]
     assert max(trained) < min(tried)
+
+
+def test_attention_maps_are_kept_and_change_nothing(everything: Path, corpus: Path, tmp_path: Path) -> None:
+    kept = {name: json.loads(content) for name, content in maps_of(everything).items()}
+    assert sorted(kept) == [f"update-{update:08d}.json" for update in (0, 3, 6, 12, 22)]
+    lines = [(corpus / f"validation.{side}").read_text().splitlines() for side in ("en", "de")]
+    for name, maps in kept.items():
+        assert maps["update"] == int(name[7:15])
+        lengths = [len(sentence["source_words"]) for sentence in maps["sentences"]]
+        assert len(lengths) == 3
+        assert lengths == sorted(lengths)
+        for sentence in maps["sentences"]:
+            source, target = (side[sentence["pair"] - 1].split() for side in lines)
+            assert (sentence["source"], sentence["target"]) == (source, target)
+            [only] = sentence["maps"]
+            assert len(only["weights"]) == len(sentence["target_words"])
+            assert all(sum(row) == pytest.approx(1, abs=0.01) for row in only["weights"])
+    train(tiny(corpus, *EVERYTHING, "training.attention_maps=null"), tmp_path, device="cpu")
+    assert weights_of(tmp_path) == weights_of(everything)
 
 
 def test_the_seed_decides_the_weights(everything: Path, corpus: Path, tmp_path: Path) -> None:
