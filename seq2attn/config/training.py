@@ -133,6 +133,12 @@ class TrainingConfig(Section):
     )
     optimizer: OptimizerSection = Field(default=AdamWConfig(), description="What makes steps of gradients")
     schedule: ScheduleSection = Field(default=InverseSqrtConfig(), description="Learning rate over the updates")
+    ema: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Validate and export a moving average of the weights with this decay, such as 0.999; null: the weights",
+    )
     label_smoothing: Probability = Field(default=0.1, description="Share of probability given to all subwords alike")
     clip_norm: float = Field(
         default=1.0, gt=0, allow_inf_nan=True, description="Longer gradients are shortened to this; .inf: never"

@@ -61,7 +61,8 @@ class AttentionMaps(Callback):
     def _write(self, trainer: Trainer) -> None:
         trainer.model.eval()
         update = trainer.position.update
-        maps = {"update": update, "sentences": [self._trace(trainer, *pair) for pair in self._pairs]}
+        with trainer.averaged():
+            maps = {"update": update, "sentences": [self._trace(trainer, *pair) for pair in self._pairs]}
         self._folder.mkdir(exist_ok=True)
         write_whole(self._folder / f"update-{update:08d}.json", json.dumps(maps, ensure_ascii=False) + "\n")
 

@@ -27,6 +27,7 @@ from seq2attn.runs.validation import make_validator
 from seq2attn.search import Engine, Greedy, Translator, learn_limit
 from seq2attn.training.callbacks import EarlyStopping, Metrics, TrainLog, Validation
 from seq2attn.training.checkpoint import Checkpoints
+from seq2attn.training.ema import MovingAverage
 from seq2attn.training.memory import check_memory
 from seq2attn.training.ranking import METRIC_NAMES, explain_standstill
 from seq2attn.training.saving import Saving
@@ -71,6 +72,7 @@ class Session:
             autocast=machine.make_autocast(training.precision, opened.device),  # type: ignore[arg-type]
             locate=self.corpora.locate,
             stop=self.stop,
+            average=None if training.ema is None else MovingAverage(self.model, training.ema),
         )
         self.progress = Progress(opened.path, training.max_updates)
         self._make_callbacks()

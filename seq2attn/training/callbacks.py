@@ -141,7 +141,7 @@ class Validation(Callback):
         update = trainer.position.update
         rate = f"(learning rate {trainer.schedule.rate(update):.2g})"
         try:
-            with trainer.stop.during_validation(), torch.random.fork_rng():
+            with trainer.stop.during_validation(), torch.random.fork_rng(), trainer.averaged():
                 values = dict(self._validate())
         except NotFiniteError as error:
             raise DivergedError(f"update {update}: in validation, {error.message} {rate}", DIVERGED_HINT) from error

@@ -16,6 +16,9 @@ from seq2attn import durable
 from seq2attn.errors import DataError, Seq2attnError
 
 MODEL, OPTIMIZER, RANDOM, STATE = "model.safetensors", "optimizer.safetensors", "random.safetensors", "state.json"
+TRAINED = (
+    "trained.safetensors"  # the weights that training goes on with, where those of the model are their moving average
+)
 _NAME = re.compile(r"update-(\d+)")
 
 
@@ -139,12 +142,14 @@ class Checkpoints:
         optimizer: Mapping[str, Tensor],
         random: Mapping[str, Tensor],
         state: CheckpointState,
+        trained: Mapping[str, Tensor] | None = None,
     ) -> None:
         """Write a checkpoint: a crash or an OSError leaves the old one or the new one whole. The folder's parent must exist."""
         if not self.folder.exists():
             self.folder.mkdir()
             durable.sync(self.folder.parent)
-        files = _serialize({MODEL: model, OPTIMIZER: optimizer, RANDOM: random}, state)
+        tensors = {MODEL: model, OPTIMIZER: optimizer, RANDOM: random} | ({} if trained is None else {TRAINED: trained})
+        files = _serialize(tensors, state)
         durable.write_folder(self.path(update), durable.with_sums(files))
 
     def recover(self) -> None:

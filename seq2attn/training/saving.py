@@ -13,6 +13,7 @@ from seq2attn.training.checkpoint import (
     MODEL,
     OPTIMIZER,
     RANDOM,
+    TRAINED,
     CallbackStates,
     Checkpoints,
     CheckpointState,
@@ -99,12 +100,15 @@ class Saving(Callback):
             callbacks=CallbackStates(log=log, validation=self._validation.state()),
             metrics_bytes=self._metrics.size(),
         )
+        with trainer.averaged():
+            model = {name: weights.clone() for name, weights in copy_weights(trainer.model).items()}
         self._checkpoints.save(
             update,
-            model=copy_weights(trainer.model),
+            model=model,
             optimizer=_copy_optimizer(trainer.optimizer),
             random=_copy_random_state(),
             state=state,
+            trained=None if trainer.average is None else copy_weights(trainer.model),
         )
         self._saved, self._saved_at = self._identify(trainer), self._clock()
         self._tidy(update)
@@ -113,6 +117,8 @@ class Saving(Callback):
         """Put trainer and callbacks back to where checkpoint `update` was written."""
         folder, state = self._checkpoints.path(update), self._checkpoints.read_state(update)
         load_weights(trainer.model, read_tensors(folder / MODEL), folder / MODEL)
+        if trainer.average is not None:
+            trainer.average.restore(read_tensors(folder / TRAINED))
         _restore_optimizer(trainer.optimizer, read_tensors(folder / OPTIMIZER))
         _restore_random_state(read_tensors(folder / RANDOM))
         trainer.position = Position(**state.position.model_dump())

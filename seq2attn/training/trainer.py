@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -19,6 +19,7 @@ from seq2attn.models.seq2seq import Seq2Seq
 from seq2attn.tensors import send
 from seq2attn.tokens import PAD
 from seq2attn.training.captured import Captured, can_capture
+from seq2attn.training.ema import MovingAverage
 from seq2attn.training.loss import sequence_loss
 from seq2attn.training.schedule import Plateau, Schedule
 from seq2attn.training.stop import Stop
@@ -97,7 +98,7 @@ class Trainer:
     An update sums the gradients of `accumulation` batches and divides by all their target tokens, so k accumulated batches
     equal one large batch. `plan_epoch(n)` gives the batches of epoch n, a pure function: together with the optimizer, the
     random state and `position`, that is all a run is. `autocast` gives the context of each forward pass; `locate` says how
-    a message names the training pair of an index. `stop` is asked after each update.
+    a message names the training pair of an index. `stop` is asked after each update. `average` is brought up to date with each.
 
     On a GPU an update is only begun, and the processor prepares the next one meanwhile; `read_steps` waits for what is under way.
     """
@@ -116,8 +117,10 @@ class Trainer:
         autocast: Callable[[], AbstractContextManager[Any]],
         locate: Callable[[int], str] = str,
         stop: Stop | None = None,
+        average: MovingAverage | None = None,
     ) -> None:
         self.model = model
+        self.average = average
         self.optimizer = optimizer
         self.schedule = schedule
         self.max_updates = max_updates
@@ -170,6 +173,8 @@ class Trainer:
             self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]  # the fused step then changes nothing
         if on_gpu or finite:
             self.optimizer.step()
+            if self.average is not None:
+                self.average.update(self.position.update, finite)
         self.optimizer.zero_grad(set_to_none=self.captured is None)
         pairs, seconds = [batch.indices for batch in batches], time.perf_counter() - started
         self._unread.append(_Unread(self.position.update, pairs, nll, finite, tokens, rate, seconds))
@@ -184,6 +189,10 @@ class Trainer:
         self._read()
         steps, self._steps = self._steps, []
         return steps
+
+    def averaged(self) -> AbstractContextManager[Any]:
+        """For so long, the model has the weights that are validated and saved: those of `average`, if there is one."""
+        return nullcontext() if self.average is None else self.average.in_place()
 
     def _read(self) -> None:
         started = time.perf_counter()
