@@ -40,6 +40,7 @@ def find_problems(data: DataConfig, model: ModelConfig, training: TrainingConfig
     yield from find_model_problems(model)
     yield from _check_location(data, model)
     yield from _check_training(data, training)
+    yield from _check_r_drop(model, training)
 
 
 def find_model_problems(model: ModelConfig) -> Iterator[Problem]:
@@ -176,6 +177,14 @@ def _check_sinusoids(width: int, positions: str) -> Iterator[Problem]:
 def _check_kernel(key: str, kernel: int) -> Iterator[Problem]:
     if kernel % 2 == 0:
         yield Problem(key, kernel, "must be odd: as many words before as after", f"use {kernel + 1}")
+
+
+def _check_r_drop(model: ModelConfig, training: TrainingConfig) -> Iterator[Problem]:
+    for key, attention in model.attentions():
+        kind = attention.aggregation.type
+        if training.r_drop is not None and kind in ("reinforce", "marginal", "elbo"):
+            reason = f"compares two predictions of each token, but {key}.aggregation is {kind}, which makes several"
+            yield Problem("training.r_drop", training.r_drop, reason, "use null, or aggregation: gumbel")
 
 
 def _check_training(data: DataConfig, training: TrainingConfig) -> Iterator[Problem]:

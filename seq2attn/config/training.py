@@ -133,6 +133,10 @@ class TrainingConfig(Section):
     )
     optimizer: OptimizerSection = Field(default=AdamWConfig(), description="What makes steps of gradients")
     schedule: ScheduleSection = Field(default=InverseSqrtConfig(), description="Learning rate over the updates")
+    r_drop: Positive | None = Field(
+        default=None,
+        description="Weight of the divergence between two passes with different dropout (Liang et al. 2021); null: one pass",
+    )
     ema: float | None = Field(
         default=None,
         gt=0,

@@ -69,6 +69,7 @@ class Session:
             accumulation=training.accumulation,
             clip_norm=training.clip_norm,
             label_smoothing=training.label_smoothing,
+            r_drop=training.r_drop,
             autocast=machine.make_autocast(training.precision, opened.device),  # type: ignore[arg-type]
             locate=self.corpora.locate,
             stop=self.stop,

@@ -21,6 +21,7 @@ from seq2attn.tokens import PAD
 from seq2attn.training.captured import Captured, can_capture
 from seq2attn.training.ema import MovingAverage
 from seq2attn.training.loss import sequence_loss
+from seq2attn.training.r_drop import paired_loss
 from seq2attn.training.schedule import Plateau, Schedule
 from seq2attn.training.stop import Stop
 
@@ -98,7 +99,8 @@ class Trainer:
     An update sums the gradients of `accumulation` batches and divides by all their target tokens, so k accumulated batches
     equal one large batch. `plan_epoch(n)` gives the batches of epoch n, a pure function: together with the optimizer, the
     random state and `position`, that is all a run is. `autocast` gives the context of each forward pass; `locate` says how
-    a message names the training pair of an index. `stop` is asked after each update. `average` is brought up to date with each.
+    a message names the training pair of an index. `stop` is asked after each update. `average` is brought up to date with
+    each. With `r_drop` every batch is read twice, with different dropout, see `paired_loss`.
 
     On a GPU an update is only begun, and the processor prepares the next one meanwhile; `read_steps` waits for what is under way.
     """
@@ -114,6 +116,7 @@ class Trainer:
         accumulation: int,
         clip_norm: float,
         label_smoothing: float,
+        r_drop: float | None = None,
         autocast: Callable[[], AbstractContextManager[Any]],
         locate: Callable[[int], str] = str,
         stop: Stop | None = None,
@@ -132,6 +135,7 @@ class Trainer:
         self._accumulation = accumulation
         self._clip_norm = clip_norm
         self._label_smoothing = label_smoothing
+        self._r_drop = r_drop
         self._autocast = autocast
         self._locate = locate
         self._annealed = [module for module in model.modules() if isinstance(module, Annealed)]
@@ -220,10 +224,13 @@ class Trainer:
     def _differentiate(
         self, source: Int[Tensor, "B S"], target: Int[Tensor, "B T"], tokens: int | Float[Tensor, ""]
     ) -> Float[Tensor, ""]:
-        model = self.model
+        model, smoothing, alpha = self.model, self._label_smoothing, self._r_drop
         with self._autocast():
-            features = model(source, target)
-            loss = sequence_loss(features, model.output, model.bias, target, smoothing=self._label_smoothing)
+            if alpha is None:
+                loss = sequence_loss(model(source, target), model.output, model.bias, target, smoothing=smoothing)
+            else:
+                features = model(source.repeat(2, 1), target.repeat(2, 1))
+                loss = paired_loss(features, model.output, model.bias, target, smoothing=smoothing, alpha=alpha)
         (loss.smoothed / tokens).backward()
         return loss.nll
 

@@ -89,6 +89,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
             "compile": "auto",
             "optimizer": {"type": "adamw", "learning_rate": 0.001, "betas": [0.9, 0.98], "weight_decay": 0.01},
             "schedule": {"type": "inverse_sqrt", "warmup": 200},
+            "r_drop": None,
             "ema": None,
             "label_smoothing": 0.1,
             "clip_norm": 1.0,

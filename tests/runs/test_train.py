@@ -31,6 +31,7 @@ EVERYTHING = (
     "training.curriculum={start: 0.3, all_from: 3}",
     "training.attention_maps={sentences: 3, first: 3}",
     "training.ema=0.9",
+    "training.r_drop=1.0",
     "training.max_updates=22",
     "training.schedule={type: plateau, warmup: 2, factor: 0.5, patience: 1, metric: bleu}",
     "training.early_stopping={metric: bleu, patience: 9}",
