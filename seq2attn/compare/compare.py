@@ -130,7 +130,7 @@ def run_plan(
     refuse_other_runs(plan.systems, runner)
     task = read_task(plan, out)
     task.bleu.metric()  # a tokenizer that is missing shows before hours of training
-    usable, failed = prepare(plan.systems, runner)
+    usable, failed = prepare(plan.systems, plan.baseline, runner)
     comparison = Comparison(
         describe_test(plan, task, usable),
         (),

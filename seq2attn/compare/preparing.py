@@ -26,7 +26,7 @@ def refuse_other_runs(systems: Sequence[System], runner: Runner) -> None:
             raise UsageError(error.message, word_hint(error, run.path)) from error
 
 
-def prepare(systems: Sequence[System], runner: Runner) -> tuple[list[System], dict[str, Failure]]:
+def prepare(systems: Sequence[System], baseline: str, runner: Runner) -> tuple[list[System], dict[str, Failure]]:
     """The systems that can be trained, and those that cannot, for want of their text for one; say how large they are."""
     sizes: dict[str, int] = {}
     failed: dict[str, Failure] = {}
@@ -35,7 +35,7 @@ def prepare(systems: Sequence[System], runner: Runner) -> tuple[list[System], di
             sizes[system.name] = runner.count_parameters(system.runs[0])
         except Seq2attnError as error:
             failed[system.name] = tell_failure(system, system.runs[0], error)
-    tell_sizes(sizes)
+    tell_sizes(sizes, baseline)
     return [system for system in systems if system.name in sizes], failed
 
 
@@ -57,9 +57,9 @@ def word_hint(error: Seq2attnError, run: Path) -> str:
     return f"choose another --out, or remove {run} to train it again"
 
 
-def tell_sizes(parameters: Mapping[str, int]) -> None:
+def tell_sizes(parameters: Mapping[str, int], baseline: str) -> None:
     """Say how large each system is, and warn if they differ much."""
     for name, count in parameters.items():
         say(f"{name}: {count:,} parameters")
-    if parameters and (warning := describe_size_spread(parameters)):
+    if parameters and (warning := describe_size_spread(parameters, baseline)):
         say(warning)

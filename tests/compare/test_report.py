@@ -97,6 +97,23 @@ def test_sizes_that_do_not_match_are_told() -> None:
     assert list_caveats(figures) == ["The sizes do not match: luong has 10% more parameters than lstm."]
 
 
+def test_a_larger_baseline_is_told() -> None:
+    runs = [run(FLAT, seed=seed) for seed in (1, 2)]
+    figures = comparison(system("lstm", *runs, parameters=1_100_000), system("luong", *runs))
+    assert list_caveats(figures) == ["The baseline lstm is the largest: it has 10% more parameters than luong."]
+
+
+def test_a_baseline_that_is_behind_on_short_sentences_is_told() -> None:
+    weak = tuple(bleu - 30 for bleu in FALLING)
+    [caveat] = list_caveats(
+        comparison(
+            *(system(name, *(run(of, seed=s) for s in (1, 2))) for name, of in (("lstm", weak), ("luong", FLAT)))
+        )
+    )
+    assert "On the shortest sentences" in caveat
+    assert "it might not be trained to its end" in caveat
+
+
 # ---- the figures
 
 

@@ -161,12 +161,14 @@ def sample_std(values: Sequence[float]) -> float | None:
     return stdev(values) if len(values) > 1 else None
 
 
-def describe_size_spread(parameters: Mapping[str, int]) -> str | None:
-    """A warning if the largest model has over 5 % more parameters than the smallest."""
+def describe_size_spread(parameters: Mapping[str, int], baseline: str) -> str | None:
+    """A remark if the largest model has over 5 % more parameters than the smallest."""
     least, most = (choose(parameters, key=lambda name: parameters[name]) for choose in (min, max))
     ratio = parameters[most] / parameters[least] - 1
     if ratio <= 0.05:
         return None
+    if most == baseline:
+        return f"The baseline {most} is the largest: it has {ratio:.0%} more parameters than {least}."
     return f"The sizes do not match: {most} has {ratio:.0%} more parameters than {least}."
 
 

@@ -122,6 +122,7 @@ def list_caveats(comparison: Comparison) -> list[str]:
         if test.novelty is not None:
             caveats.append(_describe_novelty(test.novelty))
     caveats += [f"{remark}." for remark in test.remarks]
+    caveats += _describe_want_of_training(comparison)
     caveats += _describe_known_pairs(comparison)
     caveats += _describe_remarks(comparison)
     if comparison.one_seed and comparison.systems:
@@ -130,7 +131,7 @@ def list_caveats(comparison: Comparison) -> list[str]:
             "model. Use --seeds 1,2,3 to see how far the runs of one system differ."
         )
     sizes = (
-        describe_size_spread({system.name: system.parameters for system in comparison.systems})
+        describe_size_spread({system.name: system.parameters for system in comparison.systems}, comparison.baseline)
         if comparison.systems
         else None
     )
@@ -146,6 +147,25 @@ def list_caveats(comparison: Comparison) -> list[str]:
             "headline leaves them out."
         )
     return caveats
+
+
+def _describe_want_of_training(comparison: Comparison) -> list[str]:
+    """A sentence where the baseline is far behind on its shortest sentences already: then length is not all that it lacks."""
+    if len(comparison.systems) < 2:
+        return []
+    first, *others = _sort_baseline_first(comparison)
+    best = max(others, key=lambda system: system.bleu)
+    buckets = list_large_buckets(first)
+    if len(buckets) < 2:
+        return []
+    (bucket, own), (_, better) = buckets[0], list_large_buckets(best)[0]
+    if better - own < FALL:
+        return []
+    return [
+        f"On the shortest sentences ({bucket.label} {comparison.test.unit}) the baseline has {own:.0f} BLEU and {best.name} "
+        f"{better:.0f}, so length is not all that the baseline lacks: it might not be trained to its end. Longer training "
+        "(--set training.max_updates=N) shows it."
+    ]
 
 
 def _describe_known_pairs(comparison: Comparison) -> list[str]:
