@@ -20,6 +20,7 @@ from seq2attn.cli.mistakes import describe_mistake
 from seq2attn.cli.output import discard_output
 from seq2attn.cli.train import train
 from seq2attn.cli.translate import translate
+from seq2attn.cli.tune import tune
 from seq2attn.ending import EXIT_CODES, list_heeded
 from seq2attn.errors import Seq2attnError, make_printable
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train, compare and understand translation models: with one fixed vector, with attention, or a Transformer.",
 )
-for command in (train, translate, evaluate, compare, demo, average, corpus):
+for command in (train, translate, evaluate, compare, demo, tune, average, corpus):
     app.command()(command)
 app.add_typer(config.app, name="config")
 for experiment in (probe_models.attention, probe_models.heads, probe_models.capacity):
