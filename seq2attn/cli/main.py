@@ -18,6 +18,7 @@ from seq2attn.cli.demo import demo
 from seq2attn.cli.evaluate import evaluate
 from seq2attn.cli.mistakes import describe_mistake
 from seq2attn.cli.output import discard_output
+from seq2attn.cli.sweep import sweep
 from seq2attn.cli.train import train
 from seq2attn.cli.translate import translate
 from seq2attn.cli.tune import tune
@@ -31,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train, compare and understand translation models: with one fixed vector, with attention, or a Transformer.",
 )
-for command in (train, translate, evaluate, compare, demo, tune, average, corpus):
+for command in (train, translate, evaluate, compare, demo, sweep, tune, average, corpus):
     app.command()(command)
 app.add_typer(config.app, name="config")
 for experiment in (probe_models.attention, probe_models.heads, probe_models.capacity):
