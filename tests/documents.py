@@ -151,7 +151,7 @@ def options(command: Any) -> dict[str, Any]:
 def shrink(words: list[str]) -> list[str]:
     """The arguments of a command so that it takes seconds, in a folder that holds the small corpus."""
     key, rest = split_command(words)
-    if key == ("train",) or (key == ("compare",) and any(word.endswith(".yaml") for word in rest)):
+    if key in (("train",), ("sweep",)) or (key == ("compare",) and any(word.endswith(".yaml") for word in rest)):
         shipped = any(word.startswith("configs/") for word in rest)
         small = [word for value in (*SMALL_MODEL, *(SMALL_DATA if shipped else ())) for word in ("--set", value)]
         return [*words, *small, *(("--seeds", "1") if "--seeds" in rest else ())]
