@@ -96,7 +96,7 @@ def evaluate(
         if note:
             typer.echo(note, err=True)
     gold, remarks = _read_gold(gold_alignments, texts)
-    passes = 1 if replacing is None else 1 + replacing.passes
+    passes = 1 + (0 if replacing is None else replacing.passes) + (gold is not None)
     with count_progress(str(model), passes * len(pairs), unit="sentences") as progress:
         evaluation = run_evaluation(
             loaded,
@@ -110,7 +110,7 @@ def evaluate(
             progress=progress,
         )
         if gold is not None:
-            evaluation = replace(evaluation, alignment=measure_alignment(loaded, texts, gold))
+            evaluation = replace(evaluation, alignment=measure_alignment(loaded, texts, gold, progress))
     if output is not None:
         with open_output(output) as file:
             file.writelines(f"{line}\n" for line in evaluation.hypotheses)
