@@ -34,16 +34,16 @@ class MovingAverage:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """For so long, the model has the averaged weights."""
-        trained = self.copy_trained()
+        trained = {name: weights.detach().clone() for name, weights in self._model.named_parameters()}
         self._put(self._average)
         try:
             yield
         finally:
             self._put(trained)
 
-    def copy_trained(self) -> dict[str, Tensor]:
-        """The weights as training left them, on their own device."""
-        return {name: weights.detach().clone() for name, weights in self._model.named_parameters()}
+    def weights(self) -> dict[str, Tensor]:
+        """The averaged weights, on the CPU."""
+        return {name: weights.cpu() for name, weights in self._average.items()}
 
     def restore(self, trained: Mapping[str, Tensor]) -> None:
         """Take the weights that the model has as the average, and give it those of training."""

@@ -100,15 +100,14 @@ class Saving(Callback):
             callbacks=CallbackStates(log=log, validation=self._validation.state()),
             metrics_bytes=self._metrics.size(),
         )
-        with trainer.averaged():
-            model = {name: weights.clone() for name, weights in copy_weights(trainer.model).items()}
+        trained = copy_weights(trainer.model)
         self._checkpoints.save(
             update,
-            model=model,
+            model=trained if trainer.average is None else trained | trainer.average.weights(),
             optimizer=_copy_optimizer(trainer.optimizer),
             random=_copy_random_state(),
             state=state,
-            trained=None if trainer.average is None else copy_weights(trainer.model),
+            trained=None if trainer.average is None else trained,
         )
         self._saved, self._saved_at = self._identify(trainer), self._clock()
         self._tidy(update)
