@@ -129,7 +129,7 @@ def measure_alignment(
         words = source.split(), target.split()
         pair = WordPair.encode(model.tokenizer, *words)
         if progress is not None:
-            progress(1)
+            progress(1.0)
         if not all(words) or pair.source.shape[1] > longest or pair.target.shape[1] > longest_target:
             continue
         for each in _with_means(trace_maps(network, pair.source, pair.target)):
