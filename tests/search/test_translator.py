@@ -61,7 +61,7 @@ def test_progress_adds_up_to_the_lines(model: Seq2Seq, tokenizer: Tokenizer, lin
 
 @pytest.mark.parametrize(
     ("search", "lines", "batches"),
-    [(Greedy(), 40, 1), (Greedy(), 1200, 8), (Beam(2), 1200, 12), (Sampling(), 4000, 20)],
+    [(Greedy(), 40, 1), (Greedy(), 1200, 8), (Beam(2), 1200, 20), (Sampling(), 4000, 20)],
 )
 def test_greedy_search_takes_larger_batches_of_many_lines(
     model: Seq2Seq, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, search: Search, lines: int, batches: int
