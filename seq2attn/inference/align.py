@@ -123,8 +123,9 @@ def measure_alignment(
     lengths: list[tuple[int, int]] = []
     found: dict[tuple[str, int, str], list[frozenset[Link]]] = {}
     sharp: dict[tuple[str, int, str], list[tuple[float, float, int]]] = {}
-    longest = model.config.longest_tested
-    longest_target = min(longest, network.longest_target or longest)
+    tested = model.config.longest_tested
+    longest = min(tested, model.config.longest_source or tested)
+    longest_target = min(tested, network.longest_target or tested)
     for (source, target), links in zip(pairs, gold, strict=True):
         words = source.split(), target.split()
         pair = WordPair.encode(model.tokenizer, *words)

@@ -77,25 +77,30 @@ def export(
 def write_settings(path: Path, *, beam: int, length_penalty: float) -> list[Path]:
     """Write `evaluation.beam` and `length_penalty` into the config of a model folder, or of a run and its model; names them.
 
-    All else stays, and the model's checksums are made anew. Raises DataError where a config cannot be read or written.
+    All else stays, and the model's checksums are made anew. Raises DataError where a config cannot be read or written, and
+    for a model folder that holds other folders: it is replaced as a whole, and they would be lost.
     """
-    folders = [path, path / MODEL] if is_run(path) else [path]
-    for folder in folders:
-        config = load_complete_config(folder / CONFIG)
-        evaluation = config.evaluation.model_copy(update={"beam": beam, "length_penalty": length_penalty})
-        text = to_yaml(config.model_copy(update={"evaluation": evaluation}))
-        try:
-            if folder == path and len(folders) == 2:
-                durable.write_whole(folder / CONFIG, text)
-                continue
-            files = {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()} | {
-                CONFIG: text.encode()
-            }
-            readme = [(README, files.pop(README))] if README in files else []
-            files.pop(CHECKSUMS, None)
-            durable.write_folder(folder, [*durable.with_sums(files.items()), *readme])
-        except OSError as error:
-            raise DataError(
-                f"cannot write to {folder}: {error.strerror}", "copy the model to a folder that can be written to"
-            ) from error
-    return folders
+    model = (path / MODEL if is_run(path) else path).resolve()
+    if folders := [inner.name for inner in model.iterdir() if inner.is_dir()]:
+        raise DataError(
+            f"{model}: holds other folders ({folders[0]})", "move them away, or copy the model's files alone"
+        )
+    files = {file.name: file.read_bytes() for file in sorted(model.iterdir())}
+    files[CONFIG] = _set_search(model / CONFIG, beam, length_penalty).encode()
+    summed = [(name, content) for name, content in files.items() if name not in (README, CHECKSUMS)]
+    try:
+        if is_run(path):
+            durable.write_whole(path / CONFIG, _set_search(path / CONFIG, beam, length_penalty))
+        durable.write_folder(model, [*durable.with_sums(summed), *((n, c) for n, c in files.items() if n == README)])
+    except OSError as error:
+        raise DataError(
+            f"cannot write to {path}: {error.strerror}", "copy the model to a folder that can be written to"
+        ) from error
+    return [path, path / MODEL] if is_run(path) else [path]
+
+
+def _set_search(file: Path, beam: int, length_penalty: float) -> str:
+    """The text of a config file with another beam and length penalty."""
+    config = load_complete_config(file)
+    evaluation = config.evaluation.model_copy(update={"beam": beam, "length_penalty": length_penalty})
+    return to_yaml(config.model_copy(update={"evaluation": evaluation}))

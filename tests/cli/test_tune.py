@@ -59,6 +59,18 @@ def test_a_model_folder_alone_is_tuned_too(command: Command, run: Path, corpus: 
     assert read(model)["evaluation"]["beam"] == 1
 
 
+def test_a_model_folder_with_other_folders_in_it_is_left_alone(command: Command, run: Path, tmp_path: Path) -> None:
+    model = Path(shutil.move(run / "model", tmp_path / "cloned"))
+    (model / ".git").mkdir()
+    (model / ".git/kept").write_text("kept")
+    before = (model / "config.yaml").read_bytes()
+    done = command("tune", model, "--beams", "1")
+    assert done.code != 0
+    assert "holds other folders (.git)" in done.err
+    assert (model / "config.yaml").read_bytes() == before
+    assert (model / ".git/kept").read_text() == "kept"
+
+
 def test_a_dry_run_writes_nothing(command: Command, run: Path) -> None:
     before = (run / "config.yaml").read_bytes(), (run / "model/config.yaml").read_bytes()
     assert command("tune", run, "--beams", "1", "--dry-run").code == 0

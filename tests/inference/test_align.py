@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from seq2attn.config.attention import LocationConfig
 from seq2attn.evaluation.alignment import GoldLinks
 from seq2attn.inference.align import WordPair, link_words, measure_alignment, merge_subwords
 from seq2attn.inference.model import load
@@ -57,6 +58,18 @@ def test_every_attention_to_the_source_gives_a_map(name: str) -> None:
 @pytest.mark.parametrize("name", WITHOUT)
 def test_a_fixed_vector_gives_none(name: str) -> None:
     assert trace_maps(system(name), sentences([7]), sentences([6])) == []
+
+
+def test_pairs_that_are_longer_than_the_model_can_read_are_left_out(trained: Path) -> None:
+    model = load(trained)
+    short = model.config.model.decoder.attention.model_copy(  # type: ignore[union-attr]
+        update={"score": LocationConfig(max_source=3)}
+    )
+    decoder = model.config.model.decoder.model_copy(update={"attention": short})
+    model.config = model.config.model_copy(update={"model": model.config.model.model_copy(update={"decoder": decoder})})
+    assert model.config.longest_source == 3
+    nothing = GoldLinks(frozenset(), frozenset())
+    assert measure_alignment(model, [("ka ko ka ko ka ko", "wa")], [nothing]).sentences == 0
 
 
 def test_uniform_attention_gives_equal_weights() -> None:

@@ -1,6 +1,5 @@
 """Runs: exact resuming (law 9), and what a run directory holds."""
 
-import json
 import math
 import re
 import shutil
@@ -157,41 +156,6 @@ def test_stateful_and_random_mechanisms_resume_exactly(
     train(config, tmp_path / "parts", device="cpu")
     assert weights_of(tmp_path / "parts") == weights_of(tmp_path / "whole")
     assert events(tmp_path / "parts") == events(tmp_path / "whole")
-
-
-def test_a_curriculum_begins_with_short_pairs_and_tries_the_largest_batches_of_all_before(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[int] = []
-    differentiate = Trainer.differentiate
-
-    def watched(self: Trainer, batch: Batch, tokens: int) -> torch.Tensor:
-        seen.append(max(batch.source.shape[1], batch.target.shape[1]))
-        return differentiate(self, batch, tokens)
-
-    monkeypatch.setattr(Trainer, "differentiate", watched)
-    train(tiny(corpus, "training.curriculum={start: 0.05, all_from: 50}"), tmp_path, device="cpu")
-    tried, trained = seen[:-12], seen[-12:]
-    assert max(trained) < min(tried)
-
-
-def test_attention_maps_are_kept_and_change_nothing(everything: Path, corpus: Path, tmp_path: Path) -> None:
-    kept = {name: json.loads(content) for name, content in maps_of(everything).items()}
-    assert sorted(kept) == [f"update-{update:08d}.json" for update in (0, 3, 6, 12, 22)]
-    lines = [(corpus / f"validation.{side}").read_text().splitlines() for side in ("en", "de")]
-    for name, maps in kept.items():
-        assert maps["update"] == int(name[7:15])
-        lengths = [len(sentence["source_words"]) for sentence in maps["sentences"]]
-        assert len(lengths) == 3
-        assert lengths == sorted(lengths)
-        for sentence in maps["sentences"]:
-            source, target = (side[sentence["pair"] - 1].split() for side in lines)
-            assert (sentence["source"], sentence["target"]) == (source, target)
-            [only] = sentence["maps"]
-            assert len(only["weights"]) == len(sentence["target_words"])
-            assert all(sum(row) == pytest.approx(1, abs=0.01) for row in only["weights"])
-    train(tiny(corpus, *EVERYTHING, "training.attention_maps=null"), tmp_path, device="cpu")
-    assert weights_of(tmp_path) == weights_of(everything)
 
 
 def test_the_seed_decides_the_weights(everything: Path, corpus: Path, tmp_path: Path) -> None:
