@@ -1,5 +1,6 @@
 """From the config's model section to a network."""
 
+from functools import partial
 from typing import Literal, assert_never
 
 from torch import nn
@@ -11,8 +12,10 @@ from seq2attn.config.config import Config
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.models.bahdanau_decoder import BahdanauDecoder
 from seq2attn.models.conv_encoder import ConvEncoder
+from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding, Learned, Sinusoidal, token_embedding
 from seq2attn.models.gates import ChannelGate, Gated, SpatialGate
+from seq2attn.models.gnmt_decoder import GnmtDecoder
 from seq2attn.models.lstm_decoder import LstmDecoder
 from seq2attn.models.lstm_encoder import LstmEncoder
 from seq2attn.models.luong_decoder import LuongDecoder
@@ -43,7 +46,11 @@ def build_seq2seq(model: cm.ModelConfig, *, source_size: int, target_size: int, 
     encoder = _encoder(model, source, max_length)
     decoder = _decoder(model, target, max_length, encoder.width, encoder.final_width)
     output = target if tied != "none" else token_embedding(target_size, width)
-    return Seq2Seq(encoder=encoder, decoder=decoder, output=output)
+    network = Seq2Seq(encoder=encoder, decoder=decoder, output=output)
+    for module in network.modules():
+        if isinstance(module, Dropout):
+            module.variational = model.variational_dropout
+    return network
 
 
 def _positions(kind: cm.SelfPositions, width: int, max_length: int) -> nn.Module | None:
@@ -72,20 +79,23 @@ def _encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> Enc
 
 def _plain_encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) -> Encoder:
     section, dropout, width = model.encoder, model.dropout, model.embedding.width
+    embed = partial(Embedding, table, dropout=dropout, word_dropout=model.word_dropout)
     match section:
         case cm.LSTMEncoderConfig():
             return LstmEncoder(
-                Embedding(table, dropout=dropout),
+                embed(),
                 width=section.width,
                 layers=section.layers,
                 bidirectional=section.bidirectional,
                 reverse_source=section.reverse_source,
                 dropout=dropout,
+                residual=section.residual,
+                layer_norm=section.layer_norm,
             )
         case cm.TransformerEncoderConfig():
             positions = _positions(section.positions, width, max_length)
             return TransformerEncoder(
-                Embedding(table, dropout=dropout, positions=positions),
+                embed(positions=positions),
                 attentions=_self_attentions(section, "encoder", width),
                 feedforward=section.feedforward,
                 pre=section.norm == "pre",
@@ -94,7 +104,7 @@ def _plain_encoder(model: cm.ModelConfig, table: nn.Embedding, max_length: int) 
         case cm.ConvEncoderConfig():
             positions = _positions(section.positions, width, max_length)
             return ConvEncoder(
-                Embedding(table, dropout=dropout, positions=positions),
+                embed(positions=positions),
                 layers=section.layers,
                 kernel=section.kernel,
                 dropout=dropout,
@@ -107,20 +117,22 @@ def _decoder(
     model: cm.ModelConfig, table: nn.Embedding, max_length: int, source_width: int, final_width: int
 ) -> Decoder:
     section, dropout, width = model.decoder, model.dropout, model.embedding.width
+    embed = partial(Embedding, table, dropout=dropout, word_dropout=model.word_dropout)
     match section:
         case cm.LSTMDecoderConfig():
             return LstmDecoder(
-                Embedding(table, dropout=dropout),
+                embed(),
                 final_width=final_width,
                 bottleneck=section.bottleneck,
                 width=section.width,
                 layers=section.layers,
                 every_step=section.vector == "every_step",
                 dropout=dropout,
+                layer_norm=section.layer_norm,
             )
         case cm.BahdanauDecoderConfig():
             return BahdanauDecoder(
-                Embedding(table, dropout=dropout),
+                embed(),
                 attention=build_attention(
                     section.attention, over="source", query_width=section.width, key_width=source_width
                 ),
@@ -128,10 +140,11 @@ def _decoder(
                 width=section.width,
                 layers=section.layers,
                 dropout=dropout,
+                layer_norm=section.layer_norm,
             )
         case cm.LuongDecoderConfig():
             return LuongDecoder(
-                Embedding(table, dropout=dropout),
+                embed(),
                 attention=build_attention(
                     section.attention, over="source", query_width=section.width, key_width=source_width
                 ),
@@ -141,13 +154,27 @@ def _decoder(
                 input_feeding=section.input_feeding,
                 sentinel=section.attention.sentinel,
                 dropout=dropout,
+                layer_norm=section.layer_norm,
+            )
+        case cm.GnmtDecoderConfig():
+            return GnmtDecoder(
+                embed(),
+                attention=build_attention(
+                    section.attention, over="source", query_width=section.width, key_width=source_width
+                ),
+                final_width=final_width,
+                width=section.width,
+                layers=section.layers,
+                residual=section.residual,
+                layer_norm=section.layer_norm,
+                dropout=dropout,
             )
         case cm.TransformerDecoderConfig():
             positions = _positions(section.positions, width, max_length)
             over_target = _self_attentions(section, "decoder", width)
             assert all(isinstance(attention, SelfAttention) for attention in over_target)  # the rules refuse all others
             return TransformerDecoder(
-                Embedding(table, dropout=dropout, positions=positions),
+                embed(positions=positions),
                 self_attentions=over_target,  # type: ignore[arg-type]
                 attentions=[
                     build_attention(section.attention, over="source", query_width=width, key_width=source_width)

@@ -37,7 +37,7 @@ class AttentionSite(NamedTuple):
     key: str
     section: AttentionConfig
     over: Literal["source", "encoder", "decoder"]
-    decoder: Literal["bahdanau", "luong", "transformer"]
+    decoder: Literal["bahdanau", "luong", "gnmt", "transformer"]
     width_key: str
     query_width: int
     key_width: int
@@ -199,7 +199,10 @@ class _Condition(NamedTuple):
 _ONE_HEAD = "set {key}.heads to null"
 _CONDITIONS = (
     _Condition(
-        "temporal", lambda site: site.is_recurrent, "needs a recurrent decoder", "use the luong or bahdanau decoder"
+        "temporal",
+        lambda site: site.is_recurrent,
+        "needs a recurrent decoder",
+        "use the luong, bahdanau or gnmt decoder",
     ),
     _Condition("temporal", lambda site: site.is_softmax, "needs softmax", "set {key}.normalizer to softmax"),
     _Condition(

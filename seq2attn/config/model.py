@@ -39,6 +39,9 @@ class GatesConfig(Section):
 _GATES = "Gates on the states; null: none"
 
 
+_LAYER_NORM = "Normalize gates and cells (Ba et al. 2016); slower, since no fused LSTM has it"
+
+
 class LSTMEncoderConfig(Section):
     """An LSTM over the source, in one direction or both."""
 
@@ -47,6 +50,10 @@ class LSTMEncoderConfig(Section):
     layers: Depth = Field(default=1, description="Number of layers")
     bidirectional: bool = Field(default=True, description="Read from both ends; states are then 2 × width wide")
     reverse_source: bool = Field(default=False, description="Feed the source last word first (Sutskever et al. 2014)")
+    residual: bool = Field(
+        default=False, description="Each layer above the first adds what it has read (Wu et al. 2016)"
+    )
+    layer_norm: bool = Field(default=False, description=_LAYER_NORM)
     gates: GatesConfig | None = Field(default=None, description=_GATES)
 
 
@@ -92,6 +99,7 @@ class LSTMDecoderConfig(Section):
     type: Literal["lstm"] = "lstm"
     width: Count = Field(default=512, description="Units of each layer")
     layers: Depth = Field(default=1, description="Number of layers")
+    layer_norm: bool = Field(default=False, description=_LAYER_NORM)
     bottleneck: Count = Field(default=256, description="Width of the fixed vector")
     vector: Literal["initial", "every_step"] = Field(
         default="initial", description="Give the vector as initial state only, or at every step too"
@@ -104,6 +112,7 @@ class BahdanauDecoderConfig(Section):
     type: Literal["bahdanau"] = "bahdanau"
     width: Count = Field(default=512, description="Units of each layer")
     layers: Depth = Field(default=1, description="Number of layers")
+    layer_norm: bool = Field(default=False, description=_LAYER_NORM)
     attention: BahdanauAttentionConfig = Field(
         default=BahdanauAttentionConfig(), description="Attention over the source"
     )
@@ -115,8 +124,22 @@ class LuongDecoderConfig(Section):
     type: Literal["luong"] = "luong"
     width: Count = Field(default=512, description="Units of each layer")
     layers: Depth = Field(default=1, description="Number of layers")
+    layer_norm: bool = Field(default=False, description=_LAYER_NORM)
     input_feeding: bool = Field(default=True, description="Give the attentional state to the next step")
     attention: LuongAttentionConfig = Field(default=LuongAttentionConfig(), description="Attention over the source")
+
+
+class GnmtDecoderConfig(Section):
+    """A deep LSTM whose first layer alone asks the attention; what it answers goes to all layers above (Wu et al. 2016)."""
+
+    type: Literal["gnmt"] = "gnmt"
+    width: Count = Field(default=512, description="Units of each layer")
+    layers: Annotated[Depth, Field(ge=2)] = Field(default=2, description="Number of layers; at least 2")
+    residual: bool = Field(default=True, description="Each layer above the first adds what the one below it gave")
+    layer_norm: bool = Field(default=False, description=_LAYER_NORM)
+    attention: BahdanauAttentionConfig = Field(
+        default=BahdanauAttentionConfig(), description="Attention over the source"
+    )
 
 
 class TransformerDecoderConfig(Section):
@@ -135,7 +158,9 @@ class TransformerDecoderConfig(Section):
     )
 
 
-DecoderConfig = LSTMDecoderConfig | BahdanauDecoderConfig | LuongDecoderConfig | TransformerDecoderConfig
+DecoderConfig = (
+    LSTMDecoderConfig | BahdanauDecoderConfig | LuongDecoderConfig | GnmtDecoderConfig | TransformerDecoderConfig
+)
 DecoderSection = Annotated[DecoderConfig, Field(discriminator="type"), Variant()]
 
 
@@ -157,6 +182,12 @@ class ModelConfig(Section):
 
     embedding: EmbeddingConfig = Field(default=EmbeddingConfig(), description="Vectors of the subwords")
     dropout: Probability = Field(default=0.1, description="Share of units dropped in training, wherever dropout acts")
+    variational_dropout: bool = Field(
+        default=False, description="Drop the same units at all steps of a sentence (Gal & Ghahramani 2016)"
+    )
+    word_dropout: Probability = Field(
+        default=0.0, description="Share of the source's and the target's words left out of what is read in training"
+    )
     encoder: EncoderSection = Field(description="What reads the source", examples=["lstm"])
     decoder: DecoderSection = Field(description="What writes the target", examples=["luong"])
 
@@ -181,7 +212,7 @@ class ModelConfig(Section):
             case TransformerDecoderConfig():
                 yield "model.decoder.self_attention", decoder.self_attention
                 yield "model.decoder.attention", decoder.attention
-            case BahdanauDecoderConfig() | LuongDecoderConfig():
+            case BahdanauDecoderConfig() | LuongDecoderConfig() | GnmtDecoderConfig():
                 yield "model.decoder.attention", decoder.attention
             case LSTMDecoderConfig():
                 pass

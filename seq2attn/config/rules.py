@@ -17,6 +17,7 @@ from seq2attn.config.data import (
 from seq2attn.config.model import (
     BahdanauDecoderConfig,
     ConvEncoderConfig,
+    GnmtDecoderConfig,
     LSTMDecoderConfig,
     LSTMEncoderConfig,
     LuongDecoderConfig,
@@ -66,8 +67,8 @@ def _site(model: ModelConfig, key: str, section: AttentionConfig) -> AttentionSi
             return AttentionSite(key, section, "source", "transformer", embedding, width, states)
         case LuongDecoderConfig(width=own, input_feeding=fed):
             return AttentionSite(key, section, "source", "luong", "model.decoder.width", own, states, input_feeding=fed)
-        case BahdanauDecoderConfig(width=own):
-            return AttentionSite(key, section, "source", "bahdanau", "model.decoder.width", own, states)
+        case BahdanauDecoderConfig(width=own) | GnmtDecoderConfig(width=own):
+            return AttentionSite(key, section, "source", decoder.type, "model.decoder.width", own, states)
         case LSTMDecoderConfig():
             raise ValueError("a decoder of type lstm has no attention")
         case _:
@@ -153,6 +154,9 @@ def _check_encoder(model: ModelConfig) -> Iterator[Problem]:
 def _check_decoder(model: ModelConfig) -> Iterator[Problem]:
     decoder = model.decoder
     if not isinstance(decoder, TransformerDecoderConfig):
+        if model.variational_dropout and decoder.layers > 1 and decoder.type != "gnmt":
+            reason = f"cannot reach between the {decoder.layers} layers of the {decoder.type} decoder"
+            yield Problem("model.variational_dropout", True, reason, "use the gnmt decoder, or one layer")
         return
     yield from _check_sinusoids(model.embedding.width, decoder.positions)
     if decoder.attention.latent is not None and isinstance(model.encoder, ConvEncoderConfig):

@@ -10,7 +10,7 @@ from seq2attn.attention import AttentionModule, Request
 from seq2attn.attention.marginal import Marginal
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.lstm import Bridge, LstmState, Stepper, make_lstm, run_lstm
+from seq2attn.models.lstm import Bridge, LstmState, make_lstm, make_stepper, run_lstm
 from seq2attn.models.projection import make_projection
 from seq2attn.models.seq2seq import Drawn, Encoded, attach_choices
 from seq2attn.tensors import Tree, fold, unfold
@@ -43,6 +43,7 @@ class BahdanauDecoder(nn.Module):
         width: int,
         layers: int,
         dropout: float,
+        layer_norm: bool = False,
     ) -> None:
         super().__init__()
         if isinstance(attention, Marginal):
@@ -50,7 +51,7 @@ class BahdanauDecoder(nn.Module):
         self.embedding = embedding
         self.attention = attention
         self.bridge = Bridge(final_width, width=width, layers=layers)
-        self.lstm = make_lstm(embedding.width + attention.context_width, width, layers, dropout)
+        self.lstm = make_lstm(embedding.width + attention.context_width, width, layers, dropout, layer_norm=layer_norm)
         self.readout = make_projection(width + attention.context_width + embedding.width, embedding.width)
         self.dropout = Dropout(dropout)
 
@@ -87,7 +88,7 @@ class BahdanauDecoder(nn.Module):
         """Teacher forcing: only attention and recurrence step; embeddings and readout take all steps at once."""
         memory = self.remember(encoded)
         embedded = self.embedding(previous)
-        stepper = Stepper(self.lstm, embedded)
+        stepper = make_stepper(self.lstm, embedded)
         state = self.bridge(encoded.final)
         history = self.attention.start(encoded.mask, 1)
         positions = torch.arange(previous.shape[1], device=previous.device)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seq2attn.errors import DataError
-from seq2attn.models.dropout import Dropout
+from seq2attn.models.dropout import Dropout, WordDropout
 from seq2attn.tokens import PAD
 
 
@@ -59,12 +59,15 @@ class Embedding(nn.Module):
     them, but too short to move an LSTM's gates.
     """
 
-    def __init__(self, table: nn.Embedding, *, dropout: float, positions: nn.Module | None = None) -> None:
+    def __init__(
+        self, table: nn.Embedding, *, dropout: float, positions: nn.Module | None = None, word_dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.table = table
         self.width = table.embedding_dim
         self.positions = positions
         self.dropout = Dropout(dropout)
+        self.word_dropout = WordDropout(word_dropout)
 
     @property
     def longest(self) -> int | None:
@@ -79,7 +82,7 @@ class Embedding(nn.Module):
                 f"a sentence of more than {self.longest} subwords, but this model learned positions only up to there",
                 "train with `positions: sinusoidal`, or raise data.max_length",
             )
-        embedded = self.table(tokens) * math.sqrt(self.width)
+        embedded = self.word_dropout(self.table(tokens)) * math.sqrt(self.width)
         if self.positions is not None:
             places = torch.arange(start, end, device=tokens.device)
             embedded = embedded + self.positions(places).to(embedded.dtype)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import Function, FunctionCtx
 from torch.nn.functional import linear
 
+from seq2attn.models.norm_lstm import NormLstm
 from seq2attn.models.projection import make_projection
 from seq2attn.tensors import compute_dtype
 
@@ -20,8 +21,12 @@ class LstmState(NamedTuple):
     cell: Float[Tensor, "N L H"]
 
 
-def make_lstm(input_width: int, width: int, layers: int = 1, dropout: float = 0.0) -> nn.LSTM:
-    """A batch-first LSTM: Xavier-uniform gates, zero biases, forget bias 1."""
+def make_lstm(
+    input_width: int, width: int, layers: int = 1, dropout: float = 0.0, *, layer_norm: bool = False
+) -> nn.LSTM | NormLstm:
+    """A batch-first LSTM: Xavier-uniform gates, zero biases, forget bias 1. With `layer_norm` gates and cells are normalized."""
+    if layer_norm:
+        return NormLstm(input_width, width, layers, dropout)
     module = nn.LSTM(input_width, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
     for name, parameter in module.named_parameters():
         if name.startswith("weight"):
@@ -40,7 +45,7 @@ def apply_lstm(module: nn.Module, inputs: Float[Tensor, "N T I"], initial: Any =
     Autocast would make them fp16, whatever it is told: PyTorch has no cuDNN LSTM in bf16. Fp16 cannot tell numbers below
     6e-8 from 0, and gradients are not scaled here.
     """
-    if inputs.device.type != "cuda":
+    if inputs.device.type != "cuda" or isinstance(module, NormLstm):
         return module(inputs, initial)
     by_cudnn = module.training or not torch.is_grad_enabled()  # it differentiates in training alone
     with torch.autocast("cuda", enabled=False), torch.backends.cudnn.flags(enabled=by_cudnn):
@@ -48,9 +53,9 @@ def apply_lstm(module: nn.Module, inputs: Float[Tensor, "N T I"], initial: Any =
 
 
 def run_lstm(
-    module: nn.LSTM, inputs: Float[Tensor, "N T I"], state: LstmState
+    module: nn.LSTM | NormLstm, inputs: Float[Tensor, "N T I"], state: LstmState
 ) -> tuple[Float[Tensor, "N T H"], LstmState]:
-    """All T steps in one fused call."""
+    """All T steps; of a `nn.LSTM` in one fused call."""
     initial = (state.hidden.transpose(0, 1).contiguous(), state.cell.transpose(0, 1).contiguous())
     outputs, (hidden, cell) = apply_lstm(module, inputs, initial)
     return outputs, LstmState(hidden.transpose(0, 1), cell.transpose(0, 1))
@@ -75,8 +80,28 @@ class Bridge(nn.Module):
         return LstmState(*(leaf[:, None].expand(-1, width, -1, -1) for leaf in self(vector)))
 
 
-class Stepper:
-    """Steps a `nn.LSTM` whose input is [known; fed]: `known` (embeddings) for all T steps beforehand, `fed` at each step.
+def make_stepper(module: nn.LSTM | NormLstm, known: Float[Tensor, "N T I"]) -> "FusedStepper | NormStepper":
+    """Steps an LSTM whose input is [known; fed]: `known` (embeddings) for all T steps beforehand, `fed` at each step."""
+    return NormStepper(module, known) if isinstance(module, NormLstm) else FusedStepper(module, known)
+
+
+class NormStepper:
+    """Steps a `NormLstm`. Normalization takes all of the input, so nothing can be computed beforehand."""
+
+    def __init__(self, module: NormLstm, known: Float[Tensor, "N T I"]) -> None:
+        self._module = module
+        self._known = iter(known.unbind(1))
+
+    def step(self, fed: Float[Tensor, "N F"], state: LstmState) -> LstmState:
+        """The state after the next step."""
+        known = next(self._known)
+        hidden, cell = list(state.hidden.unbind(1)), list(state.cell.unbind(1))
+        self._module.step(torch.cat([known, fed.to(known.dtype)], 1), hidden, cell)
+        return LstmState(torch.stack(hidden, 1), torch.stack(cell, 1))
+
+
+class FusedStepper:
+    """Steps a `nn.LSTM`.
 
     gates_t = W_known known_t + W_fed fed_t + W_hidden hidden_{t-1} + b (Hochreiter & Schmidhuber 1997, with forget gates).
     The first product is one matrix product over all steps, and so is the gradient of the other two: a step computes only

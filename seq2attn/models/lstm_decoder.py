@@ -29,13 +29,15 @@ class LstmDecoder(nn.Module):
         layers: int,
         every_step: bool,
         dropout: float = 0.0,
+        layer_norm: bool = False,
     ) -> None:
         super().__init__()
         self.embedding = embedding
         self.every_step = every_step
         self.bottleneck = make_projection(final_width, bottleneck)
         self.bridge = Bridge(bottleneck, width=width, layers=layers)
-        self.lstm = make_lstm(embedding.width + (bottleneck if every_step else 0), width, layers, dropout)
+        inputs = embedding.width + (bottleneck if every_step else 0)
+        self.lstm = make_lstm(inputs, width, layers, dropout, layer_norm=layer_norm)
         self.readout = make_projection(width, embedding.width)
         self.dropout = Dropout(dropout)
 
@@ -66,7 +68,7 @@ class LstmDecoder(nn.Module):
         return self._features(outputs).reshape(-1, width, self.embedding.width), LstmState(*unfold(after, width))
 
     def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"]:
-        """All steps in one fused call."""
+        """All steps, in one fused call without layer norm."""
         vector = self.vector(encoded)
         outputs, _ = run_lstm(self.lstm, self._inputs(previous, vector), self.bridge(vector))
         return self._features(outputs)

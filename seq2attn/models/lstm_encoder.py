@@ -16,7 +16,8 @@ class LstmEncoder(nn.Module):
     """states_s = [→h_s; ←h_s]; final = [→h_S; ←h_1] (Bahdanau et al. 2015, §3.2; one direction: Sutskever et al. 2014).
 
     `width` is that of each direction. `reverse_source` reads the sentence backwards, its end-of-sentence still last
-    (Sutskever et al. 2014, §3.3). The left-reading layer reads each sentence reversed within its own length, so padding
+    (Sutskever et al. 2014, §3.3). With `residual` each layer above the first adds what it has read to its states (Wu et al. 2016,
+    §3.1). The left-reading layer reads each sentence reversed within its own length, so padding
     stays at the end of both directions and is invisible.
     """
 
@@ -29,14 +30,19 @@ class LstmEncoder(nn.Module):
         bidirectional: bool,
         reverse_source: bool = False,
         dropout: float = 0.0,
+        residual: bool = False,
+        layer_norm: bool = False,
     ) -> None:
         super().__init__()
         self.embedding = embedding
         self.reverse_source = reverse_source
+        self.residual = residual
         self.width = self.final_width = width * (2 if bidirectional else 1)
         sizes = [embedding.width] + [self.width] * (layers - 1)
-        self.forwards = nn.ModuleList(make_lstm(size, width) for size in sizes)
-        self.backwards = nn.ModuleList(make_lstm(size, width) for size in sizes) if bidirectional else None
+        self.forwards = nn.ModuleList(make_lstm(size, width, layer_norm=layer_norm) for size in sizes)
+        self.backwards = (
+            nn.ModuleList(make_lstm(size, width, layer_norm=layer_norm) for size in sizes) if bidirectional else None
+        )
         self.dropout = Dropout(dropout)
 
     def forward(self, source: Int[Tensor, "B S"]) -> Encoded:
@@ -55,8 +61,10 @@ class LstmEncoder(nn.Module):
                 flipped = reversal(mask)
                 ends.append(apply_lstm(self.backwards[layer], reorder(states, flipped))[0])
                 read.append(reorder(ends[1], flipped))
-            states = torch.cat(read, 2)
+            below, states = states, torch.cat(read, 2)
             final = torch.cat([pick_rows(end, last) for end in ends], 1)
+            if self.residual and layer:
+                states = states + below
         if order is not None:
             states = reorder(states, order)
         return Encoded(self.dropout(states), mask, self.dropout(final))

@@ -1,6 +1,7 @@
 """Luong's decoder: it attends after its step, with the state it has just reached."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
@@ -11,10 +12,12 @@ from seq2attn.attention.aggregation import Choice, Mixture
 from seq2attn.attention.marginal import Marginal
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
-from seq2attn.models.lstm import Bridge, LstmState, Stepper, make_lstm, run_lstm
+from seq2attn.models.lstm import Bridge, LstmState, make_lstm, make_stepper, run_lstm
 from seq2attn.models.projection import make_projection
 from seq2attn.models.seq2seq import Drawn, Encoded, attach_choices
 from seq2attn.tensors import Tree, fold, unfold
+
+Drop: TypeAlias = Callable[[Tensor], Tensor]
 
 
 class LuongState(NamedTuple):
@@ -51,6 +54,7 @@ class LuongDecoder(nn.Module):
         input_feeding: bool,
         dropout: float,
         sentinel: bool = False,
+        layer_norm: bool = False,
     ) -> None:
         super().__init__()
         if isinstance(attention, Marginal) and (input_feeding or sentinel):
@@ -59,7 +63,9 @@ class LuongDecoder(nn.Module):
         self.attention = attention
         self.input_feeding = input_feeding
         self.bridge = Bridge(final_width, width=width, layers=layers)
-        self.lstm = make_lstm(embedding.width * (2 if input_feeding else 1), width, layers, dropout)
+        self.lstm = make_lstm(
+            embedding.width * (2 if input_feeding else 1), width, layers, dropout, layer_norm=layer_norm
+        )
         self.combine = make_projection(attention.context_width + width, embedding.width)
         self.dropout = Dropout(dropout)
         self.sentinel = Sentinel(input_width=self.lstm.input_size, width=width) if sentinel else None
@@ -113,9 +119,10 @@ class LuongDecoder(nn.Module):
                 return features
             draws = features.shape[1] // previous.shape[1]
             return attach_choices(features, [choice], recurrent=False, draws=draws)
-        stepper = Stepper(self.lstm, embedded)
+        stepper = make_stepper(self.lstm, embedded)
         history = self.attention.start(encoded.mask, 1)
         fed = state.hidden.new_zeros(len(previous), 1, self.embedding.width if self.input_feeding else 0)
+        drops = self.dropout.hold(), self.dropout.hold()
         steps, choices = [], []
         for position in positions.unsqueeze(1):
             before, sentinel = state.hidden[:, -1:], None
@@ -123,7 +130,7 @@ class LuongDecoder(nn.Module):
             if self.sentinel is not None:
                 inputs = torch.cat([embedded[:, position], fed.to(embedded.dtype)], 2)
                 sentinel = self.sentinel(inputs, before, state.cell[:, -1:])
-            features, history, choice = self._attend(state.hidden[:, -1:], memory, position, history, sentinel)
+            features, history, choice = self._attend(state.hidden[:, -1:], memory, position, history, sentinel, drops)
             assert isinstance(features, Tensor)
             fed = features if self.input_feeding else fed
             steps.append(features)
@@ -137,20 +144,27 @@ class LuongDecoder(nn.Module):
         positions: Int[Tensor, " Q"],
         past: Tree | None = None,
         sentinel: Float[Tensor, "B Q H"] | None = None,
+        drops: tuple[Drop, Drop] | None = None,
     ) -> tuple[Float[Tensor, "B N D"] | Mixture, Tree, Choice | None]:
         """The features of each state, the attention's history after it, and what it drew.
 
-        N is Q; where an attention draws several positions for each query, there is a block of Q features for each of them.
+        `drops` drop from the states and from the features; by default both are `dropout`. N is Q; where an attention draws
+        several positions for each query, there is a block of Q features for each of them.
         """
-        hidden = self.dropout(hidden)
+        drop_states, drop_features = drops or (self.dropout, self.dropout)
+        hidden = drop_states(hidden)
         attended = self.attention(Request(hidden, positions, past, sentinel), memory)
         query = hidden if attended.query is None else attended.query.to(hidden.dtype)
         context = attended.context
         if isinstance(context, Mixture):
             queries = query[:, :, None].expand(-1, -1, context.values.shape[2], -1)
-            return context._replace(values=self._features(context.values, queries)), attended.history, None
+            return (
+                context._replace(values=drop_features(self._features(context.values, queries))),
+                attended.history,
+                None,
+            )
         query = query.repeat(1, context.shape[1] // query.shape[1], 1)  # once for each draw
-        return self._features(context, query), attended.history, attended.choice
+        return drop_features(self._features(context, query)), attended.history, attended.choice
 
     def _features(self, context: Float[Tensor, "*N V"], query: Float[Tensor, "*N H"]) -> Float[Tensor, "*N D"]:
-        return self.dropout(torch.tanh(self.combine(torch.cat([context.to(query.dtype), query], -1))))
+        return torch.tanh(self.combine(torch.cat([context.to(query.dtype), query], -1)))

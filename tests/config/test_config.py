@@ -70,15 +70,26 @@ def test_defaults_are_those_of_the_documentation() -> None:
         "model": {
             "embedding": {"width": 256, "tied": "two_way"},
             "dropout": 0.1,
+            "variational_dropout": False,
+            "word_dropout": 0.0,
             "encoder": {
                 "type": "lstm",
                 "width": 256,
                 "layers": 1,
                 "bidirectional": True,
                 "reverse_source": False,
+                "residual": False,
+                "layer_norm": False,
                 "gates": None,
             },
-            "decoder": {"type": "lstm", "width": 512, "layers": 1, "bottleneck": 256, "vector": "initial"},
+            "decoder": {
+                "type": "lstm",
+                "width": 512,
+                "layers": 1,
+                "layer_norm": False,
+                "bottleneck": 256,
+                "vector": "initial",
+            },
         },
         "training": {
             "max_updates": 100,

@@ -38,6 +38,27 @@ MODELS: dict[str, dict[str, object]] = {
     "luong without input feeding": _rnn("luong", input_feeding=False, attention={"score": "concat"}),
     "luong dot without input feeding": _rnn("luong", input_feeding=False, attention={"score": "dot"}),
     "luong with heads": _rnn("luong", attention={"score": "scaled_dot", "heads": 3}),
+    "gnmt, residual": {
+        "encoder": LSTM | {"layers": 2, "residual": True},
+        "decoder": {"type": "gnmt", "width": 12, "layers": 3},
+    },
+    "gnmt with heads, temporal": _rnn(
+        "gnmt", layers=2, residual=False, attention={"score": "scaled_dot", "heads": 2, "temporal": True}
+    ),
+    "gnmt, gumbel": _rnn("gnmt", layers=2, attention={"aggregation": "gumbel"}),
+    "normalized lstm": {
+        "encoder": LSTM | {"layer_norm": True},
+        "decoder": {"type": "lstm", "width": 6, "bottleneck": 4, "layers": 2, "layer_norm": True},
+    },
+    "normalized luong, two layers": {
+        "encoder": LSTM | {"layers": 2, "layer_norm": True},
+        "decoder": {"type": "luong", "width": 12, "layers": 2, "layer_norm": True},
+    },
+    "normalized bahdanau": {
+        "encoder": LSTM | {"layer_norm": True, "bidirectional": False},
+        "decoder": {"type": "bahdanau", "width": 12, "layer_norm": True},
+    },
+    "normalized gnmt": _rnn("gnmt", layers=2, layer_norm=True),
     "transformer": {"encoder": TRANSFORMER, "decoder": TRANSFORMER | {"attention": HEADS}},
     "transformer, post-norm, learned positions": {
         "encoder": TRANSFORMER | {"norm": "post", "positions": "learned"},

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seq2attn.models.lstm import Bridge, LstmState, Stepper, make_lstm, run_lstm
+from seq2attn.models.lstm import Bridge, LstmState, make_lstm, make_stepper, run_lstm
 
 N, T, KNOWN, FED, WIDTH = 3, 5, 4, 2, 6
 
@@ -21,7 +21,7 @@ def inputs(layers: int, dtype: torch.dtype = torch.float64) -> tuple[nn.LSTM, Te
 
 
 def stepped(module: nn.LSTM, known: Tensor, fed: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
-    stepper, top = Stepper(module, known), []
+    stepper, top = make_stepper(module, known), []
     for step in range(known.shape[1]):
         state = stepper.step(fed[:, step], state)
         top.append(state.hidden[:, -1])

@@ -57,3 +57,15 @@ def test_a_reversed_source_keeps_its_end_last() -> None:
     found, expected = reverse(SOURCE), plain(backwards)
     torch.testing.assert_close(found.final, expected.final, **EXACT)
     torch.testing.assert_close(found.states[0, :4], expected.states[0, [2, 1, 0, 3]], **EXACT)  # each beside its word
+
+
+def test_a_residual_layer_adds_what_it_has_read() -> None:
+    torch.manual_seed(2)
+    embedding = Embedding(token_embedding(11, EMBEDDED), dropout=0.0)
+    own = LstmEncoder(embedding, width=WIDTH, layers=3, bidirectional=True, residual=True).double()
+    source = torch.tensor([[4, 9, 5, 3]])
+    states = own.embedding(source)
+    for layer, (right, left) in enumerate(zip(own.forwards, own.backwards or (), strict=True)):
+        read = torch.cat([right(states)[0], left(states.flip(1))[0].flip(1)], 2)
+        states = read + states if layer else read
+    torch.testing.assert_close(own(source).states, states)

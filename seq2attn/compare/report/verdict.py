@@ -15,6 +15,7 @@ _BY_DECODER = {
     "lstm": "without attention",
     "bahdanau": "with Bahdanau attention",
     "luong": "with Luong attention",
+    "gnmt": "with attention from the first layer",
     "transformer": "with the Transformer",
 }
 
