@@ -17,7 +17,19 @@ from seq2attn.config.training import TrainingConfig
 from seq2attn.config.yaml_lines import FLOAT
 
 BleuTokenizer = Literal[
-    "auto", "none", "13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "spm", "flores101", "flores200", "spBLEU-1K"
+    "auto",
+    "none",
+    "13a",
+    "intl",
+    "char",
+    "moses",
+    "zh",
+    "ja-mecab",
+    "ko-mecab",
+    "spm",
+    "flores101",
+    "flores200",
+    "spBLEU-1K",
 ]
 
 

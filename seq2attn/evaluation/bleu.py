@@ -11,6 +11,7 @@ from sacrebleu.metrics.ter import TER
 
 from seq2attn.data.languages import CHINESE, JAPANESE, UNSPACED, primary
 from seq2attn.errors import DataError, UsageError
+from seq2attn.evaluation.moses import make_moses_bleu
 
 TER_WORDS = 500 * 500  # of a translation times those of its reference: about a minute, and time grows with them
 
@@ -31,7 +32,7 @@ class Scores:
 class Bleu:
     """BLEU's settings: `sacrebleu -tok TOKENIZE`, with `-lc` if `lowercase`.
 
-    `tokenize` is the name of one of sacrebleu's tokenizers, or "auto" for the one that suits the target language.
+    `tokenize` is the name of one of sacrebleu's tokenizers, "moses", or "auto" for the one that suits the target language.
     """
 
     target_language: str
@@ -40,22 +41,24 @@ class Bleu:
 
     @property
     def tokenizer(self) -> str:
-        """The name of sacrebleu's tokenizer, "auto" resolved. Raises UsageError for a name that sacrebleu does not know."""
+        """The name of sacrebleu's tokenizer, "auto" resolved, or "moses". Raises UsageError for another name."""
         if self.tokenize == "auto":
             return _choose_tokenizer(self.target_language)
-        known = sorted(BLEU.TOKENIZERS)
+        known = sorted([*BLEU.TOKENIZERS, "moses"])
         if self.tokenize not in known:
             near = difflib.get_close_matches(self.tokenize, known, n=1)
             hint = f"did you mean {near[0]}?" if near else "one of: auto, " + ", ".join(known)
-            raise UsageError(f"sacrebleu has no tokenizer {self.tokenize!r}", hint)
+            raise UsageError(f"BLEU has no tokenizer {self.tokenize!r}", hint)
         return self.tokenize
 
     def metric(self) -> BLEU:
         """sacrebleu's BLEU with these settings.
 
-        Raises UsageError if the tokenizer is unknown or lacks what it needs (MeCab for Japanese).
+        Raises UsageError if the tokenizer is unknown or lacks what it needs (MeCab for Japanese, sacremoses for "moses").
         """
         name = self.tokenizer
+        if name == "moses":
+            return make_moses_bleu(self.target_language, lowercase=self.lowercase)
         try:
             # force: sacrebleu's advice on text that looks tokenized would be repeated for every bucket and validation
             return BLEU(lowercase=self.lowercase, tokenize=name, force=True)

@@ -118,3 +118,28 @@ def test_an_unknown_tokenizer_names_the_nearest() -> None:
 def test_lines_without_a_partner_are_refused(hypotheses: list[str], references: list[str]) -> None:
     with pytest.raises(DataError):
         Bleu("de").score(hypotheses, references)
+
+
+def test_moses_splits_words_as_moses_does_in_the_target_language() -> None:
+    metric = Bleu("de", tokenize="moses").metric()
+    text = 'Der Hund (alt) schläft & sagt z.B. am 3. Mai "ja".'  # in German, "3." before a month is one token
+    assert metric.tokenizer(text) == 'Der Hund ( alt ) schläft & sagt z.B. am 3. Mai " ja " .'
+    english = Bleu("en", tokenize="moses").metric()
+    assert english.tokenizer("It's the 3. Dr. Smith, e.g.") == "It 's the 3 . Dr. Smith , e.g."
+
+
+def test_moses_bleu_is_bleu_of_the_tokens_and_says_so() -> None:
+    own = Bleu("de", tokenize="moses", lowercase=True)
+    moses = own.metric()
+    tokenized = [[moses.tokenizer(line.lower()) for line in lines] for lines in (HYPOTHESES, REFERENCES)]
+    scores = own.score(HYPOTHESES, REFERENCES)
+    assert scores.bleu == pytest.approx(Bleu("de", tokenize="none").score(*tokenized).bleu)
+    assert "case:lc" in scores.signature
+    assert "tok:moses-de-sacremoses-" in scores.signature
+
+
+def test_moses_without_sacremoses_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sacremoses", None)
+    with pytest.raises(UsageError, match="sacremoses") as error:
+        Bleu("de", tokenize="moses").metric()
+    assert "seq2attn[moses]" in str(error.value.hint)
