@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 import torch
 
@@ -120,3 +122,40 @@ def test_a_small_version_of_each_system_trains_and_translates(file: str, corpus:
     assert losses["train"][-1] < losses["train"][0] - (0.2 if "hard" in file else 0.5)
     assert losses["validation"][-1] < losses["validation"][0]
     assert len(load(tmp_path / "run").translate(["ka mi lo", "tu"])) == 2
+
+
+def write_hub_folder(folder: Path, config: str | None) -> Path:
+    """A data set as the hub keeps it: parquet files of one column `translation`, and a card that says which are whose."""
+    rows = [{"translation": {"de": f"Satz {number} .", "en": f"Sentence {number} ."}} for number in range(40)]
+    data = folder / (config or "data")
+    data.mkdir(parents=True)
+    for split in ("train", "validation", "test"):
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), data / f"{split}-00000-of-00001.parquet")
+    lines = [f"  - {{split: {split}, path: {data.name}/{split}-*}}" for split in ("train", "validation", "test")]
+    card = ["---", "configs:", f"- config_name: {config or 'default'}", "  data_files:", *lines, "---"]
+    (folder / "README.md").write_text("\n".join(card) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:.* cut at the limit")
+@pytest.mark.parametrize(
+    ("name", "config"), [("wmt14-de-en", "de-en"), ("opus100-de-en", "de-en"), ("iwslt14-de-en", None)]
+)
+def test_a_recipe_for_the_hub_trains_on_a_folder_of_its_shape(name: str, config: str | None, tmp_path: Path) -> None:
+    folder = write_hub_folder(tmp_path / "hub", config)
+    overrides = [
+        *(f"data.{role}.path={folder}" for role in ("train", "validation", "test")),
+        *(f"data.{role}.revision=null" for role in ("train", "validation", "test")),
+        *(
+            "data.vocab_size=40",
+            "data.tokenizer.byte_fallback=false",
+            "data.max_length=30",
+            "training.batch_tokens=200",
+        ),
+        *("model.embedding.width=16", "training.max_updates=2", "training.validate_every=1", "training.precision=fp32"),
+        *(f"model.{side}.{key}" for side in ("encoder", "decoder") for key in ("layers=1", "feedforward=8")),
+    ]
+    train(load_config(CONFIGS / "recipes" / f"{name}.yaml", overrides), tmp_path / "run", device="cpu")
+    translated = load(tmp_path / "run").translate(["Satz 3 ."])
+    assert len(translated) == 1
+    assert Run.open(tmp_path / "run").manifest.data.train.pairs == 40
