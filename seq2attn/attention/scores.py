@@ -50,12 +50,11 @@ class Dot(Score):
 
 
 class General(Score):
-    """Bilinear: score = qᵀ W k (Luong et al. 2015, eq. 8). W k is computed once for each source."""
+    """Bilinear: score = scale · qᵀ W k (Luong et al. 2015, eq. 8, with scale 1). W k is computed once for each source."""
 
-    dot_scale = 1.0
-
-    def __init__(self, *, query_width: int, key_width: int) -> None:
+    def __init__(self, *, query_width: int, key_width: int, scale: float = 1.0) -> None:
         super().__init__()
+        self.scale = self.dot_scale = scale
         self.weight = nn.Linear(key_width, query_width, bias=False)
         nn.init.xavier_uniform_(self.weight.weight)
 
@@ -69,7 +68,7 @@ class General(Score):
 
     def forward(self, query: Float[Tensor, "*R Q K"], keys: Float[Tensor, "*#R S K"]) -> Float[Tensor, "*R Q S"]:
         """Score every query with every key."""
-        return query @ keys.mT
+        return (query @ keys.mT) * self.scale
 
 
 class Additive(Score):

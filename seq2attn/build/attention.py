@@ -110,7 +110,8 @@ def _build_score(section: ca.ScoreConfig, query: int, key: int) -> Score:
             scale = key**-0.5 if isinstance(section.scale, str) else section.scale
             return Dot(scale=scale, learned=section.scale == "learned")
         case ca.GeneralConfig():
-            return General(query_width=query, key_width=key)
+            scale = query**-0.5 if section.scale == "auto" else section.scale
+            return General(query_width=query, key_width=key, scale=scale)
         case ca.AdditiveConfig():
             return Additive(query_width=query, key_width=key, width=section.width or query)
         case ca.LocationConfig():

@@ -48,10 +48,14 @@ class ScaledDotConfig(BaseScoreConfig):
 
 
 class GeneralConfig(BaseScoreConfig):
-    """q · W k (Luong et al. 2015, eq. 8)."""
+    """q · W k × scale (Luong et al. 2015, eq. 8)."""
 
     maps_widths: ClassVar[bool] = True
     type: Literal["general"] = "general"
+    scale: Literal["auto"] | Positive = Field(
+        default=1.0,
+        description="1: Luong's; auto: 1/√width of the query, with which Adam learns sooner where to attend",
+    )
 
 
 class AdditiveConfig(BaseScoreConfig):

@@ -25,8 +25,9 @@ def by_hand(score: Score, query: Tensor, key: Tensor, place: int) -> Tensor:
         case Dot():
             return score.scale * sum(q * k for q, k in zip(query, key, strict=True))
         case General():
-            return sum(
-                query[i] * score.weight.weight[i, j] * key[j] for i in range(len(query)) for j in range(len(key))
+            weight = score.weight.weight
+            return score.scale * sum(
+                query[i] * weight[i, j] * key[j] for i in range(len(query)) for j in range(len(key))
             )
         case Additive():
             total = query.new_zeros(())
@@ -48,11 +49,12 @@ def by_hand(score: Score, query: Tensor, key: Tensor, place: int) -> Tensor:
         (Dot(scale=0.3), D),
         (Dot(scale=0.3, learned=True), D),
         (General(query_width=D, key_width=K), K),
+        (General(query_width=D, key_width=K, scale=0.3), K),
         (Additive(query_width=D, key_width=K, width=3), K),
         (Location(query_width=D, max_source=S + 2), K),
         (Uniform(), K),
     ],
-    ids=["dot", "scaled dot", "learned scale", "general", "additive", "location", "uniform"],
+    ids=["dot", "scaled dot", "learned scale", "general", "scaled general", "additive", "location", "uniform"],
 )
 def test_every_score_is_its_formula(score: Score, key_width: int) -> None:
     assert isinstance(score, torch.nn.Module)

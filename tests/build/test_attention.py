@@ -31,6 +31,12 @@ def test_a_scale_is_automatic_a_number_or_learned(scale: Any, value: float) -> N
     assert len(list(score.parameters())) == (scale == "learned")
 
 
+@pytest.mark.parametrize(("scale", "value"), [(1.0, 1), (0.5, 0.5), ("auto", 32**-0.5)])
+def test_the_scale_of_a_general_score_is_a_number_or_that_of_the_query(scale: Any, value: float) -> None:
+    score = made("source", heads=None, score={"type": "general", "scale": scale}).score
+    assert score.dot_scale == score.scale == pytest.approx(value)
+
+
 def test_a_scaled_product_of_one_feature_is_the_product() -> None:
     score = made("encoder", heads=32).attention.score
     assert isinstance(score, Dot)

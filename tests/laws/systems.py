@@ -35,6 +35,7 @@ MODELS: dict[str, dict[str, object]] = {
         "encoder": LSTM | {"layers": 2, "reverse_source": True},
         "decoder": {"type": "luong", "width": 12, "layers": 2},
     },
+    "luong, scaled": _rnn("luong", input_feeding=False, attention={"score": {"type": "general", "scale": "auto"}}),
     "luong without input feeding": _rnn("luong", input_feeding=False, attention={"score": "concat"}),
     "luong dot without input feeding": _rnn("luong", input_feeding=False, attention={"score": "dot"}),
     "luong with heads": _rnn("luong", attention={"score": "scaled_dot", "heads": 3}),
