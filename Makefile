@@ -82,7 +82,7 @@ iwslt15: install  ## Train and compare seven systems on IWSLT15 English-Vietname
 mechanisms: install  ## Train every attention mechanism as long as the demo (an estimated two hours) into runs/mechanisms
 	$(BIN)/seq2attn compare configs/demo/lstm.yaml configs/attention/*.yaml --out runs/mechanisms --jobs 2
 
-capacity: install  ## Train fixed vectors of several widths and attention: when does each give in? Into runs/capacity
+capacity: install  ## Train fixed vectors of several widths and attention to their end (an estimated day): when does each give in? Into runs/capacity
 	$(BIN)/seq2attn probe capacity --plot runs/capacity/capacity.png
 
 torture: install  ## Kill 100 runs, generate 10,000 inputs for each property, translate on a pipe for 10 minutes: over an hour

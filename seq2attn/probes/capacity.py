@@ -1,17 +1,21 @@
 """How much can a fixed vector hold? Vectors of several widths, attention and controls, by length and information."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from seq2attn.evaluation.bleu import Bleu
 from seq2attn.probes.sentences import LEARNED_BLEU, has_learned
 from seq2attn.tables import Table, text_table
 
-WORDS = (0, 4, 8, 12, 16, 20)  # sentences longer than one number and up to the next make a group
-BITS = (0, 25, 40, 55, 70, 130)
+WORDS = (0, 4, 8, 12, 16, 20, 25, 30)  # sentences longer than one number and up to the next make a group
+BITS = (0, 25, 40, 55, 70, 90, 110, 190)
 RIGHT = 0.5  # a system gives in where a smaller share of the sentences is translated without any fault
+RESAMPLES = 1000  # of the test sentences, for an interval
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,32 @@ class SentenceGroup:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """The words or bits from which on fewer than half of the sentences are right, as `find_limit` says, and its interval.
+
+    `low`, `high`: what 95 % of RESAMPLES draws of as many test sentences give. 0: from the start; None: beyond the longest.
+    """
+
+    at: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
 class MeasuredSystem:
-    """One trained system on its test sentences, in groups by words and by bits."""
+    """One trained system on its test sentences, in groups by words and by bits, and where it gives in.
+
+    `vector`: the numbers of its fixed vector, if they alone set it apart; None: it is attention or a control.
+    """
 
     name: str
     parameters: int
+    updates: int
+    vector: int | None
     by_words: tuple[SentenceGroup, ...]
     by_bits: tuple[SentenceGroup, ...]
+    words: Limit
+    bits: Limit
 
     @property
     def learned(self) -> bool:
@@ -66,16 +89,6 @@ class MeasuredSystem:
             for group in self.by_words
             if group.bleu is not None and group.exact is not None
         )
-
-    @property
-    def words(self) -> float | None:
-        """The words from which on fewer than half of the sentences are right, as `find_limit` says."""
-        return find_limit(self.by_words)
-
-    @property
-    def bits(self) -> float | None:
-        """The bits from which on fewer than half of the sentences are right, as `find_limit` says."""
-        return find_limit(self.by_bits)
 
 
 @dataclass(frozen=True)
@@ -99,15 +112,18 @@ class Capacity:
     def to_json(self) -> dict[str, Any]:
         """`systems` with their groups; `gives_in` is null where a system never gives in, 0 where it does from the start."""
         systems = [
-            asdict(system) | {"gives_in": {"words": system.words, "bits": system.bits}, "learned": system.learned}
+            asdict(system) | {"gives_in": {"words": system.words.at, "bits": system.bits.at}, "learned": system.learned}
             for system in self.systems
         ]
         return {"systems": systems, "verdict": self.verdict}
 
     def to_text(self) -> str:
         """Where each system gives in, then tables with a row for each group and a column for each system."""
-        first = ("system", "parameters", "gives in at words", "at bits")
-        rows = tuple((system.name, f"{system.parameters:,}", *_format_limits(system)) for system in self.systems)
+        first = ("system", "parameters", "updates", "gives in at words", "at bits")
+        rows = tuple(
+            (system.name, f"{system.parameters:,}", f"{system.updates:,}", *_format_limits(system))
+            for system in self.systems
+        )
         verdict = f"\n\n{self.verdict}" if self.verdict else ""
         tables = [
             self._tabulate("words", lambda system: system.by_words, exact=True),
@@ -116,7 +132,8 @@ class Capacity:
             self._tabulate("bits", lambda system: system.by_bits, exact=False),
         ]
         return f"""\
-A system gives in where fewer than half of the sentences are translated without any fault.
+A system gives in where fewer than half of the sentences are translated without any fault; beside it the interval that
+holds 95 % of {RESAMPLES:,} draws of the test sentences.
 
 {text_table(Table(first, rows))}{verdict}
 
@@ -163,18 +180,41 @@ def group_sentences(
     return tuple(groups)
 
 
-def find_limit(groups: Sequence[SentenceGroup]) -> float | None:
+def find_limit(groups: Sequence[tuple[float, float]]) -> float | None:
     """Where the share of faultless translations first falls below RIGHT, by straight lines between the groups' means.
 
-    0 if it is below RIGHT from the first group on; None if it never falls below.
+    `groups`: mean words or bits, and the share, of each group that has sentences. 0 if it is below RIGHT from the first group
+    on; None if it never falls below.
     """
-    known = [(group.mean, group.exact) for group in groups if group.mean is not None and group.exact is not None]
-    if known and known[0][1] < RIGHT:
+    if groups and groups[0][1] < RIGHT:
         return 0.0
-    for (x, y), (later, below) in pairwise(known):
+    for (x, y), (later, below) in pairwise(groups):
         if below < RIGHT:
-            return x + (later - x) * (y - RIGHT) / (y - below)
+            return float(x + (later - x) * (y - RIGHT) / (y - below))
     return None
+
+
+def measure_limit(
+    sentences: Sequence[TranslatedSentence], edges: Sequence[int], key: Callable[[TranslatedSentence], int | float]
+) -> Limit:
+    """Where the sentences, grouped by `key` as `group_sentences` does, are no longer right, with its bootstrap interval."""
+    values, exact = np.array([float(key(one)) for one in sentences]), np.array([one.exact for one in sentences])
+    places = np.searchsorted(edges, values, side="left") - 1  # edges[place] < value <= edges[place + 1]
+    inside = (places >= 0) & (places < len(edges) - 1)
+    values, exact, places = values[inside], exact[inside], places[inside]
+
+    def limit(rows: np.ndarray) -> float | None:
+        groups = len(edges) - 1
+        members = np.bincount(places[rows], minlength=groups)
+        sums = [np.bincount(places[rows], of[rows], minlength=groups) for of in (values, exact)]
+        means, shares = (total / np.maximum(members, 1) for total in sums)
+        return find_limit([(m, s) for m, s, number in zip(means, shares, members, strict=True) if number])
+
+    every, generator = np.arange(len(values)), np.random.default_rng(1)
+    draws = (limit(generator.choice(every, len(every))) for _ in range(RESAMPLES if len(every) else 0))
+    drawn = sorted(math.inf if at is None else at for at in draws)
+    low, high = (drawn[round(share * (len(drawn) - 1))] if drawn else math.inf for share in (0.025, 0.975))
+    return Limit(limit(every), None if math.isinf(low) else low, None if math.isinf(high) else high)
 
 
 def _format_limits(system: MeasuredSystem) -> tuple[str, str]:
@@ -183,7 +223,8 @@ def _format_limits(system: MeasuredSystem) -> tuple[str, str]:
     return _format_limit(system.words, WORDS), _format_limit(system.bits, BITS)
 
 
-def _format_limit(limit: float | None, edges: Sequence[int]) -> str:
-    if limit is None:
+def _format_limit(limit: Limit, edges: Sequence[int]) -> str:
+    if limit.at is None:
         return f"beyond {edges[-1]:g}"
-    return f"{limit:.0f}" if limit else "from the start"
+    low, high = ("…" if end is None else f"{end:.0f}" for end in (limit.low, limit.high))
+    return f"{limit.at:.0f} ({low}–{high})" if limit.at else "from the start"

@@ -13,11 +13,20 @@ from seq2attn.build.data import build_source
 from seq2attn.config.config import Config
 from seq2attn.config.data import GrammarConfig
 from seq2attn.config.load import load_config
+from seq2attn.config.model import LSTMDecoderConfig
 from seq2attn.data.cache import build_once
 from seq2attn.errors import DataError, UsageError
 from seq2attn.grammar.corpus import GrammarPair, generate
 from seq2attn.grammar.version import grammar_version
-from seq2attn.probes.capacity import BITS, WORDS, Capacity, MeasuredSystem, TranslatedSentence, group_sentences
+from seq2attn.probes.capacity import (
+    BITS,
+    WORDS,
+    Capacity,
+    MeasuredSystem,
+    TranslatedSentence,
+    group_sentences,
+    measure_limit,
+)
 from seq2attn.resources import resource
 from seq2attn.runs.directory import Run
 from seq2attn.runs.hypotheses import translate_once
@@ -25,7 +34,11 @@ from seq2attn.runs.opening import check_run
 from seq2attn.runs.parallel import start_trainings
 from seq2attn.runs.progress import say
 
-SYSTEMS = ("vector_64", "vector_128", "vector_256", "vector_512", "reversed", "uniform", "attention")
+SYSTEMS = (
+    *("vector_64", "vector_128", "vector_256", "vector_512", "vector_1024"),
+    *("reversed", "uniform", "attention"),
+)
+AGAIN = ("vector_64", "vector_1024")  # are trained with two further seeds
 REPEATED = "vector_64, repeated"  # the config vector_64, on phrases that are said over and over
 PHRASE_WORDS, REPEATS = 5, 4
 
@@ -55,8 +68,14 @@ def measure_capacity(
     phrases = _prepare_phrases(out, grammar)
     data = [f"data.{role}={phrases / role}" for role in ("train", "validation")]
     repeated = load_config(resource(f"configs/capacity/{SYSTEMS[0]}.yaml"), [*overrides, *data, "data.test=null"])
-    configs = plain | {REPEATED: repeated}
-    paths = {name: out / "runs" / name.replace(", ", "_") for name in configs}
+    seeded = {
+        f"{name}, seed {seed}": plain[name].model_copy(update={"seed": seed})
+        for name in AGAIN
+        if name in plain
+        for seed in (first.seed + 1, first.seed + 2)
+    }
+    configs = plain | seeded | {REPEATED: repeated}
+    paths = {name: out / "runs" / name.replace(", ", "_").replace(" ", "_") for name in configs}
     for name, config in configs.items():
         _check_run(config, paths[name], device)
     plain_test = _draw_new_sentences(first, grammar, sentences)
@@ -97,11 +116,18 @@ def _test(name: str, config: Config, run: Path, pairs: Sequence[GrammarPair], ou
         TranslatedSentence(len(pair.source.split()), pair.bits, hypothesis, pair.target)
         for pair, hypothesis in zip(pairs, hypotheses, strict=True)
     ]
+    finished, decoder = Run.open(run), config.model.decoder
+    validations = [event for event in finished.events() if event["event"] == "validation"]
+    is_plain = name.startswith("vector") and name != REPEATED
     return MeasuredSystem(
         name,
-        Run.open(run).manifest.parameters,
+        finished.manifest.parameters,
+        updates=validations[-1]["update"],
+        vector=decoder.bottleneck if is_plain and isinstance(decoder, LSTMDecoderConfig) else None,
         by_words=group_sentences(translations, WORDS, lambda sentence: sentence.words),
         by_bits=group_sentences(translations, BITS, lambda sentence: sentence.bits),
+        words=measure_limit(translations, WORDS, lambda sentence: sentence.words),
+        bits=measure_limit(translations, BITS, lambda sentence: sentence.bits),
     )
 
 

@@ -1,10 +1,14 @@
 """The pictures of the probes of trained models. They need matplotlib, the extra `plot`."""
 
+from collections.abc import Sequence
+from itertools import cycle
+
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seq2attn.probes.attention import AttentionStatistics
-from seq2attn.probes.capacity import RIGHT, Capacity
+from seq2attn.probes.capacity import BITS, RIGHT, WORDS, Capacity, Limit, MeasuredSystem
 from seq2attn.probes.heads import LITTLE, HeadImportance
 from seq2attn.probes.plots import STYLE
 from seq2attn.probes.sentences import Quality
@@ -50,19 +54,44 @@ def draw_heads(result: HeadImportance) -> Figure:
 
 @rc_context(STYLE)
 def draw_capacity(result: Capacity) -> Figure:
-    """The share of faultless translations of every system, by words and by bits."""
-    figure = Figure((13, 5), layout="constrained")
-    by_words, by_bits = figure.subplots(1, 2, sharey=True)
-    for system, marker in zip(result.systems, "osD^vP*X", strict=False):
+    """Above, the share of faultless translations by words and by bits; below, where each width of the vector gives in."""
+    figure = Figure((13, 9), layout="constrained")
+    (by_words, by_bits), (words, bits) = figure.subplots(2, 2)
+    for system, marker in zip(result.systems, cycle("osD^vP*X"), strict=False):
         for axes, groups in ((by_words, system.by_words), (by_bits, system.by_bits)):
             points = [(group.mean, group.exact) for group in groups if group.sentences]
-            style = "-" if system.name.startswith("vector") and "," not in system.name else "--"
+            style = "--" if system.vector is None else "-"
             axes.plot(*zip(*points, strict=True), style, marker=marker, label=system.name)
             axes.axhline(RIGHT, color="gray", linestyle=":", linewidth=1)
     by_words.set(xlabel="words of the source", ylabel="share translated without any fault", ylim=(-0.02, 1.02))
     by_bits.set(xlabel="information of the source in bits")
+    _draw_limits(words, [(system, system.words) for system in result.systems], WORDS[-1])
+    _draw_limits(bits, [(system, system.bits) for system in result.systems], BITS[-1])
+    words.set(ylabel="words at which half are right")
+    bits.set(ylabel="bits at which half are right")
     figure.legend(*by_words.get_legend_handles_labels(), loc="outside right center")
     return figure
+
+
+def _draw_limits(axes: Axes, limits: Sequence[tuple[MeasuredSystem, Limit]], beyond: int) -> None:
+    """Limits against the width of the vector, with intervals; a line for each other system. What is beyond stands at the top."""
+
+    def place(end: float | None) -> float:
+        return float(beyond) if end is None else end
+
+    for system, limit in limits:
+        at = place(limit.at)
+        if system.vector is None:
+            axes.axhline(at, color="gray", linestyle="--", linewidth=1)
+            name = system.name if limit.at is not None else f"{system.name}: beyond"
+            axes.annotate(name, (1, at), xycoords=("axes fraction", "data"), ha="right", va="bottom")
+            continue
+        error = [[max(0.0, at - place(limit.low))], [max(0.0, place(limit.high) - at)]]
+        axes.errorbar([system.vector], [at], yerr=error, fmt="o", color="tab:blue", capsize=3)
+    widths = sorted({system.vector for system, _ in limits if system.vector is not None})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(widths, [str(width) for width in widths])
+    axes.set(xlabel="numbers of the fixed vector", ylim=(0, 1.05 * beyond))
 
 
 def _warn(figure: Figure, quality: Quality) -> None:

@@ -85,14 +85,18 @@ def test_a_tiny_experiment_goes_on_but_not_on_other_text(
     arguments += [word for override in small for word in ("--set", override)]
     done = command(*arguments)
     assert done.code == 0, done.err
-    plain, repeated = json.loads(done.out)["systems"]
+    plain, *seeded, repeated = json.loads(done.out)["systems"]
     assert (plain["name"], repeated["name"]) == ("vector_64", capacity_runs.REPEATED)
+    assert [system["name"] for system in seeded] == ["vector_64, seed 2", "vector_64, seed 3"]
+    assert [system["vector"] for system in (plain, *seeded, repeated)] == [64, 64, 64, None]
+    assert [system["updates"] for system in (plain, *seeded, repeated)] == [2, 2, 2, 2]
     assert 30 < sum(group["sentences"] for group in plain["by_words"]) <= 40
     assert plain["gives_in"] == {"words": 0.0, "bits": 0.0}
+    assert plain["words"] == plain["bits"] == {"at": 0.0, "low": 0.0, "high": 0.0}
     assert not plain["learned"]
     again = command(*arguments)
     assert json.loads(again.out) == json.loads(done.out)
-    assert again.err.count("finished already") == 2
+    assert again.err.count("finished already") == 4
     monkeypatch.setattr(capacity_runs, "grammar_version", lambda: "of a changed lexicon")
     monkeypatch.setattr(capacity_runs, "REPEATS", capacity_runs.REPEATS + 1)
     refused = command(*arguments)
