@@ -156,7 +156,7 @@ def _check_decoder(model: ModelConfig) -> Iterator[Problem]:
     if not isinstance(decoder, TransformerDecoderConfig):
         if model.variational_dropout and decoder.layers > 1 and decoder.type != "gnmt":
             reason = f"cannot reach between the {decoder.layers} layers of the {decoder.type} decoder"
-            yield Problem("model.variational_dropout", True, reason, "use the gnmt decoder, or one layer")
+            yield Problem("model.variational_dropout", "true", reason, "use the gnmt decoder, or one layer")
         return
     yield from _check_sinusoids(model.embedding.width, decoder.positions)
     if decoder.attention.latent is not None and isinstance(model.encoder, ConvEncoderConfig):
