@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from seq2attn.cli import config, probe, probe_models
+from seq2attn.cli.attend import attend
 from seq2attn.cli.average import average
 from seq2attn.cli.compare import compare
 from seq2attn.cli.corpus import corpus
@@ -32,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train, compare and understand translation models: with one fixed vector, with attention, or a Transformer.",
 )
-for command in (train, translate, evaluate, compare, demo, sweep, tune, average, corpus):
+for command in (train, translate, evaluate, attend, compare, demo, sweep, tune, average, corpus):
     app.command()(command)
 app.add_typer(config.app, name="config")
 for experiment in (probe_models.attention, probe_models.heads, probe_models.capacity):

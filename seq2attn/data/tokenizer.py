@@ -123,13 +123,16 @@ class Tokenizer:
         """The ids of each target sentence, EOS last."""
         return _encode(self._target, self._normalize(lines))
 
-    def encode_source_words(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
-        """The ids of a source sentence of these words, EOS last, and for each the number of its word, from 0; −1 for EOS."""
-        return _encode_words(self._source, self._normalize(words))
+    def encode_source_words(self, words: Sequence[str], space: str = " ") -> tuple[list[int], list[int]]:
+        """The ids of a source sentence of these words, EOS last, and for each the number of its word, from 0; −1 for EOS.
 
-    def encode_target_words(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
+        `space` stands between the words: nothing, where they are the characters of a language that has no spaces.
+        """
+        return _encode_words(self._source, self._normalize(words), space)
+
+    def encode_target_words(self, words: Sequence[str], space: str = " ") -> tuple[list[int], list[int]]:
         """The same of a target sentence."""
-        return _encode_words(self._target, self._normalize(words))
+        return _encode_words(self._target, self._normalize(words), space)
 
     def _normalize(self, lines: Sequence[str]) -> Sequence[str]:
         return [_normalize(line, self.normalization) for line in lines]
@@ -209,13 +212,15 @@ def _encode(
     return encoded
 
 
-def _encode_words(model: sentencepiece.SentencePieceProcessor, words: Sequence[str]) -> tuple[list[int], list[int]]:
-    """The best segmentation of the words, joined by spaces, and the word of each piece: that of its first character.
+def _encode_words(
+    model: sentencepiece.SentencePieceProcessor, words: Sequence[str], space: str
+) -> tuple[list[int], list[int]]:
+    """The best segmentation of the words, joined by `space`, and the word of each piece: that of its first character.
 
     A piece of spaces alone, and the first bytes of a character that is written as bytes, belong to the word that comes next.
     """
-    text = " ".join(map(_unicode, words))
-    owners = [number for number, word in enumerate(words) for _ in range(len(_unicode(word)) + 1)]
+    text = space.join(map(_unicode, words))
+    owners = [number for number, word in enumerate(words) for _ in range(len(_unicode(word)) + len(space))]
     pieces = model.encode(text, out_type="immutable_proto").pieces
     ids, numbers = [], []
     for piece in pieces:

@@ -1,6 +1,6 @@
 """Does a model's attention find which words belong together? Its links against gold links."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.evaluation.alignment import AlignmentScore, GoldLinks, Link, find_diagonal, score_links
 from seq2attn.inference.model import Model
-from seq2attn.models.maps import AttentionMap, trace_maps
+from seq2attn.inference.words import WordPair, link_words, with_means
+from seq2attn.models.maps import trace_maps
 from seq2attn.tables import Table, text_table
 
 _DRAWS = 20  # random alignments of the whole test set, whose mean stands in the table
@@ -90,22 +90,6 @@ def _cells(score: AlignmentScore) -> tuple[str, str, str]:
     return f"{score.aer:.1%}", f"{score.precision:.1%}", f"{score.recall:.1%}"
 
 
-class WordPair(NamedTuple):
-    """A sentence and its translation: subword ids as a batch of one, and the number of the word of each; −1 for EOS."""
-
-    source: Tensor
-    target: Tensor
-    source_owners: list[int]
-    target_owners: list[int]
-
-    @classmethod
-    def encode(cls, tokenizer: Tokenizer, source: Sequence[str], target: Sequence[str]) -> "WordPair":
-        """The subwords of two sentences of those words."""
-        source_ids, source_owners = tokenizer.encode_source_words(source)
-        target_ids, target_owners = tokenizer.encode_target_words(target)
-        return cls(torch.tensor([source_ids]), torch.tensor([target_ids]), source_owners, target_owners)
-
-
 def measure_alignment(
     model: Model,
     pairs: Sequence[tuple[str, str]],
@@ -133,7 +117,7 @@ def measure_alignment(
             progress(1.0)
         if not all(words) or pair.source.shape[1] > longest or pair.target.shape[1] > longest_target:
             continue
-        for each in _with_means(trace_maps(network, pair.source, pair.target)):
+        for each in with_means(trace_maps(network, pair.source, pair.target)):
             key = (each.place, each.layer, each.part)
             found.setdefault(key, []).append(link_words(each.weights, pair))
             sharp.setdefault(key, []).append(_measure_sharpness(each.weights))
@@ -142,34 +126,6 @@ def measure_alignment(
         diagonal.append(find_diagonal(*lengths[-1]))
     rows = [AlignmentRow(*key, score_links(found[key], used), _average_sharpness(sharp[key])) for key in found]
     return Alignment(len(used), tuple(rows), score_links(diagonal, used), _score_random(lengths, used))
-
-
-def merge_subwords(weights: Float[Tensor, "T S"], pair: WordPair) -> Float[Tensor, "J I"]:
-    """The weight between words: over the subwords of a source word the sum, over those of a target word the mean; no EOS."""
-    sources = _membership(pair.source_owners)
-    targets = _membership(pair.target_owners)
-    return (targets / targets.sum(1, keepdim=True).clamp_min(1)) @ weights.double() @ sources.T
-
-
-def link_words(weights: Float[Tensor, "T S"], pair: WordPair) -> frozenset[Link]:
-    """Each target word with the source word that has its largest weight; with none, where all is on the end of the source."""
-    largest, places = merge_subwords(weights, pair).max(1)
-    return frozenset((i, j) for j, (i, w) in enumerate(zip(places.tolist(), largest.tolist(), strict=True)) if w > 0)
-
-
-def _membership(owners: Sequence[int]) -> Float[Tensor, "words subwords"]:
-    """1 where a subword is of the word, else 0. A word without a subword of its own, as one of no character, has none."""
-    numbers = torch.tensor(owners)
-    return (numbers == torch.arange(max(owners) + 1)[:, None]).double()
-
-
-def _with_means(maps: Sequence[AttentionMap]) -> Iterator[AttentionMap]:
-    """The maps, and after the heads of a layer their mean."""
-    for place, layer in dict.fromkeys((each.place, each.layer) for each in maps):
-        layers = [each for each in maps if (each.place, each.layer) == (place, layer)]
-        yield from layers
-        if len(layers) > 1 and layers[0].part.startswith("head"):
-            yield AttentionMap(place, layer, "all heads", torch.stack([each.weights for each in layers]).mean(0))
 
 
 def _measure_sharpness(weights: Float[Tensor, "T S"]) -> tuple[float, float, int]:

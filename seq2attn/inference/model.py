@@ -15,6 +15,7 @@ from seq2attn.config.load import load_complete_config
 from seq2attn.data.languages import space
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.errors import DataError, UsageError
+from seq2attn.inference.attend import Attended, attend
 from seq2attn.inference.checkpoints import find_checkpoint
 from seq2attn.inference.files import WEIGHTS, ModelFiles, check_finite, read_header
 from seq2attn.inference.limits import read_limit
@@ -141,6 +142,14 @@ class Model:
         """
         translator = self.make_translator(search, batch_tokens=batch_tokens)
         return map(drop_repeated, translator.translate(_check_lines(lines)))
+
+    def attend(self, line: str, translation: str | None = None, *, beam: int | None = None) -> Attended:
+        """What the model looks at while it writes its translation of a line, found with `beam`, or while it reads another one.
+
+        The result has the words of both, and a map of weights for each head or hop; a notebook shows it as a picture. Raises
+        DataError for a line without words, and for one that is longer than the model can read.
+        """
+        return attend(self, line, translation, beam=beam)
 
     def choose_search(self, beam: int | None = None, length_penalty: float | None = None) -> Search:
         """Greedy search for a beam of 1, else beam search; None stands for the value of the model's config.

@@ -7,6 +7,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from seq2attn.inference.attend import Attended, describe_map
 from seq2attn.probes.attention import AttentionStatistics
 from seq2attn.probes.capacity import BITS, RIGHT, WORDS, Capacity, Limit, MeasuredSystem
 from seq2attn.probes.heads import LITTLE, HeadImportance
@@ -92,6 +93,31 @@ def _draw_limits(axes: Axes, limits: Sequence[tuple[MeasuredSystem, Limit]], bey
     axes.set_xscale("log", base=2)
     axes.set_xticks(widths, [str(width) for width in widths])
     axes.set(xlabel="numbers of the fixed vector", ylim=(0, 1.05 * beyond))
+
+
+@rc_context(STYLE)
+def draw_attended(attended: Sequence[Attended]) -> Figure:
+    """The maps of each model to one sentence, two in a row: those of a layer's mean or of each hop."""
+    maps = [(one, each) for one in attended for each in (*one.summarize(), *([] if one.maps else [None]))]
+    columns, rows = len(attended[0].source), max(len(one.target) for one in attended)
+    across = min(2, len(maps))
+    down = -(-len(maps) // across)
+    figure = Figure((across * (1.6 + 0.3 * columns), down * (1.8 + 0.3 * rows)), layout="constrained")
+    places = list(figure.subplots(down, across, squeeze=False).flat)
+    for empty in places[len(maps) :]:
+        empty.remove()
+    for axes, (one, each) in zip(places, maps, strict=False):
+        named = f"{one.name}\n{describe_map(each)}" if each is not None else f"{one.name}\nno attention"
+        axes.set_title(named, fontsize=10)
+        axes.set_yticks(range(len(one.target)), one.target)
+        if each is None:
+            axes.text(0.5, 0.5, "the same fixed vector,\nwhatever is written", ha="center", transform=axes.transAxes)
+            axes.set(xticks=[], ylim=(len(one.target) - 0.5, -0.5))
+            continue
+        axes.imshow(each.weights.numpy(), cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(columns), one.source, rotation=90)
+        axes.xaxis.tick_top()
+    return figure
 
 
 def _warn(figure: Figure, quality: Quality) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from seq2attn.data.tokenizer import Tokenizer
 from seq2attn.durable import write_whole
-from seq2attn.inference.align import WordPair
+from seq2attn.inference.words import WordPair
 from seq2attn.models.maps import trace_maps
 from seq2attn.training.trainer import Callback, Trainer
 

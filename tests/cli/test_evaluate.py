@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from seq2attn.inference import model
-from seq2attn.inference.align import WordPair, link_words
+from seq2attn.inference.words import WordPair, link_words
 from seq2attn.models.maps import trace_maps
 from seq2attn.search import Beam, Search
 

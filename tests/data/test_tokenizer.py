@@ -331,3 +331,12 @@ def test_the_words_of_the_pieces_are_those_of_their_text(
     for number, word in enumerate(words):
         own = [token for token, owner in zip(ids, owners, strict=True) if owner == number]
         assert tokenizer.decode_target([own])[0] == tokenizer.decode_target(tokenizer.encode_target([word]))[0]
+
+
+def test_characters_without_spaces_between_them_are_words_too(tokenizer: Tokenizer) -> None:
+    word = ENGLISH[0].split()[0]
+    ids, owners = tokenizer.encode_source_words(list(word), "")
+    assert ids == tokenizer.encode_source([word])[0]
+    assert owners == [*sorted(owners[:-1]), -1]
+    assert owners[0] == 0
+    assert owners[-2] < len(word)

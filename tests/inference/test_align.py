@@ -7,8 +7,9 @@ import torch
 
 from seq2attn.config.attention import LocationConfig
 from seq2attn.evaluation.alignment import GoldLinks
-from seq2attn.inference.align import WordPair, link_words, measure_alignment, merge_subwords
+from seq2attn.inference.align import measure_alignment
 from seq2attn.inference.model import load
+from seq2attn.inference.words import WordPair, link_words, merge_subwords
 from seq2attn.models.maps import trace_maps
 from tests.laws.systems import MODELS, sentences, system
 

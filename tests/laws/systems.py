@@ -47,7 +47,7 @@ MODELS: dict[str, dict[str, object]] = {
         "gnmt", layers=2, residual=False, attention={"score": "scaled_dot", "heads": 2, "temporal": True}
     ),
     "gnmt, gumbel": _rnn("gnmt", layers=2, attention={"aggregation": "gumbel"}),
-    "normalized lstm": {
+    "lstm, normalized": {
         "encoder": LSTM | {"layer_norm": True},
         "decoder": {"type": "lstm", "width": 6, "bottleneck": 4, "layers": 2, "layer_norm": True},
     },

@@ -7,12 +7,12 @@ from markupsafe import Markup
 
 from seq2attn.compare.report.excerpts import mark_differences
 from seq2attn.compare.report.methods import describe_methods
-from seq2attn.compare.report.palette import DARK, LIGHT, PRINT
 from seq2attn.compare.report.results import Comparison
 from seq2attn.compare.report.svg import COLORS, MARKERS, Chart, lay_out
 from seq2attn.compare.report.tables import make_length_table, make_systems_table
 from seq2attn.compare.report.verdict import list_caveats, list_remarks, write_headline
 from seq2attn.evaluation.by_length import count_length
+from seq2attn.palette import DARK, LIGHT, PRINT
 from seq2attn.tables import markdown_table
 
 

@@ -1,4 +1,4 @@
-"""The colors of the report, by the names of the style sheets' variables."""
+"""The colors of the pages, by the names of the style sheets' variables."""
 
 _LIGHT_SYSTEMS = {"c0": "#b3470b", "c1": "#0b64a6", "c2": "#0a7350", "c3": "#97398a", "c4": "#7a6000", "c5": "#4d5560"}
 _DARK_SYSTEMS = {"c0": "#ff9a57", "c1": "#69b7f5", "c2": "#4cd3a0", "c3": "#e693d6", "c4": "#e3c758", "c5": "#b6c0cc"}
