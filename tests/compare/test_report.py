@@ -17,14 +17,14 @@ from tests.figures import CLIFF, FALLING, FLAT, comparison, run, system
 def test_headline_tells_the_fall_and_what_attention_makes_of_it() -> None:
     assert write_headline(CLIFF) == (
         "Without attention BLEU falls from 86 on the shortest sentences to 32 on the longest; "
-        "with Bahdanau attention it stays within 3 of its best (99) at every length."
+        "with Bahdanau attention it is 99 on the shortest sentences and 96 on the longest."
     )
 
 
 def test_headline_claims_no_fall_where_there_is_none() -> None:
     text = write_headline(comparison(system("lstm", run(FLAT)), system("luong", run(FALLING))))
     assert text.startswith(
-        "Without attention BLEU stays within 3 of its best (99) at every length; with Luong attention"
+        "Without attention BLEU is 99 on the shortest sentences and 96 on the longest; with Luong attention"
     )
     assert text.endswith("it falls from 86 on the shortest sentences to 32 on the longest.")
 
@@ -39,11 +39,19 @@ def test_headline_does_not_hide_a_dip_in_the_middle() -> None:
     assert text == "Without attention BLEU is lowest (60) on sentences of 21–30 words and 85 on the longest."
 
 
+def test_what_has_not_learned_has_no_course() -> None:
+    low, none = (4.4, 3.0, 2.0, 2.0, 2.0, 2.0), (0.1, 0.1, 0.0, 0.0, 0.0, 0.0)
+    assert write_headline(comparison(system("lstm", run(low)), system("luong", run(none)))) == (
+        "Without attention BLEU is 4 at best, so it has not learned to translate yet; "
+        "with Luong attention it is 0 at best, so it has not learned to translate yet."
+    )
+
+
 def test_buckets_of_few_sentences_do_not_make_headlines() -> None:
     counts = (420, 538, 40, 2, 0, 0)
     bleus = (40.0, 39.0, 38.0, 3.0, None, None)
     figures = comparison(system("lstm", run(bleus, counts=counts)))
-    assert write_headline(figures) == "Without attention BLEU stays within 2 of its best (40) at every length."
+    assert write_headline(figures) == "Without attention BLEU is 40 on the shortest sentences and 38 on the longest."
     assert any("31–40 words (2)" in caveat for caveat in list_caveats(figures))
 
 

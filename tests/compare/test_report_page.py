@@ -103,7 +103,7 @@ def test_a_report_that_still_grows_says_what_is_missing() -> None:
 def test_a_report_without_the_baseline_yet_can_be_written() -> None:
     partial = replace(CLIFF, systems=CLIFF.systems[1:], significance=(), pending=("lstm",))
     read(render_html(partial))
-    assert write_headline(partial).startswith("With Bahdanau attention BLEU stays")
+    assert write_headline(partial).startswith("With Bahdanau attention BLEU is 99")
 
 
 # ---- the chart
@@ -177,6 +177,19 @@ def test_the_points_of_the_picture_lie_at_their_bleu() -> None:
     heights = [float(text.partition(",")[2].rstrip(")")) for text in markers]
     bleus = [100 * (zero - height) / (zero - hundred) for height in heights]
     assert bleus == pytest.approx([*FALLING, *FLAT], abs=0.1)
+
+
+def test_the_axis_of_the_scores_has_a_name() -> None:
+    assert "BLEU" in [note.text for note in find_all(read_svg(CLIFF), "text", "note")]
+
+
+def test_many_systems_differ_in_color_or_marker() -> None:
+    drawing = read_svg(comparison(*(system(f"s{number}", run(FLAT)) for number in range(30))))
+    looks = {
+        (group.get("class"), next(iter(find_all(group, "path", "marker"))).get("d"))
+        for group in drawing.iter("{http://www.w3.org/2000/svg}g")
+    }
+    assert len(looks) == 30
 
 
 def test_the_picture_stands_alone_on_white() -> None:

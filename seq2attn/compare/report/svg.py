@@ -91,7 +91,7 @@ def lay_out(comparison: Comparison, *, width: float, height: float, characters: 
         return None
     shown = range(filled[0], filled[-1] + 1)
     labels = [_label(system, characters, values) for system in systems]
-    left, top, bottom = 36.0, 16.0, height - 62.0
+    left, top, bottom = 40.0, 26.0, height - 62.0
     right = width - 18 - _CHARACTER * max(len(label) for label in labels)
     ceiling = _choose_ceiling(max((b.bleu or 0.0) for system in systems for run in system.runs for b in run.by_length))
     distance = (right - left) / len(shown)
@@ -110,7 +110,7 @@ def lay_out(comparison: Comparison, *, width: float, height: float, characters: 
     series = tuple(
         Series(
             color=order % COLORS,
-            marker=MARKERS[order % len(MARKERS)],
+            marker=MARKERS[(order + order // COLORS) % len(MARKERS)],  # so that 36 systems differ in one of the two
             strokes=_connect(points[order], distance),
             points=points[order],
             label=labels[order],

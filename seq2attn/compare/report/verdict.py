@@ -1,7 +1,5 @@
 """What the figures say, in plain words: every claim is computed from the numbers shown below it."""
 
-import math
-
 from seq2attn.compare.report.results import FEW, Comparison, SystemResult, describe_size_spread
 from seq2attn.evaluation.by_length import Bucket
 from seq2attn.evaluation.novelty import Novelty
@@ -10,6 +8,7 @@ from seq2attn.tables import format_signed
 
 FALL = 10.0  # BLEU points that the longest sentences must lie below the best ones to be called a fall
 SIGNIFICANT = 0.05
+LEARNED = 5.0  # BLEU that a system must reach at some length before a sentence speaks of its course
 
 _BY_DECODER = {
     "lstm": "without attention",
@@ -51,17 +50,19 @@ def write_headline(comparison: Comparison) -> str:
 
 
 def _describe_course(system: SystemResult, unit: str) -> str:
-    """What BLEU does from the shortest to the longest sentences."""
+    """What BLEU does from the shortest to the longest sentences; what has not learned yet has no course."""
     buckets = list_large_buckets(system)
     best, top = max(buckets, key=lambda pair: pair[1])
     lowest, bottom = min(buckets, key=lambda pair: pair[1])
-    last = buckets[-1][1]
+    first, last = buckets[0][1], buckets[-1][1]
+    if top < LEARNED:
+        return f"is {top:.0f} at best, so it has not learned to translate yet"
     if top - last >= FALL:
         start = "the shortest sentences" if best is buckets[0][0] else f"sentences of {best.label} {unit}"
         return f"falls from {top:.0f} on {start} to {last:.0f} on the longest"
     if top - bottom >= FALL:
         return f"is lowest ({bottom:.0f}) on sentences of {lowest.label} {unit} and {last:.0f} on the longest"
-    return f"stays within {max(1, math.ceil(top - bottom))} of its best ({top:.0f}) at every length"
+    return f"is {first:.0f} on the shortest sentences and {last:.0f} on the longest"
 
 
 def list_remarks(comparison: Comparison) -> list[str]:
