@@ -2,6 +2,7 @@
 
 from seq2attn.compare.report.results import Comparison, RunResult, Significance, SystemResult, TestSet
 from seq2attn.evaluation.by_length import Bucket
+from seq2attn.evaluation.intervals import Interval
 from seq2attn.evaluation.novelty import Novelty
 
 ENDS = ((1, 10), (11, 20), (21, 30), (31, 40), (41, 50), (51, None))
@@ -28,7 +29,12 @@ def run(bleus: tuple[float | None, ...], *, seed: int = 1, counts: tuple[int, ..
 
 
 def system(name: str, *runs: RunResult, decoder: str | None = None, parameters: int = 1_000_000) -> SystemResult:
-    return SystemResult(name, f"configs/{name}.yaml", decoder or name, parameters, runs, device="a processor (cpu)")
+    intervals = tuple(
+        None if bucket.bleu is None else Interval(bucket.bleu - 2, bucket.bleu + 1) for bucket in runs[0].by_length
+    )
+    return SystemResult(
+        name, f"configs/{name}.yaml", decoder or name, parameters, runs, device="a processor (cpu)", intervals=intervals
+    )
 
 
 def comparison(*systems: SystemResult, synthetic: bool = False, p_value: float | None = 0.0001) -> Comparison:

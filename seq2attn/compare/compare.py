@@ -15,9 +15,9 @@ from seq2attn.build.evaluation import build_bleu
 from seq2attn.compare.preparing import list_untrained, prepare, refuse_other_runs, tell_failure
 from seq2attn.compare.report.excerpts import take_excerpts
 from seq2attn.compare.report.page import render_html, render_markdown, render_svg
-from seq2attn.compare.report.results import Comparison, Significance, TestSet, to_json
+from seq2attn.compare.report.results import Comparison, LengthEffect, Significance, TestSet, to_json
 from seq2attn.compare.runner import LocalRunner, Runner
-from seq2attn.compare.scoring import EvaluatedSystem, Task, evaluate_system
+from seq2attn.compare.scoring import EvaluatedSystem, Task, evaluate_system, measure_length_effect
 from seq2attn.compare.systems import System, choose_baseline, choose_test, concerns_test, read_systems
 from seq2attn.data.headers import describe_header
 from seq2attn.data.sources import Source
@@ -164,6 +164,7 @@ def run_plan(
                 comparison,
                 systems=tuple(system.result for system in evaluated.values()),
                 significance=tuple(significance.values()),
+                length_effect=find_length_effect(evaluated, plan.baseline),
                 excerpts=take_excerpts(
                     task.sources,
                     task.references,
@@ -224,6 +225,14 @@ def compare_with_baseline(
             p_value = find_largest_p(base.hypotheses, system.hypotheses, task.references, metric=metric)
             significance[name] = Significance(baseline, name, difference, p_value)
     return significance
+
+
+def find_length_effect(evaluated: Mapping[str, EvaluatedSystem], baseline: str) -> LengthEffect | None:
+    """That of the baseline beside the best other system, once there are two."""
+    others = [system for name, system in evaluated.items() if name != baseline]
+    if baseline not in evaluated or not others:
+        return None
+    return measure_length_effect(evaluated[baseline], max(others, key=lambda system: system.result.bleu))
 
 
 def write_reports(comparison: Comparison, out: Path) -> None:

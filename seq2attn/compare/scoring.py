@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seq2attn.compare.report.results import RunResult, SystemResult
+import numpy as np
+
+from seq2attn.compare.report.results import FEW, LengthEffect, RunResult, SystemResult
 from seq2attn.compare.runner import Runner
 from seq2attn.compare.systems import System, SystemRun
 from seq2attn.evaluation.bleu import Bleu
-from seq2attn.evaluation.by_length import Unit, score_by_length
+from seq2attn.evaluation.by_length import Unit, group_by_length, score_by_length
+from seq2attn.evaluation.intervals import find_interval, resample_groups
 from seq2attn.runs.directory import Run
 from seq2attn.runs.hypotheses import read_precision
 from seq2attn.runs.manifest import Manifest
@@ -33,10 +36,11 @@ class Task:
 
 @dataclass(frozen=True)
 class EvaluatedSystem:
-    """A system's scores, and its translations of the test set by seed."""
+    """A system's scores, its translations of the test set by seed, and BLEU by length on draws of the test sentences."""
 
     result: SystemResult
     hypotheses: Mapping[int, Sequence[str]]
+    drawn: Sequence[np.ndarray | None]
 
     @property
     def first_hypotheses(self) -> Sequence[str]:
@@ -54,6 +58,9 @@ def evaluate_system(task: Task, system: System, runner: Runner) -> EvaluatedSyst
         for run in system.runs
     }
     runs = tuple(_score_run(task, run, *translated[run.config.seed]) for run in system.runs)
+    hypotheses = {seed: lines for seed, (lines, _) in translated.items()}
+    groups = group_by_length(task.sources, task.unit)
+    drawn = resample_groups(list(hypotheses.values()), task.references, groups, task.bleu.metric())
     run, config = Run.open(system.runs[0].path), system.config
     result = SystemResult(
         name=system.name,
@@ -66,8 +73,29 @@ def evaluate_system(task: Task, system: System, runner: Runner) -> EvaluatedSyst
         device=_describe_device(run.manifest),
         precision=read_precision(folder / f"seed-{system.runs[0].config.seed}.txt"),
         known_pairs=count_known_pairs(run, zip(task.sources, task.references, strict=True)),
+        intervals=tuple(None if scores is None else find_interval(scores) for scores in drawn),
     )
-    return EvaluatedSystem(result, {seed: hypotheses for seed, (hypotheses, _) in translated.items()})
+    return EvaluatedSystem(result, hypotheses, drawn)
+
+
+def measure_length_effect(baseline: EvaluatedSystem, system: EvaluatedSystem) -> LengthEffect | None:
+    """How the baseline's distance to `system` grows from the shortest sentences to the longest; None with one large bucket."""
+    buckets = list(zip(baseline.result.by_length, system.result.by_length, strict=True))
+    large = [place for place, (bucket, _) in enumerate(buckets) if bucket.sentences >= FEW]
+    if len(large) < 2:
+        return None
+    ends = large[0], large[-1]
+    shortest, longest = ((buckets[end][1].bleu or 0.0) - (buckets[end][0].bleu or 0.0) for end in ends)
+    first, last = (_subtract(system.drawn[end], baseline.drawn[end]) for end in ends)
+    interval = find_interval(last - first)
+    names = baseline.result.name, system.result.name
+    return LengthEffect(*names, shortest, longest, longest - shortest, interval)
+
+
+def _subtract(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray:
+    assert one is not None  # large buckets have sentences
+    assert other is not None
+    return one - other
 
 
 def _score_run(task: Task, run: SystemRun, hypotheses: Sequence[str], remarks: Sequence[str]) -> RunResult:

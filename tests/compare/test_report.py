@@ -1,13 +1,15 @@
 """The report says what the numbers say, and nothing else: made-up figures in, sentences, tables and JSON out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from seq2attn.compare.report.results import to_json
+from seq2attn.compare.report.results import LengthEffect, to_json
 from seq2attn.compare.report.tables import describe_for_terminal, make_systems_table
 from seq2attn.compare.report.verdict import list_caveats, list_remarks, write_headline
 from seq2attn.evaluation.by_length import Bucket
+from seq2attn.evaluation.intervals import Interval
 from seq2attn.tables import text_table
 from tests.figures import CLIFF, FALLING, FLAT, comparison, run, system
 
@@ -122,6 +124,31 @@ def test_a_baseline_that_is_behind_on_short_sentences_is_told() -> None:
     assert "it might not be trained to its end" in caveat
 
 
+@pytest.mark.parametrize(
+    ("effect", "sentence"),
+    [
+        (
+            LengthEffect("lstm", "bahdanau", 13.0, 64.2, 51.2, Interval(48.0, 54.4)),
+            "The lead with Bahdanau attention grows from 13.0 BLEU on the shortest sentences to 64.2 on the longest: +51.2 "
+            "(95 % interval over test sentences +48.0 to +54.4).",
+        ),
+        (
+            LengthEffect("lstm", "bahdanau", 13.0, 10.0, -3.0, Interval(-5.0, -1.0)),
+            "The lead with Bahdanau attention shrinks from 13.0 BLEU on the shortest sentences to 10.0 on the longest: −3.0 "
+            "(95 % interval over test sentences −5.0 to −1.0).",
+        ),
+        (
+            LengthEffect("lstm", "bahdanau", 13.0, 14.0, 1.0, Interval(-1.0, 3.0)),
+            "The lead with Bahdanau attention is 13.0 BLEU on the shortest sentences and 14.0 on the longest; the change, "
+            "+1.0 (95 % interval over test sentences −1.0 to +3.0), may be chance.",
+        ),
+    ],
+)
+def test_the_effect_of_length_comes_with_its_interval(effect: LengthEffect, sentence: str) -> None:
+    assert sentence in list_remarks(replace(CLIFF, length_effect=effect))
+    assert to_json(replace(CLIFF, length_effect=effect))["length_effect"]["growth"] == effect.growth
+
+
 # ---- the figures
 
 
@@ -129,7 +156,8 @@ def test_json_has_the_keys_of_the_contract() -> None:
     content = to_json(comparison(system("lstm", run(FALLING, seed=1), run(FLAT, seed=2)), system("luong", run(FLAT))))
     assert content["test"] == {"name": "flickr", "sentences": 1200, "synthetic": False}
     first, second = content["systems"]
-    assert list(first) == ["name", "config", "parameters", "test_pairs_in_training", "bleu", "runs"]
+    assert list(first) == ["name", "config", "parameters", "test_pairs_in_training", "bleu", "by_length", "runs"]
+    assert first["by_length"][0] == {"low": 1, "high": 10, "sentences": 200, "bleu": 92.5, "interval": (84.0, 87.0)}
     assert first["bleu"] == {"mean": pytest.approx((50.5 + 97.7) / 2), "std": pytest.approx((97.7 - 50.5) / 2**0.5)}
     assert second["bleu"] == {"mean": pytest.approx(97.7), "std": None}
     assert list(first["runs"][0]) == [

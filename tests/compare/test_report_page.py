@@ -179,6 +179,15 @@ def test_the_points_of_the_picture_lie_at_their_bleu() -> None:
     assert bleus == pytest.approx([*FALLING, *FLAT], abs=0.1)
 
 
+def test_a_band_reaches_from_the_lower_to_the_upper_end_of_each_interval() -> None:
+    drawing = read_svg(CLIFF)
+    zero, *_, hundred = (float(line.get("y1", "")) for line in drawing.iter() if line.get("class") in ("axis", "grid"))
+    for band, bleus in zip(find_all(drawing, "polygon", "band"), (FALLING, FLAT), strict=True):
+        heights = [float(point.split(",")[1]) for point in band.get("points", "").split()]
+        found = [100 * (zero - height) / (zero - hundred) for height in heights]
+        assert found == pytest.approx([*(b + 1 for b in bleus), *(b - 2 for b in reversed(bleus))], abs=0.1)
+
+
 def test_the_axis_of_the_scores_has_a_name() -> None:
     assert "BLEU" in [note.text for note in find_all(read_svg(CLIFF), "text", "note")]
 

@@ -1,11 +1,12 @@
 """The figures of one comparison, and the report.json that is made of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import mean, stdev
 from typing import Any
 
 from seq2attn.evaluation.by_length import Bucket, Unit
+from seq2attn.evaluation.intervals import Interval
 from seq2attn.evaluation.novelty import Novelty
 
 FEW = 30  # a bucket of fewer sentences is drawn hollow, and the verdict leaves it out
@@ -34,7 +35,8 @@ class RunResult:
 class SystemResult:
     """All runs of one config, one for each seed; `decoder` is the type of its decoder, `precision` that of translating.
 
-    `known_pairs` counts the test pairs that are in its training text; None: that text is gone.
+    `known_pairs` counts the test pairs that are in its training text; None: that text is gone. `intervals` are those of
+    `by_length` over the choice of test sentences; None where a bucket is empty.
     """
 
     name: str
@@ -47,6 +49,7 @@ class SystemResult:
     device: str = ""
     known_pairs: int | None = 0
     precision: str = "fp32"
+    intervals: tuple[Interval | None, ...] = ()
 
     @property
     def bleu(self) -> float:
@@ -106,6 +109,22 @@ class Significance:
 
 
 @dataclass(frozen=True)
+class LengthEffect:
+    """How much further `baseline` is behind `system` on the longest sentences than on the shortest, in BLEU points.
+
+    `shortest`, `longest`: the two differences, in buckets that are large enough; `growth`: the second minus the first, and
+    `interval` that of the growth over the choice of test sentences.
+    """
+
+    baseline: str
+    system: str
+    shortest: float
+    longest: float
+    growth: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
 class Failure:
     """A system that could not be trained or tested: why, what to do about it, and the exit code that this asks for."""
 
@@ -136,6 +155,7 @@ class Comparison:
     systems: tuple[SystemResult, ...]
     baseline: str
     significance: tuple[Significance, ...] = ()
+    length_effect: LengthEffect | None = None
     excerpts: tuple[Excerpt, ...] = ()
     pending: tuple[str, ...] = ()
     failed: tuple[Failure, ...] = ()
@@ -197,6 +217,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
             }
             for entry in comparison.significance
         ],
+        "length_effect": None if comparison.length_effect is None else asdict(comparison.length_effect),
         "failed": [
             {"system": failure.system, "reason": failure.reason, "exit_code": failure.exit_code}
             for failure in comparison.failed
@@ -211,6 +232,12 @@ def _system_to_json(system: SystemResult) -> dict[str, Any]:
         "parameters": system.parameters,
         "test_pairs_in_training": system.known_pairs,
         "bleu": {"mean": system.bleu, "std": system.bleu_std},
+        "by_length": [
+            bucket.to_json() | {"interval": interval}
+            for bucket, interval in zip(system.by_length, system.intervals, strict=True)
+        ]
+        if system.intervals
+        else [],
         "runs": [
             {
                 "seed": run.seed,

@@ -1,6 +1,6 @@
 """The chart of BLEU by source length: where everything lies in it; the template curve.svg.j2 writes it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -45,12 +45,13 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Series:
-    """One system: its strokes, its markers, and its label at the right end."""
+    """One system: the outline of its band, its strokes, its markers, and its label at the right end."""
 
     color: int
     marker: str
     strokes: tuple[Stroke, ...]
     points: tuple[Point, ...]
+    band: str
     label: str
     label_y: float
 
@@ -113,6 +114,7 @@ def lay_out(comparison: Comparison, *, width: float, height: float, characters: 
             marker=MARKERS[(order + order // COLORS) % len(MARKERS)],  # so that 36 systems differ in one of the two
             strokes=_connect(points[order], distance),
             points=points[order],
+            band=_outline(systems[order], shown, xs, to_y),
             label=labels[order],
             label_y=label_ys[order],
         )
@@ -178,6 +180,16 @@ def _connect(points: tuple[Point, ...], distance: float) -> tuple[Stroke, ...]:
         Stroke(one.x, one.y, other.x, other.y, dashed=one.hollow or other.hollow or other.x - one.x > 1.5 * distance)
         for one, other in pairwise(points)
     )
+
+
+def _outline(system: SystemResult, shown: range, xs: Mapping[int, float], to_y: Callable[[float], float]) -> str:
+    """The polygon around the intervals of the buckets that have one; empty if there are fewer than two."""
+    if not system.intervals:
+        return ""
+    known = [(xs[index], interval) for index in shown if (interval := system.intervals[index]) is not None]
+    upper = [f"{x:.1f},{to_y(interval.high):.1f}" for x, interval in known]
+    lower = [f"{x:.1f},{to_y(interval.low):.1f}" for x, interval in reversed(known)]
+    return " ".join(upper + lower) if len(known) > 1 else ""
 
 
 def _mark_bucket(x: float, bucket: Bucket) -> Tick:

@@ -90,11 +90,29 @@ def list_remarks(comparison: Comparison) -> list[str]:
             if system is not best
         ]
         sentences += [_make_sentence("; ".join(rest))] if rest else []
+    sentences += _describe_length_effect(comparison)
     if comparison.test.synthetic:
         sentences.append("The sentences come from a grammar, not from people; 100 BLEU is perfect.")
     if comparison.pending:
         sentences.append(f"Still to come: {', '.join(comparison.pending)}.")
     return sentences + _list_failures(comparison)
+
+
+def _describe_length_effect(comparison: Comparison) -> list[str]:
+    """A sentence on how the distance between the baseline and the best other system changes with length, with its interval."""
+    effect = comparison.length_effect
+    if effect is None:
+        return []
+    low, high = effect.interval
+    lead = f"The lead {name_systems(comparison.systems)[effect.system]}"
+    ends = f"{effect.shortest:.1f} BLEU on the shortest sentences", f"{effect.longest:.1f} on the longest"
+    interval = f"95 % interval over test sentences {format_signed(low)} to {format_signed(high)}"
+    if low <= 0 <= high:
+        return [
+            f"{lead} is {ends[0]} and {ends[1]}; the change, {format_signed(effect.growth)} ({interval}), may be chance."
+        ]
+    course = "grows" if effect.growth > 0 else "shrinks"
+    return [f"{lead} {course} from {ends[0]} to {ends[1]}: {format_signed(effect.growth)} ({interval})."]
 
 
 def _list_failures(comparison: Comparison) -> list[str]:
