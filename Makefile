@@ -79,7 +79,7 @@ multi30k: install  ## Train and compare all four systems on Multi30k into runs/m
 iwslt15: install  ## Train and compare seven systems on IWSLT15 English-Vietnamese (DATA=FOLDER) into runs/iwslt15
 	$(BIN)/seq2attn compare $(IWSLT15) --out runs/iwslt15 --jobs 2 $(if $(DATA),$(addprefix --set ,$(TALKS)))
 
-mechanisms: install  ## Train every attention mechanism as long as the demo (an estimated two hours) into runs/mechanisms
+mechanisms: install  ## Train every attention mechanism as long as the demo (an estimated three hours) into runs/mechanisms
 	$(BIN)/seq2attn compare configs/demo/lstm.yaml configs/attention/*.yaml --out runs/mechanisms --jobs 2
 
 capacity: install  ## Train fixed vectors of several widths and attention to their end (an estimated day): when does each give in? Into runs/capacity
