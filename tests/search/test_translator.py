@@ -208,7 +208,7 @@ def test_a_model_in_training_translates_without_dropout(
 ) -> None:
     expected = texts(model, tokenizer, Greedy(), LINES)
     model.train()
-    monkeypatch.setattr(model.decoder.dropout, "_dropped", 1 << 15)  # type: ignore[union-attr,attr-defined]
+    monkeypatch.setattr(model.decoder.dropout, "rate", 0.5)  # type: ignore[union-attr,attr-defined]
     try:
         assert texts(model, tokenizer, Greedy(), LINES) == expected
     finally:
