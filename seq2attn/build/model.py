@@ -118,6 +118,7 @@ def _decoder(
 ) -> Decoder:
     section, dropout, width = model.decoder, model.dropout, model.embedding.width
     embed = partial(Embedding, table, dropout=dropout, word_dropout=model.word_dropout)
+    attend = partial(build_attention, over="source", key_width=source_width)
     match section:
         case cm.LSTMDecoderConfig():
             return LstmDecoder(
@@ -133,9 +134,7 @@ def _decoder(
         case cm.BahdanauDecoderConfig():
             return BahdanauDecoder(
                 embed(),
-                attention=build_attention(
-                    section.attention, over="source", query_width=section.width, key_width=source_width
-                ),
+                attention=attend(section.attention, query_width=section.width),
                 final_width=final_width,
                 width=section.width,
                 layers=section.layers,
@@ -145,9 +144,7 @@ def _decoder(
         case cm.LuongDecoderConfig():
             return LuongDecoder(
                 embed(),
-                attention=build_attention(
-                    section.attention, over="source", query_width=section.width, key_width=source_width
-                ),
+                attention=attend(section.attention, query_width=section.width),
                 final_width=final_width,
                 width=section.width,
                 layers=section.layers,
@@ -159,9 +156,7 @@ def _decoder(
         case cm.GnmtDecoderConfig():
             return GnmtDecoder(
                 embed(),
-                attention=build_attention(
-                    section.attention, over="source", query_width=section.width, key_width=source_width
-                ),
+                attention=attend(section.attention, query_width=section.width),
                 final_width=final_width,
                 width=section.width,
                 layers=section.layers,
@@ -176,10 +171,7 @@ def _decoder(
             return TransformerDecoder(
                 embed(positions=positions),
                 self_attentions=over_target,  # type: ignore[arg-type]
-                attentions=[
-                    build_attention(section.attention, over="source", query_width=width, key_width=source_width)
-                    for _ in range(section.layers)
-                ],
+                attentions=[attend(section.attention, query_width=width) for _ in range(section.layers)],
                 feedforward=section.feedforward,
                 pre=section.norm == "pre",
                 dropout=dropout,

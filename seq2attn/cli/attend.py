@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,19 +45,14 @@ def attend(
 
     set_up_torch(threads)
     loaded = [load(model, device, checkpoint) for model in models]
-    attended = [model.attend(sentence, translation, beam=beam) for model in loaded]
-    named = [replace_name(one, str(path)) for one, path in zip(attended, models, strict=True)]
+    attended = [
+        replace(model.attend(sentence, translation, beam=beam), name=str(path))  # the name that the user gave
+        for model, path in zip(loaded, models, strict=True)
+    ]
     if output is None:
-        typer.echo("\n\n".join(one.to_text() for one in named))
+        typer.echo("\n\n".join(one.to_text() for one in attended))
     else:
-        _write(named, output)
-
-
-def replace_name(attended: "Attended", name: str) -> "Attended":
-    """The same under the name that the user has for the model."""
-    from dataclasses import replace
-
-    return replace(attended, name=name)
+        _write(attended, output)
 
 
 def _check_file(output: Path) -> None:
@@ -78,7 +74,7 @@ def _write(attended: list["Attended"], output: Path) -> None:
         from seq2attn.probes.pictures import write_picture
         from seq2attn.probes.plots_models import draw_attended
 
-        write_picture(draw_attended(attended), output)
+        write_picture(draw_attended(attended), output, "--output")
         return
     if suffix == ".html":
         from seq2attn.inference.attention_page import render_page

@@ -65,7 +65,7 @@ def capacity(
 ) -> None:
     """Train fixed vectors of several widths, attention and controls: at what length, and how much information, does each give in?
 
-    Trains thirteen systems, each until validation no longer improves: a day on two cores. Run again to go on where it stopped.
+    Trains thirteen systems, each until validation no longer improves: an estimated day. Run again to go on where it stopped.
     """
     check_plot(plot)
     from seq2attn.probes.capacity_runs import measure_capacity

@@ -1,33 +1,23 @@
 """Bahdanau's decoder: it attends before its step, with the state before it."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from seq2attn.attention import AttentionModule, Request
 from seq2attn.attention.marginal import Marginal
+from seq2attn.models.attending_decoder import AttendingDecoder, AttendingState
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.lstm import Bridge, LstmState, make_lstm, make_stepper, run_lstm
 from seq2attn.models.projection import make_projection
 from seq2attn.models.seq2seq import Drawn, Encoded, attach_choices
-from seq2attn.tensors import Tree, fold, unfold
+from seq2attn.tensors import fold, unfold
 
 
-class BahdanauState(NamedTuple):
-    """What Bahdanau's decoder carries from step to step.
-
-    position: the next target step, from 0. history: what the attention has to know of earlier steps.
-    """
-
-    lstm: LstmState
-    position: Int[Tensor, "*N"]
-    history: Tree
-
-
-class BahdanauDecoder(nn.Module):
+class BahdanauDecoder(AttendingDecoder):
     """c_t = attention(s_{t-1}); s_t = LSTM([E y_{t-1}; c_t], s_{t-1}); features_t = tanh(W_r [s_t; c_t; E y_{t-1}]).
 
     Bahdanau et al. 2015, §3.1 and A.2.2 (LSTM for GRU, tanh for maxout). The query is the top layer's state. Raises ValueError
@@ -45,34 +35,17 @@ class BahdanauDecoder(nn.Module):
         dropout: float,
         layer_norm: bool = False,
     ) -> None:
-        super().__init__()
         if isinstance(attention, Marginal):
             raise ValueError("a mixture needs a state that does not depend on what was attended to")
-        self.embedding = embedding
-        self.attention = attention
+        super().__init__(embedding, attention)
         self.bridge = Bridge(final_width, width=width, layers=layers)
         self.lstm = make_lstm(embedding.width + attention.context_width, width, layers, dropout, layer_norm=layer_norm)
         self.readout = make_projection(width + attention.context_width + embedding.width, embedding.width)
         self.dropout = Dropout(dropout)
 
-    @property
-    def longest(self) -> int | None:
-        """The most tokens that it can write; None: any number."""
-        return self.embedding.longest
-
-    def remember(self, encoded: Encoded) -> Any:
-        """The attention's keys and values."""
-        return self.attention.remember(encoded.states, encoded.mask, encoded.values)
-
-    def start(self, encoded: Encoded, width: int) -> BahdanauState:
-        """The bridge's state, once for each hypothesis; leaves "B W …"."""
-        position = torch.zeros(len(encoded.mask), width, dtype=torch.long, device=encoded.mask.device)
-        history = self.attention.start(encoded.mask, width)
-        return BahdanauState(self.bridge.start_hypotheses(encoded.final, width), position, history)
-
     def step(
-        self, token: Int[Tensor, "B W"], state: BahdanauState, memory: Any
-    ) -> tuple[Float[Tensor, "B W D"], BahdanauState]:
+        self, token: Int[Tensor, "B W"], state: AttendingState, memory: Any
+    ) -> tuple[Float[Tensor, "B W D"], AttendingState]:
         """One step of every hypothesis."""
         width = token.shape[1]
         embedded = self.embedding(token)
@@ -82,7 +55,7 @@ class BahdanauDecoder(nn.Module):
         _, after = run_lstm(self.lstm, inputs, LstmState(*fold(state.lstm)))
         after = LstmState(*unfold(after, width))
         features = self._features(after.hidden[:, :, -1], attended.context, embedded)
-        return features, BahdanauState(after, state.position + 1, attended.history)
+        return features, AttendingState(after, state.position + 1, attended.history)
 
     def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"] | Drawn:
         """Teacher forcing: only attention and recurrence step; embeddings and readout take all steps at once."""

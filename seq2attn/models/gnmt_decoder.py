@@ -1,6 +1,6 @@
 """The decoder of Google's translation system: its first layer alone asks the attention, so no layer waits for another's steps."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -8,26 +8,16 @@ from torch import Tensor, nn
 
 from seq2attn.attention import AttentionModule, Request
 from seq2attn.attention.marginal import Marginal
+from seq2attn.models.attending_decoder import AttendingDecoder, AttendingState
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.lstm import Bridge, LstmState, make_lstm, run_lstm
 from seq2attn.models.projection import make_projection
 from seq2attn.models.seq2seq import Drawn, Encoded, attach_choices
-from seq2attn.tensors import Tree, fold, unfold
+from seq2attn.tensors import fold, unfold
 
 
-class GnmtState(NamedTuple):
-    """What the decoder carries from step to step.
-
-    position: the next target step, from 0. history: what the attention has to know of earlier steps.
-    """
-
-    lstm: LstmState
-    position: Int[Tensor, "*N"]
-    history: Tree
-
-
-class GnmtDecoder(nn.Module):
+class GnmtDecoder(AttendingDecoder):
     """h¹_t = LSTM¹(E y_{t-1}); c_t = attention(h¹_t); hˡ_t = LSTMˡ([hˡ⁻¹_t; c_t]); features_t = tanh(W_r [hᴸ_t; c_t]).
 
     Wu et al. 2016, §3, where the attention asks with the state of the step before, and answers the first layer too. Here it
@@ -48,13 +38,11 @@ class GnmtDecoder(nn.Module):
         dropout: float,
         layer_norm: bool = False,
     ) -> None:
-        super().__init__()
         if layers < 2:
             raise ValueError("what the first layer asks for needs a layer above it to go to")
         if isinstance(attention, Marginal):
             raise ValueError("a mixture needs a state that does not depend on what was attended to")
-        self.embedding = embedding
-        self.attention = attention
+        super().__init__(embedding, attention)
         self.residual = residual
         self.bridge = Bridge(final_width, width=width, layers=layers)
         sizes = [embedding.width] + [width + attention.context_width] * (layers - 1)
@@ -62,24 +50,9 @@ class GnmtDecoder(nn.Module):
         self.readout = make_projection(width + attention.context_width, embedding.width)
         self.dropout = Dropout(dropout)
 
-    @property
-    def longest(self) -> int | None:
-        """The most tokens that it can write; None: any number."""
-        return self.embedding.longest
-
-    def remember(self, encoded: Encoded) -> Any:
-        """The attention's keys and values."""
-        return self.attention.remember(encoded.states, encoded.mask, encoded.values)
-
-    def start(self, encoded: Encoded, width: int) -> GnmtState:
-        """The bridge's state, once for each hypothesis; leaves "B W …"."""
-        position = torch.zeros(len(encoded.mask), width, dtype=torch.long, device=encoded.mask.device)
-        history = self.attention.start(encoded.mask, width)
-        return GnmtState(self.bridge.start_hypotheses(encoded.final, width), position, history)
-
     def step(
-        self, token: Int[Tensor, "B W"], state: GnmtState, memory: Any
-    ) -> tuple[Float[Tensor, "B W D"], GnmtState]:
+        self, token: Int[Tensor, "B W"], state: AttendingState, memory: Any
+    ) -> tuple[Float[Tensor, "B W D"], AttendingState]:
         """One step of every hypothesis."""
         width = token.shape[1]
         before = LstmState(*fold(state.lstm))
@@ -88,7 +61,7 @@ class GnmtDecoder(nn.Module):
         attended = self.attention(request, memory)
         top, after = self._climb(asking, attended.context.reshape(len(asking), 1, -1), before, first)
         features = top.reshape(len(token), width, -1)
-        return features, GnmtState(LstmState(*unfold(after, width)), state.position + 1, attended.history)
+        return features, AttendingState(LstmState(*unfold(after, width)), state.position + 1, attended.history)
 
     def forward(self, previous: Int[Tensor, "B T"], encoded: Encoded) -> Float[Tensor, "B T D"] | Drawn:
         """Teacher forcing, layer by layer."""

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from seq2attn.attention import AttentionModule, Request, Sentinel
 from seq2attn.attention.aggregation import Choice, Mixture
 from seq2attn.attention.marginal import Marginal
+from seq2attn.models.attending_decoder import AttendingDecoder
 from seq2attn.models.dropout import Dropout
 from seq2attn.models.embedding import Embedding
 from seq2attn.models.lstm import Bridge, LstmState, make_lstm, make_stepper, run_lstm
@@ -34,7 +35,7 @@ class LuongState(NamedTuple):
     history: Tree
 
 
-class LuongDecoder(nn.Module):
+class LuongDecoder(AttendingDecoder):
     """s_t = LSTM(E y_{t-1}, s_{t-1}); c_t = attention(s_t); features_t = tanh(W_c [c_t; s_t]) (Luong et al. 2015, eq. 5).
 
     With `input_feeding` the step reads [E y_{t-1}; features_{t-1}] (§3.3). Without it all steps run in one fused call and one
@@ -56,11 +57,9 @@ class LuongDecoder(nn.Module):
         sentinel: bool = False,
         layer_norm: bool = False,
     ) -> None:
-        super().__init__()
         if isinstance(attention, Marginal) and (input_feeding or sentinel):
             raise ValueError("a mixture needs a state that does not depend on what was attended to")
-        self.embedding = embedding
-        self.attention = attention
+        super().__init__(embedding, attention)
         self.input_feeding = input_feeding
         self.bridge = Bridge(final_width, width=width, layers=layers)
         self.lstm = make_lstm(
@@ -69,15 +68,6 @@ class LuongDecoder(nn.Module):
         self.combine = make_projection(attention.context_width + width, embedding.width)
         self.dropout = Dropout(dropout)
         self.sentinel = Sentinel(input_width=self.lstm.input_size, width=width) if sentinel else None
-
-    @property
-    def longest(self) -> int | None:
-        """The most tokens that it can write; None: any number."""
-        return self.embedding.longest
-
-    def remember(self, encoded: Encoded) -> Any:
-        """The attention's keys and values."""
-        return self.attention.remember(encoded.states, encoded.mask, encoded.values)
 
     def start(self, encoded: Encoded, width: int) -> LuongState:
         """The bridge's state and zero features, once for each hypothesis; leaves "B W …"."""

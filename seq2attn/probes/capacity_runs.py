@@ -116,13 +116,12 @@ def _test(name: str, config: Config, run: Path, pairs: Sequence[GrammarPair], ou
         TranslatedSentence(len(pair.source.split()), pair.bits, hypothesis, pair.target)
         for pair, hypothesis in zip(pairs, hypotheses, strict=True)
     ]
-    finished, decoder = Run.open(run), config.model.decoder
-    validations = [event for event in finished.events() if event["event"] == "validation"]
+    manifest, decoder = Run.open(run).manifest, config.model.decoder
     is_plain = name.startswith("vector") and name != REPEATED
     return MeasuredSystem(
         name,
-        finished.manifest.parameters,
-        updates=validations[-1]["update"],
+        manifest.parameters,
+        updates=manifest.updates,
         vector=decoder.bottleneck if is_plain and isinstance(decoder, LSTMDecoderConfig) else None,
         by_words=group_sentences(translations, WORDS, lambda sentence: sentence.words),
         by_bits=group_sentences(translations, BITS, lambda sentence: sentence.bits),

@@ -41,11 +41,11 @@ def draw(result: Result) -> Figure:
             assert_never(result)
 
 
-def write_picture(figure: Figure, file: Path) -> None:
+def write_picture(figure: Figure, file: Path, option: str = "--plot") -> None:
     """Write a picture in the format that the file's name ends in. Raises UsageError if it cannot be written."""
     picture = io.BytesIO()
     figure.savefig(picture, format=file.suffix[1:].lower(), dpi=150)
     try:
         file.write_bytes(picture.getvalue())
     except OSError as error:
-        raise UsageError(f"--plot {file}: cannot be written: {error.strerror}", "choose another file") from error
+        raise UsageError(f"{option} {file}: cannot be written: {error.strerror}", "choose another file") from error

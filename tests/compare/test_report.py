@@ -129,17 +129,17 @@ def test_a_baseline_that_is_behind_on_short_sentences_is_told() -> None:
     [
         (
             LengthEffect("lstm", "bahdanau", 13.0, 64.2, 51.2, Interval(48.0, 54.4)),
-            "The lead with Bahdanau attention grows from 13.0 BLEU on the shortest sentences to 64.2 on the longest: +51.2 "
+            "The lead with Bahdanau attention grows from +13.0 BLEU on the shortest sentences to +64.2 on the longest: +51.2 "
             "(95 % interval over test sentences +48.0 to +54.4).",
         ),
         (
             LengthEffect("lstm", "bahdanau", 13.0, 10.0, -3.0, Interval(-5.0, -1.0)),
-            "The lead with Bahdanau attention shrinks from 13.0 BLEU on the shortest sentences to 10.0 on the longest: −3.0 "
+            "The lead with Bahdanau attention shrinks from +13.0 BLEU on the shortest sentences to +10.0 on the longest: −3.0 "
             "(95 % interval over test sentences −5.0 to −1.0).",
         ),
         (
             LengthEffect("lstm", "bahdanau", 13.0, 14.0, 1.0, Interval(-1.0, 3.0)),
-            "The lead with Bahdanau attention is 13.0 BLEU on the shortest sentences and 14.0 on the longest; the change, "
+            "The lead with Bahdanau attention is +13.0 BLEU on the shortest sentences and +14.0 on the longest; the change, "
             "+1.0 (95 % interval over test sentences −1.0 to +3.0), may be chance.",
         ),
     ],

@@ -105,7 +105,8 @@ def _describe_length_effect(comparison: Comparison) -> list[str]:
         return []
     low, high = effect.interval
     lead = f"The lead {name_systems(comparison.systems)[effect.system]}"
-    ends = f"{effect.shortest:.1f} BLEU on the shortest sentences", f"{effect.longest:.1f} on the longest"
+    shortest, longest = (format_signed(lead_there) for lead_there in (effect.shortest, effect.longest))
+    ends = f"{shortest} BLEU on the shortest sentences", f"{longest} on the longest"
     interval = f"95 % interval over test sentences {format_signed(low)} to {format_signed(high)}"
     if low <= 0 <= high:
         return [
